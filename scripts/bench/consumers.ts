@@ -1,7 +1,16 @@
 import { deterministicId, streamOf, uuid5, uuid7, type EventData } from "@heliograph/contracts";
 import { service as delivery } from "@heliograph/delivery";
 import { openPostgresLog, type Append, type EventLog } from "@heliograph/log";
-import { rebuildProjector, runConsumer, type Projector } from "@heliograph/runtime";
+import { service as lifecycle } from "../../services/lifecycle/src/index.ts";
+import {
+  prepareConsumer,
+  rebuildProjector,
+  rebuildTogether,
+  runConsumer,
+  type Projector,
+  type ServiceContext,
+} from "@heliograph/runtime";
+import { service as usage } from "../../services/usage/src/index.ts";
 import pg from "pg";
 import { openBenchEnvironment } from "./environment.ts";
 import { limitRow, ratioRow, type Row } from "./row.ts";
@@ -36,6 +45,7 @@ export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
     if (rebuilt.equal !== true)
       throw new Error(`the rebuilt read model differs: ${rebuilt.differs?.join(", ")}`);
     await consumer.stop();
+    const together = await rebuildSeveral({ ...context, log: reader });
     await reader.close();
     const raw = { value: (rawBefore + rawAfter) / 2, of: "a raw read of the same events" };
     return [
@@ -47,11 +57,47 @@ export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
         raw,
         0.5,
       ),
+      ratioRow(
+        `rebuild of ${together.projectors} read models at once, events of all`,
+        "events/s",
+        together.rate,
+        raw,
+        0.5,
+      ),
       limitRow("rebuild: memory grown", "MB", Math.round(grown), 150, `${events} events`),
     ];
   } finally {
     await close();
   }
+}
+
+/** Everything that messages make rows of but wallets, whose events these are not: how many events all of them together were given in a second. */
+async function rebuildSeveral(
+  context: ServiceContext,
+): Promise<{ readonly projectors: number; readonly rate: number }> {
+  const projectors = [delivery, lifecycle, usage]
+    .flatMap((service) => service.consumers!(context))
+    .filter((consumer): consumer is Projector => consumer.kind === "projector");
+  const head = await context.log.head();
+  for (const projector of projectors) {
+    await prepareConsumer(context.pool, projector);
+    await context.pool.query(`update "${projector.schema}".checkpoint set position = $1`, [head]);
+  }
+  const started = performance.now();
+  const results = await rebuildTogether(context, projectors, (projector, together) =>
+    rebuildProjector(together.context, projector, {
+      verifyOnly: false,
+      inTurn: together.inTurn,
+      signal: AbortSignal.timeout(300_000),
+    }),
+  );
+  const seconds = (performance.now() - started) / 1_000;
+  let events = 0;
+  for (const result of results) {
+    if (result.status === "rejected") throw result.reason;
+    events += result.value.events;
+  }
+  return { projectors: projectors.length, rate: events / seconds };
 }
 
 /** Events a second of plain batched selects, nothing parsed. */

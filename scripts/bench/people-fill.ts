@@ -4,6 +4,7 @@ import {
   streamOf,
   uuid7,
   validateEvent,
+  type Environment,
   type EventData,
 } from "@heliograph/contracts";
 import { threadName } from "@heliograph/domain";
@@ -52,24 +53,33 @@ export type Filled = {
   readonly busiest: string;
 };
 
-/** Writes contacts and what they wrote into the sandbox's log, as the consumers of inbound messages would have. */
+/** Writes contacts, and unless they are `silent` what they wrote, into an environment's log, as the consumers of inbound messages would have. */
 export async function fillPeople(
   instance: Instance,
   dataDir: string,
   partner: string,
   contacts: number,
+  {
+    environment = "sandbox",
+    silent = false,
+  }: { readonly environment?: Environment; readonly silent?: boolean } = {},
 ): Promise<Filled> {
+  const writes = (number: number): boolean => !silent && number % contactsPerConversation === 0;
   const connection = {
     connectionString: Object.assign(new URL(instance.databaseUrl), {
-      pathname: "/heliograph_sandbox",
+      pathname: `/heliograph_${environment}`,
     }).href,
   };
   const pool = openPool(connection, { name: "bench", max: 4, durable: false }, newLogger("silent"));
-  const log = await openPostgresLog({ connection, namespace: "sandbox", validate: validateEvent });
+  const log = await openPostgresLog({
+    connection,
+    namespace: environment,
+    validate: validateEvent,
+  });
   const vault = await openVault(
     pool,
     Buffer.from(readFileSync(`${dataDir}/master.key`, "utf8").trim(), "hex"),
-    "sandbox",
+    environment,
   );
   try {
     let messages = 0;
@@ -80,11 +90,9 @@ export async function fillPeople(
       );
       const seals = await vault.seals(ids.map((subject) => ({ partner, subject })));
       const appends = ids.flatMap((id, index) =>
-        contactAppends(vault, partner, id, from + index, seals[index]!),
+        contactAppends(vault, { partner, id, number: from + index }, seals[index]!, writes),
       );
-      messages +=
-        ids.filter((_, index) => (from + index) % contactsPerConversation === 0).length *
-        messagesPerConversation;
+      messages += ids.filter((_, index) => writes(from + index)).length * messagesPerConversation;
       await flight;
       flight = appendAll(log, appends);
     }
@@ -119,10 +127,9 @@ const event = (partner: string, type: string, data: object) => {
 
 function contactAppends(
   vault: Vault,
-  partner: string,
-  id: string,
-  number: number,
+  { partner, id, number }: Omit<Person, "external">,
   seal: Seal,
+  writes: (number: number) => boolean,
 ): Append[] {
   const address = phoneOf(number);
   const name = vault.name("external-id", partner, "sms", address);
@@ -159,7 +166,7 @@ function contactAppends(
       events: [event(partner, "ContactCreated", created)],
     },
   ];
-  if (number % contactsPerConversation !== 0) return appends;
+  if (!writes(number)) return appends;
   return [...appends, ...conversationAppends(vault, { partner, id, number, external }, seal)];
 }
 

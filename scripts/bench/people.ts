@@ -1,3 +1,4 @@
+import type { Environment } from "@heliograph/contracts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { newDataDir, removeDataDir, type Instance } from "@heliograph/testkit";
 import { startMeasured } from "./instance.ts";
@@ -105,7 +106,11 @@ async function signIn({ baseUrl, agent }: Instance): Promise<string> {
   return body.access_token;
 }
 
-async function caughtUp({ baseUrl, adminKey }: Instance): Promise<void> {
+/** Every read model of an environment has seen all that there is. */
+export async function caughtUp(
+  { baseUrl, adminKey }: Instance,
+  wanted: Environment = "sandbox",
+): Promise<void> {
   for (;;) {
     await sleep(1_000);
     const answer = await fetch(`${baseUrl}/api/v1/admin/projections`, {
@@ -114,7 +119,7 @@ async function caughtUp({ baseUrl, adminKey }: Instance): Promise<void> {
     const { data } = (await answer.json()) as {
       data: readonly { environment: string; lag_events: number; status: string }[];
     };
-    if (data.every(({ environment, lag_events }) => environment !== "sandbox" || lag_events === 0))
+    if (data.every(({ environment, lag_events }) => environment !== wanted || lag_events === 0))
       return;
   }
 }

@@ -1,7 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { hash } from "node:crypto";
-import { copyFileSync, readFileSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { streamOf } from "@heliograph/contracts";
+import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
+import type { EventLog } from "@heliograph/log";
+import { databaseConfig, openLog, serverOf } from "@heliograph/runtime";
 import {
   apiClient,
   newDataDir,
@@ -12,7 +16,13 @@ import {
   webhookSink,
   type ApiClient,
 } from "@heliograph/testkit";
+import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
+import { archive } from "./archive.ts";
+import { backUp } from "./backup.ts";
+import { rebuild } from "./rebuild.ts";
+import { openTarget } from "./target.ts";
+import { verifyNamespaces } from "./verify-log.ts";
 
 const main = new URL("main.ts", import.meta.url).pathname;
 const env = { HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8" };
@@ -78,14 +88,105 @@ async function feedOf(client: ApiClient): Promise<Feed> {
   }
 }
 
-test("a backup made under load starts in another folder with all that came before, and no number is given twice", async () => {
+async function ask<Row>(config: pg.ClientConfig, text: string): Promise<Row[]> {
+  const client = new pg.Client(config);
+  await client.connect();
+  try {
+    return (await client.query(text)).rows as Row[];
+  } finally {
+    await client.end();
+  }
+}
+
+/** From here on the server keeps its log, as an archive of it would. Gives where that is. */
+async function keepLog(config: pg.ClientConfig): Promise<string> {
+  await ask(config, "alter system set wal_keep_size = '2GB'");
+  await ask(config, "select pg_reload_conf()");
+  const [row] = await ask<{ data_directory: string }>(config, "show data_directory");
+  return join(row!.data_directory, "pg_wal");
+}
+
+/** A data folder with the databases as they were at a moment: the backup, and what the server has written since up to there. */
+async function recoverTo(moment: string, copy: string, log: string): Promise<string> {
+  const dataDir = dataFolder();
+  execFileSync("cp", ["-a", `${copy}/.`, dataDir]);
+  writeFileSync(join(dataDir, "postgres", "cluster", "recovery.signal"), "");
+  const server = await startEmbeddedPostgres({
+    dataDir: join(dataDir, "postgres"),
+    settings: {
+      restore_command: `cp '${log}/%f' '%p'`,
+      recovery_target_time: moment,
+      recovery_target_action: "promote",
+    },
+  });
+  const isDone = "select not pg_is_in_recovery() as done";
+  await until(async () => (await ask<{ done: boolean }>(server.config, isDone))[0]!.done, patience);
+  await server.stop();
+  return dataDir;
+}
+
+/** The log is whole up to the moment, with one message and not the next; no consumer is ahead of it, and what they have made is its fold. */
+async function expectMoment(dataDir: string, kept: string, lost: string): Promise<void> {
+  const target = await openTarget({ HELIOGRAPH_DATA_DIR: dataDir });
+  const { signal } = new AbortController();
+  let log: EventLog | undefined;
+  try {
+    const request = { namespaces: ["platform", "live", "sandbox"] as const, anchor: undefined };
+    expect(await verifyNamespaces(target, { ...request, signal })).toBe(true);
+    log = await openLog(target.settings, target.server, "sandbox", target.logger);
+    expect((await log.readStream(streamOf("message", kept)))[0]).toMatchObject({
+      type: "MessageRequested",
+    });
+    expect(await log.readStream(streamOf("message", lost))).toEqual([]);
+    const head = await log.head();
+    const config = databaseConfig(target.server, "sandbox");
+    const tables = await ask<{ name: string }>(
+      config,
+      "select table_schema as name from information_schema.tables where table_name = 'checkpoint'",
+    );
+    expect(tables.length).toBeGreaterThan(10);
+    for (const { name } of tables) {
+      const rows = await ask<{ position: string }>(
+        config,
+        `select position from "${name}".checkpoint`,
+      );
+      for (const { position } of rows) expect(BigInt(position)).toBeLessThanOrEqual(head);
+    }
+    expect(await rebuild(target, ["messages"], "sandbox", true, signal)).toBe(true);
+  } finally {
+    await log?.close();
+    await target.close();
+  }
+}
+
+/** Archives what there is, and tries to back up without the files. */
+async function expectRefusedWithoutArchive(dataDir: string): Promise<void> {
+  const elsewhere = dataFolder();
+  const { signal } = new AbortController();
+  const target = await openTarget({ HELIOGRAPH_DATA_DIR: dataDir });
+  try {
+    await archive(target, "sandbox", Date.now() + 1_000, signal);
+    const unmounted = { ...target, settings: { ...target.settings, archiveDir: elsewhere } };
+    await expect(backUp(unmounted, join(elsewhere, "copy"), undefined, signal)).rejects.toThrow(
+      /^1 files of archived events are needed for sandbox, and not all are in .*: archived events cannot be read.*Without them the backup is not whole/,
+    );
+    expect(readdirSync(elsewhere)).toEqual([]);
+  } finally {
+    await target.close();
+  }
+}
+
+test("a backup made under load starts in another folder with all that came before, archived events among it or there is none, and no number is given twice; with the log of the server it comes to any moment since", async () => {
   const source = dataFolder();
   const { instance, sandbox } = await run(source);
+  const server = databaseConfig(serverOf(instance.databaseUrl), "sandbox");
+  const log = await keepLog(server);
   const sink = await webhookSink();
   onTestFinished(() => sink.close());
   await sandbox.post("/webhook-endpoints", { url: `${sink.url}/hook` });
   const before = await send(sandbox);
   await delivered(sandbox, before);
+  await expectRefusedWithoutArchive(source);
 
   const copy = join(dataFolder(), "copy");
   let isOver = false;
@@ -97,6 +198,7 @@ test("a backup made under load starts in another folder with all that came befor
   const key = Buffer.from(readFileSync(join(source, "master.key"), "utf8").trim(), "hex");
   const fingerprint = hash("sha256", key, "hex").slice(0, 16);
   expect(made).toMatchObject({ code: 0, output: expect.stringContaining(fingerprint) });
+  expect(made.output).toContain("holds the three databases, and 1 files of archived events.");
   expect(JSON.parse(readFileSync(join(copy, "backup.json"), "utf8"))).toEqual({
     made_at: expect.any(String),
     master_key: fingerprint,
@@ -104,11 +206,16 @@ test("a backup made under load starts in another folder with all that came befor
   const again = await ops(source, "backup", copy);
   expect(again).toEqual({ code: 2, output: `ops: ${copy} exists already\n` });
 
+  const kept = await send(sandbox);
+  const [row] = await ask<{ moment: string }>(server, "select clock_timestamp()::text as moment");
   const lost = await send(sandbox);
   await delivered(sandbox, lost);
   const old = await feedOf(sandbox);
   const head = Math.max(...old.keys());
   await instance.killAll();
+  const moment = await recoverTo(row!.moment, copy, log);
+  copyFileSync(join(source, "master.key"), join(moment, "master.key"));
+  await expectMoment(moment, kept, lost);
 
   const target = dataFolder();
   execFileSync("cp", ["-a", `${copy}/.`, target]);

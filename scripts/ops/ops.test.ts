@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { openPool, newLogger, databaseConfig, serverOf } from "@heliograph/runtime";
 import {
   apiClient,
@@ -9,7 +10,7 @@ import {
   type Instance,
 } from "@heliograph/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { archive, passedBy } from "./archive.ts";
+import { archive, passedBy, whileThereIsRoom } from "./archive.ts";
 import { progressText } from "./progress.ts";
 import { openTarget } from "./target.ts";
 import { verifyNamespaces } from "./verify-log.ts";
@@ -152,6 +153,29 @@ test(
   testTimeoutMs,
 );
 
+test("an archive is not begun where there is no room, and ends between two steps when it runs out", async () => {
+  const { signal } = new AbortController();
+  const total = 100 * 2 ** 30;
+  let free = 2 ** 29;
+  const room = async () => ({ free, total });
+  const run = (work: Parameters<typeof whileThereIsRoom<boolean>>[2]) =>
+    whileThereIsRoom("/archive", signal, work, room);
+  const never = async (): Promise<boolean> => {
+    throw new Error("it was begun");
+  };
+  await expect(run(never)).rejects.toThrow(/^too little room .* 0\.5 GiB free of 100\.0 GiB/);
+  free = 2 ** 32;
+  const running = run(async (lasting, look) => {
+    free = 2 ** 29;
+    const ended = once(lasting, "abort");
+    look();
+    await ended;
+    lasting.throwIfAborted();
+    return true;
+  });
+  await expect(running).rejects.toThrow(/too little room/);
+});
+
 test(
   "old events are archived while the instance serves: what consumers have not passed stays, every answer is as before, and the log is verified from its files",
   async () => {
@@ -268,11 +292,12 @@ test("dead letters are listed, and one that does not exist is not retried", asyn
 });
 
 test(
-  "a projection that no process runs is rebuilt by the command itself",
+  "projections that no process runs are rebuilt by the command itself, several at once",
   async () => {
     await instance.stop();
-    const { code, output } = await ops("rebuild", "messages", "--env", "sandbox");
-    expect(output).toContain("No process runs messages (sandbox): working here.");
+    const { code, output } = await ops("rebuild", "messages", "lifecycle", "--env", "sandbox");
+    expect(output).toContain("No process runs messages, lifecycle (sandbox): working here.");
+    expect(output).toMatch(/lifecycle \(sandbox\) rebuilt: \d+ events up to position \d+/);
     expect(output).toMatch(/messages \(sandbox\) rebuilt: \d+ events up to position \d+/);
     expect(code).toBe(0);
   },

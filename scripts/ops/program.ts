@@ -86,14 +86,14 @@ program
 
 program
   .command("rebuild")
-  .description("compute a projection again from the log and swap it in while it serves")
-  .argument("<name>", "the projection")
+  .description("compute projections again from the log and swap them in while they serve")
+  .argument("<names...>", "the projections; several are computed at once")
   .addOption(environmentOption().makeOptionMandatory())
   .option("--verify", "compute and compare, change nothing; exit code 1 when they differ")
-  .action((name: string, options: { env: Environment; verify?: true }) =>
-    change(options.env, options.verify === true ? "verify" : "rebuild", name, async (target) => {
+  .action((names: string[], { env, verify = false }: { env: Environment; verify?: boolean }) =>
+    change(env, verify ? "verify" : "rebuild", names.join(" "), async (target) => {
       const { rebuild } = await import("./rebuild.ts");
-      return rebuild(target, name, options.env, options.verify === true, interrupted.signal);
+      return rebuild(target, [...new Set(names)], env, verify, interrupted.signal);
     }),
   );
 
@@ -251,9 +251,13 @@ program
   .command("backup")
   .description("copy the embedded PostgreSQL, as of one moment, while services go on")
   .argument("<folder>", "what is made: a data folder without the master key")
-  .action((folder: string) =>
+  .option(
+    "--earlier <folder>",
+    "a backup on the same file system, whose files of archived events are linked in place of copied",
+  )
+  .action((folder: string, { earlier }: { earlier?: string }) =>
     withTarget(async (target) =>
-      (await import("./backup.ts")).backUp(target, folder, interrupted.signal),
+      (await import("./backup.ts")).backUp(target, folder, earlier, interrupted.signal),
     ),
   );
 program

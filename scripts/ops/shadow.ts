@@ -1,6 +1,7 @@
 import type { Environment } from "@heliograph/contracts";
 import { rebuildProjector } from "@heliograph/runtime";
-import { withProjector } from "./rebuild.ts";
+import { newProgress } from "./progress.ts";
+import { withProjectors } from "./rebuild.ts";
 import { shadowText } from "./shadow-text.ts";
 import type { Target } from "./target.ts";
 
@@ -14,14 +15,15 @@ export async function shadow(
   environment: Environment,
   interrupted: AbortSignal,
 ): Promise<boolean> {
-  const result = await withProjector(target, name, environment, (context, projector, onProgress) =>
-    rebuildProjector(context, projector, {
+  const progress = newProgress(`${name} (${environment})`);
+  const result = await withProjectors(target, [name], environment, (context, [projector]) =>
+    rebuildProjector(context, projector!, {
       verifyOnly: true,
       shadow: true,
       signal: interrupted,
-      onProgress,
+      onProgress: (processed, total) => progress.show(Number(processed), Number(total)),
     }),
-  );
+  ).finally(() => progress.end());
   process.stdout.write(shadowText(`${name} (${environment})`, result));
   return result.equal === true;
 }

@@ -74,11 +74,12 @@ export async function openBulk(world: World): Promise<Bulk> {
           await send(number++);
         }
       };
-      const running = Promise.all(Array.from({ length: callers }, caller));
+      // A refusal is told at the stop: until then nobody waits for it.
+      const running = Promise.allSettled(Array.from({ length: callers }, caller));
       return {
         async stop() {
           stopped = true;
-          await running;
+          for (const ended of await running) if (ended.status === "rejected") throw ended.reason;
         },
       };
     },

@@ -8,11 +8,17 @@ import type { SendMessage, SendStep } from "./send.ts";
 const content = ["text", "html", "template"] as const;
 
 /** Accepts a message with its further steps, each held by `accept` against everything that a message is. Throws what one of them would be refused with. */
-export async function acceptSteps(
+export function acceptSteps(
   body: SendMessage,
   accept: (send: SendMessage, isStep: boolean) => Promise<Accepted>,
 ): Promise<Accepted> {
-  if (body.failover === undefined) return accept(body, false);
+  return body.failover === undefined ? accept(body, false) : acceptAll(body, accept);
+}
+
+async function acceptAll(
+  body: SendMessage,
+  accept: (send: SendMessage, isStep: boolean) => Promise<Accepted>,
+): Promise<Accepted> {
   const sends = stepSends(body);
   const own = await accept(body, false);
   const steps: Accepted[] = [];

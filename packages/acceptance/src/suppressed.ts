@@ -1,3 +1,4 @@
+import { sameRecipient } from "@heliograph/channels";
 import { streamOf, type EventData } from "@heliograph/contracts";
 import { stoppedBy, suppressionName } from "@heliograph/domain";
 import type { EventLog } from "@heliograph/log";
@@ -52,13 +53,21 @@ function follow({ log, vault }: Source, onError: (error: unknown) => void): Supp
     }
   })();
 
-  async function lookUp(partner: string, name: string, sent: Sent): Promise<Stop | undefined> {
-    const [last] = await log
-      .forPartner(partner)
-      .readStream(streamOf("suppression", name), { backwards: true, limit: 1 });
-    return last === undefined || !("active" in last.data)
-      ? undefined
-      : stoppedBy(last.data.active, sent.category);
+  /** By each of the names that the recipient may have been stopped under. */
+  async function lookUp(
+    partner: string,
+    wanted: readonly string[],
+    { category }: Sent,
+  ): Promise<Stop | undefined> {
+    const own = log.forPartner(partner);
+    for (const name of wanted) {
+      const stream = streamOf("suppression", name);
+      const [last] = await own.readStream(stream, { backwards: true, limit: 1 });
+      const active = last !== undefined && "active" in last.data ? last.data.active : [];
+      const stop = stoppedBy(active, category);
+      if (stop !== undefined) return stop;
+    }
+    return undefined;
   }
 
   function find(partner: string, sent: Sent): Stop | undefined | Promise<Stop | undefined> {
@@ -71,8 +80,11 @@ function follow({ log, vault }: Source, onError: (error: unknown) => void): Supp
   }
 
   function check(partner: string, sent: Sent): Stop | undefined | Promise<Stop | undefined> {
-    const name = suppressionName(vault, partner, sent.channel, sent.to);
-    return caughtUp && !names.mayHave(name) ? undefined : lookUp(partner, name, sent);
+    // Who opted out by the number that WhatsApp knows has opted out by the one that was given, too.
+    const wanted = [sent.to, ...sameRecipient(sent.channel, sent.to)]
+      .map((to) => suppressionName(vault, partner, sent.channel, to))
+      .filter((name) => !caughtUp || names.mayHave(name));
+    return wanted.length === 0 ? undefined : lookUp(partner, wanted, sent);
   }
 
   return {

@@ -62,3 +62,29 @@ test("A recipient is stopped from the start, while it lasts, and again, by whoev
   await second.release();
   await log.close();
 });
+
+test("Who opts out by the number that WhatsApp knows is stopped by the one that was written to, and nobody else is", async () => {
+  const log = openMemoryLog();
+  const stop = { id: "sup_1", applies_to: "all", reason: "keyword" };
+  for (const to of ["+551187654321", "+5215512345678", "+5491123456789", "+551133334444"]) {
+    const name = suppressionName(vault, "ptn_1", "whatsapp", to);
+    const data = { suppression_id: "sup_1", name, channel: "whatsapp", active: [stop] };
+    const event = { id: uuid7(), type: "SuppressionStarted", data, metadata: { partner: "ptn_1" } };
+    await log.append([
+      { stream: streamOf("suppression", name), expected: "no_stream", events: [event] },
+    ]);
+  }
+  const suppressed = openSuppressed({ log, vault }, (error) => expect.fail(String(error)));
+  const find = (to: string, channel: "whatsapp" | "sms" = "whatsapp") =>
+    suppressed.find("ptn_1", { channel, to, category: "transactional" });
+  await until(async () => !(find("+15550100009") instanceof Promise));
+  for (const to of ["+5511987654321", "+551187654321", "+525512345678", "+541123456789"])
+    expect(await find(to), to).toEqual(stop);
+  expect(await find("+5511933334444"), "a landline's is nobody's mobile").toBeUndefined();
+  expect(
+    await find("+5511987654321", "sms"),
+    "on another channel a number is its own",
+  ).toBeUndefined();
+  await suppressed.release();
+  await log.close();
+});

@@ -31,15 +31,10 @@ export function toWire(answer: Answer): Wire {
   return { status: answer.status, headers, body };
 }
 
-/** Writes head and body in one go. `common` (rate limit, request id) comes first. */
-export function send(
-  response: Response,
-  wire: Wire,
-  common: readonly string[],
-  head: boolean,
-): void {
+/** Writes head and body in one go. `headers` (rate limit, request id) come first, and are the answer's from here on. */
+export function send(response: Response, wire: Wire, headers: string[], head: boolean): void {
   const { status, body } = wire;
-  const headers = [...common, ...wire.headers];
+  headers.push(...wire.headers);
   if (body === undefined) {
     // 204 and 304 end with their head (RFC 9110 §8.6).
     if (status !== 204 && status !== 304) headers.push("Content-Length", "0");

@@ -80,7 +80,7 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   unfinished = false;
   /** Whose account a call of a public route is about, once that is known: the audit names it. */
   about: About | undefined;
-  readonly #concerned = new Set<string>();
+  #concerned: Set<string> | undefined;
   #controller: AbortController | undefined;
   #ip: string | undefined;
   #deps: EnvironmentDeps | undefined;
@@ -156,11 +156,12 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
    * Events need the same care: seal `fingerprint` of `metadata()` under the contact's key, or leave it out.
    */
   concerns(...contacts: readonly string[]): void {
+    this.#concerned ??= new Set();
     for (const each of contacts) this.#concerned.add(each);
   }
   /** Ids given to `concerns`. */
   get concerned(): readonly string[] {
-    return [...this.#concerned];
+    return [...(this.#concerned ?? [])];
   }
   /** The agent whose session makes the call; undefined for a key. */
   get agent(): AgentIdentity | undefined {

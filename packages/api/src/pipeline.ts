@@ -310,7 +310,10 @@ function headersOf(
   { common, allowance }: Underway,
   own?: Readonly<Record<string, string>>,
 ): string[] {
-  if (own === undefined) return [...common, ...(allowance?.headers ?? [])];
+  if (own === undefined) {
+    if (allowance !== undefined) common.push(...allowance.headers);
+    return common;
+  }
   const names = new Set(Object.keys(own).map((name) => name.toLowerCase()));
   const all = [...common, ...(allowance?.headers ?? [])];
   const kept = all.filter((_, index) => !names.has(all[index - (index % 2)]!.toLowerCase()));

@@ -97,12 +97,14 @@ function toOriginForm(request: IncomingMessage): void {
 /** Why a request cannot be trusted to mean one thing; undefined when it can. */
 function ambiguity(request: IncomingMessage): string | undefined {
   const { rawHeaders } = request;
+  const { host } = request.headers;
   const coding = request.headers["transfer-encoding"];
   // Another coding below it would stay in what is read as the body (RFC 9112, section 6.1).
   if (coding !== undefined && coding.toLowerCase() !== "chunked")
     return "The body comes in a transfer coding that is not known here: only chunked is.";
-  if (request.headers.host === undefined && request.httpVersionMinor === 1)
-    return "The header Host is missing.";
+  if (host === undefined && request.httpVersionMinor === 1) return "The header Host is missing.";
+  // Or the address, where it is in the absolute form.
+  if (host !== undefined && !hostForm.test(host)) return "The header Host does not name a host.";
   const seen = new Set<string>();
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const { length } = rawHeaders[index]!;
@@ -112,8 +114,6 @@ function ambiguity(request: IncomingMessage): string | undefined {
     if (!singular.has(name)) continue;
     if (seen.has(name)) return `The header ${rawHeaders[index]} is there twice.`;
     seen.add(name);
-    if (name === "host" && !hostForm.test(rawHeaders[index + 1]!))
-      return "The header Host does not name a host.";
   }
   return undefined;
 }

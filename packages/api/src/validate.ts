@@ -1,6 +1,5 @@
-import { type FieldError, PublicError } from "@heliograph/contracts";
+import { type FieldError, PublicError, wordsOf } from "@heliograph/contracts";
 import { z } from "zod";
-import { wordsOf } from "./words.ts";
 
 const nothing = z.strictObject({});
 

@@ -110,6 +110,8 @@ test("an address in the absolute form is the same as its path at that host", asy
   await until(() => open.length === 1);
   open[0]!();
   expect(await asked).toContain("held");
+  const named = "GET http://user@shop.example/hold HTTP/1.1\r\nHost: x\r\n\r\n";
+  expect(await raw(listening.port, named)).toMatch(/^HTTP\/1\.1 400 [\s\S]*does not name a host/);
 });
 
 test("stop lets what is in flight finish, takes nothing new, and cuts what is left at the deadline", async () => {

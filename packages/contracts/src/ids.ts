@@ -35,7 +35,8 @@ export type IdPrefix =
   | "evl"
   | "cbk"
   | "brc"
-  | "bkt";
+  | "bkt"
+  | "frk";
 
 declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]?: Name };

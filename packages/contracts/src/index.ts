@@ -14,3 +14,4 @@ export { scopes } from "./scopes.ts";
 export * from "./seal.ts";
 export * from "./shard.ts";
 export * from "./space.ts";
+export { wordsOf } from "./words.ts";

@@ -73,6 +73,10 @@ export const ConversationMessage = z
       description:
         "Of an outbound message as it is now; `received` and `noted` of what was not sent.",
     }),
+    unverified: z.literal(true).optional().meta({
+      description:
+        "Of an e-mail: nothing but its header `From` says who wrote it, which anybody can forge. No keyword in it is acted on.",
+    }),
     agent: Agent.optional(),
     at: Time,
     error: Failure.optional(),

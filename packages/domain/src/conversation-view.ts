@@ -191,6 +191,7 @@ export const inboundMessage = (data: EventData<"MessageReceived">): Conversation
   ...(data.subject !== undefined && { subject: data.subject }),
   media: data.media ?? [],
   status: "received",
+  ...(data.unverified && { unverified: true }),
   at: data.received_at,
 });
 

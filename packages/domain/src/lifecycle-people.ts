@@ -38,6 +38,7 @@ const received = (data: EventData<"MessageReceived">) => ({
   ...(data.subject !== undefined && { subject: data.subject }),
   ...(data.html !== undefined && { html: data.html }),
   media: data.media ?? [],
+  ...(data.unverified && { unverified: true }),
   provider: data.provider,
   received_at: data.received_at,
 });

@@ -64,14 +64,15 @@ const special = /[&<>"']/g;
 const escapeHtml = (text: string): string =>
   text.replace(special, (character) => entities[character]!);
 
-const shown = (value: string | number | boolean): string =>
+/** A value as it stands in a text. */
+export const shownValue = (value: string | number | boolean): string =>
   typeof value === "number" ? plainNumber(value) : String(value);
 
 function fill(parts: Parts, values: VariableValues, escape?: (text: string) => string): string {
   let text = parts[0]!;
   for (let index = 1; index < parts.length; index += 2) {
     const name = parts[index]!;
-    const value = Object.hasOwn(values, name) ? shown(values[name]!) : "";
+    const value = Object.hasOwn(values, name) ? shownValue(values[name]!) : "";
     text += (escape === undefined ? value : escape(value)) + parts[index + 1]!;
   }
   return text;
@@ -139,6 +140,16 @@ function languageIn({ languages }: TemplateVersion, wanted: string): string | un
   if (Object.hasOwn(languages, wanted)) return wanted;
   const canonical = canonicalLanguage(wanted);
   return Object.keys(languages).find((language) => canonicalLanguage(language) === canonical);
+}
+
+/** The version's language that is nearest to one that is wanted: itself, or with its last parts left out, as `pt` for `pt-BR` (RFC 4647, 3.4). */
+export function nearestLanguage(version: TemplateVersion, wanted: string): string | undefined {
+  const parts = canonicalLanguage(wanted).split("-");
+  for (let length = parts.length; length > 0; length--) {
+    const found = languageIn(version, parts.slice(0, length).join("-"));
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /**

@@ -51,10 +51,20 @@ export type Report = Pick<Receipt, "status" | "permanent" | "error" | "diagnosti
   readonly otherIds?: readonly string[];
   /** Ours, where the provider gives it back: then even a message is found whose answer was lost. */
   readonly messageId?: string | undefined;
+  /** Of that message, where the provider gives it back as well. */
+  readonly attempt?: number | undefined;
   /** The same for the same event of the provider's, however often it is told; at most 255 characters. */
   readonly eventId: string;
   /** When it happened by the provider, RFC 3339; left out: when it came. */
   readonly occurredAt?: string | undefined;
+};
+
+/** What speaks for a sender that anybody can write, as in mail. Left out where the provider knows who wrote. */
+export type SenderClaim = {
+  /** A server that is trusted has checked it. */
+  readonly authenticated: boolean;
+  /** What it answers: a provider's ids, which are known to whoever had the messages alone. */
+  readonly answers: readonly string[];
 };
 
 /** One of the things that a callback tells. */
@@ -67,6 +77,7 @@ export type CallbackItem =
       readonly from: string;
       readonly contentType: string;
       readonly raw: Buffer;
+      readonly claim?: SenderClaim;
     }
   /**
    * One of `total` parts of something from a person: once all with the same `of` are there, or after a time without the rest, they are one message, whose `raw` are theirs behind
@@ -83,12 +94,22 @@ export type CallbackItem =
       readonly total: number;
     }
   /** Sound, and nothing that changes anything: a word that is not in the table, a state on the way. */
-  | { readonly kind: "ignored"; readonly what: string }
+  | {
+      readonly kind: "ignored";
+      readonly what: string;
+      /** What would prove it is of a key that is not given: read again later, it takes nothing back. */
+      readonly unproven?: true;
+    }
   /** Not understood: an operator is told, and it is read again once the parser is mended. */
   | { readonly kind: "unreadable"; readonly why: string };
 
 /** By what a gateway's own signatures in a callback are told from made-up ones. */
-export type Signer = { readonly gatewayId: string; readonly masterKey: MasterKey };
+export type Signer = {
+  readonly gatewayId: string;
+  /** Those whose mail may come back to the same addresses; left out: it is alone. */
+  readonly sharing?: readonly string[];
+  readonly masterKey: MasterKey;
+};
 
 /** What a kind does about what its provider sends by itself. */
 export type Callbacks<Settings, Known> = {

@@ -64,6 +64,8 @@ export type InboundReading = {
   readonly references?: readonly string[] | undefined;
   /** A machine wrote it (RFC 3834). */
   readonly automatic?: boolean | undefined;
+  /** Nothing says that it is its sender's. */
+  readonly unverified?: boolean | undefined;
   /** When it was written, as the provider has it: RFC 3339. */
   readonly at?: string | undefined;
 };

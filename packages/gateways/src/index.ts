@@ -36,7 +36,7 @@ export {
 export { paced, throughFault, throughOf } from "./through.ts";
 export { bytesOf } from "./kept-bytes.ts";
 export { unsubscribeSubject } from "./smtp/headers.ts";
-export { readUnsubscribeToken, unsubscribeLink } from "./unsubscribe-link.ts";
+export { readUnsubscribeToken, unsubscribeLink, unsubscribeToken } from "./unsubscribe-link.ts";
 export { deliveredTo, deliveredUrl } from "./delivered-mail.ts";
 export {
   maxCallbackBytes,

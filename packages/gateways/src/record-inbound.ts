@@ -22,6 +22,7 @@ export type Posted = {
   readonly from: string;
   /** The address of ours that it came to, where it comes once to each under one provider's id, as a mail does. Left out where the provider's id is of one address. */
   readonly to?: string | undefined;
+  readonly proof?: Received["sender_proof"] | undefined;
   /** RFC 3339. */
   readonly receivedAt: string;
   readonly contentType: string;
@@ -68,6 +69,7 @@ export async function recordInbound(
     ...(posted.partner !== undefined && { partner_id: posted.partner }),
     ...(posted.callbackId !== undefined && { callback_id: posted.callbackId }),
     ...(further.length > 0 && { further_callback_ids: [...further] }),
+    ...(posted.proof !== undefined && { sender_proof: posted.proof }),
     content_type: posted.contentType,
     raw: seal(kept.raw),
     encoding: kept.encoding,

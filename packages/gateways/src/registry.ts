@@ -1,4 +1,10 @@
-import { hasSecret, maskSecrets, type Environment, type EventData } from "@heliograph/contracts";
+import {
+  hasSecret,
+  maskSecrets,
+  wordsOf,
+  type Environment,
+  type EventData,
+} from "@heliograph/contracts";
 import type { Email } from "@heliograph/channels";
 import type { ZodError } from "zod";
 import {
@@ -88,7 +94,7 @@ export function configured(
     ["settings", settings, config.settings],
     ["secrets", known, secrets],
   ] as const) {
-    const { error } = schema.safeParse(value);
+    const { error } = schema.safeParse(value, { error: wordsOf, reportInput: true });
     if (error !== undefined) throw faulty(config.name, field, error);
   }
   const fault = kind.fault?.(config.settings, secrets);
@@ -122,7 +128,8 @@ const misfitting = (name: string, fault: ConfigurationFault): GatewayRefused =>
 
 /** By the first of its faults. */
 function faulty(name: string, field: string, { issues: [first] }: ZodError): GatewayRefused {
-  const path = [field, ...first!.path].join(".");
+  const unknown = first!.code === "unrecognized_keys" ? first!.keys.slice(0, 1) : [];
+  const path = [field, ...first!.path, ...unknown].join(".");
   const { message } = first!;
   return misfitting(name, { path, message });
 }

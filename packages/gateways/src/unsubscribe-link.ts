@@ -15,18 +15,18 @@ const signatureOf = (masterKey: Buffer, { environment, messageId }: Unsubscribin
     .digest("base64url")
     .slice(0, signatureCharacters);
 
-/** Where the recipient of a message ends what it is one of. It follows from the master key, so nothing has to be stored, and it works as long as the message is there and the key is given. `origin` is ours, without a slash at the end. */
+/** By what the recipient of a message ends what it is one of. It follows from the master key, so nothing has to be stored, and it works as long as the message is there and the key is given. */
+export const unsubscribeToken = (masterKey: Buffer, message: Unsubscribing): string =>
+  `${letters[message.environment]}${message.messageId.slice(4)}${signatureOf(masterKey, message)}`;
+
+/** Where that is done. `origin` is ours, without a slash at the end. */
 export const unsubscribeLink = (
   origin: string,
   masterKey: Buffer,
   message: Unsubscribing,
-): string => {
-  const { environment, messageId } = message;
-  const token = `${letters[environment]}${messageId.slice(4)}${signatureOf(masterKey, message)}`;
-  return `${origin}/api/v1/unsubscribe/${token}`;
-};
+): string => `${origin}/api/v1/unsubscribe/${unsubscribeToken(masterKey, message)}`;
 
-/** The message of a link; undefined for a token that we made under none of the keys. */
+/** The message of a token; undefined for a token that we made under none of the keys. */
 export function readUnsubscribeToken(
   masterKey: MasterKey,
   token: string,

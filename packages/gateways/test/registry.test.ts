@@ -95,7 +95,9 @@ test("a configuration is checked when it is made, and what is wrong is named", (
     [{ channel: "sms" }, {}, "smtp does not carry sms"],
     [{ settings: { url, from: "nobody" } }, {}, "settings.from: from must be an address"],
     [{ settings: { url: "x" } }, {}, "settings.url: url must be smtp://"],
-    [{}, { pin: "1" }, "secrets: Unrecognized key"],
+    [{}, { pin: "1" }, "secrets.pin: this field does not exist"],
+    [{ settings: {} }, {}, "settings.url: is required"],
+    [{ settings: { url, pool: "big" } }, {}, "settings.pool: must be an object"],
   ] as const)
     expect(() => configured({ ...smtp, ...changes }, secrets, key)).toThrow(`gateway one: ${said}`);
 });

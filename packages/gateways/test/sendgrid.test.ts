@@ -9,6 +9,7 @@ import {
   verifyCallback,
   type GatewayConfig,
 } from "../src/index.ts";
+import { mailIdOf } from "../src/smtp/mail-id.ts";
 import { postedEvents, sendgridPublicKey } from "./sendgrid.ts";
 import { attemptOf, configOf, signer, toolsOf } from "./support.ts";
 
@@ -27,7 +28,11 @@ const configWith = (changes: Readonly<Record<string, unknown>> = {}): GatewayCon
     channel: "email",
     settings: { ...settings, ...changes },
   });
-const mailId = `<${attemptIdOf(deterministicId("msg", "one"), 1)}@shop.example>`;
+const mailId = mailIdOf(
+  tools.masterKey,
+  attemptIdOf(deterministicId("msg", "one"), 1),
+  "shop.example",
+);
 const seconds = 1_779_546_137;
 
 const read = (events: readonly unknown[], smtpId = mailId) =>

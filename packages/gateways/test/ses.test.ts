@@ -10,6 +10,7 @@ import {
   type GatewayConfig,
   type Verdict,
 } from "../src/index.ts";
+import { mailIdOf } from "../src/smtp/mail-id.ts";
 import { returnPathOf } from "../src/smtp/return-path.ts";
 import { canonicalText, SnsMessage } from "../src/smtp/sns.ts";
 import { certificateUrl, confirmationUrl, postedBySns, topic } from "./sns.ts";
@@ -172,7 +173,7 @@ test("a subscription is confirmed at SNS alone, for its own topic, once its ques
 });
 
 const messageId = deterministicId("msg", "one");
-const mailId = `<${attemptIdOf(messageId, 1)}@shop.example>`;
+const mailId = mailIdOf(tools.masterKey, attemptIdOf(messageId, 1), "shop.example");
 const mail = {
   messageId: "0102018f-ses-000000",
   source: "shop@shop.example",
@@ -253,6 +254,7 @@ test("a mail is found by the Message-ID that it came with, or by its return path
       kind: "report",
       report: {
         providerMessageId: mailId,
+        otherIds: [mail.messageId],
         status: "delivered",
         eventId: "ses.delivery.0102018f-ses-000000",
         occurredAt: delivery.timestamp,
@@ -267,7 +269,11 @@ test("a mail is found by the Message-ID that it came with, or by its return path
   expect(await about({ headers: [], source: `${path.toUpperCase()}@Shop.example` })).toMatchObject([
     { report: { providerMessageId: mailId, messageId } },
   ]);
-  expect(await about({ headers: [] })).toMatchObject([{ kind: "ignored" }]);
+  const strangers = [{ name: "Message-ID", value: "<somebody@else.example>" }];
+  expect(await about({ headers: strangers })).toMatchObject([{ kind: "ignored" }]);
+  expect(await about({ headers: [] }), "without headers by what SES calls it").toMatchObject([
+    { report: { providerMessageId: mail.messageId } },
+  ]);
 });
 
 test("words are without the address, and what is no event changes nothing", async () => {

@@ -1,53 +1,23 @@
 import { deterministicId, masterKeyOf } from "@heliograph/contracts";
 import { expect, test } from "vitest";
-import {
-  attemptIdOf,
-  deliveredUrl,
-  mailTaker,
-  parseInbound,
-  readCallback,
-  type CallbackItem,
-} from "../src/index.ts";
+import { attemptIdOf, mailTaker, parseInbound } from "../src/index.ts";
+import { mailIdOf } from "../src/smtp/mail-id.ts";
 import { readableBeginning } from "../src/smtp/mail.ts";
 import { smtpResult } from "../src/smtp/result.ts";
 import { returnPathOf } from "../src/smtp/return-path.ts";
+import {
+  domain,
+  gateway,
+  isPerson,
+  local,
+  mailId,
+  masterKey,
+  messageId,
+  person,
+  read,
+} from "./mail-reader.ts";
 import { complaintReport, deliveryReport, writtenMail } from "./mails.ts";
-import { configOf, toolsOf } from "./support.ts";
 
-const { masterKey } = toolsOf();
-const domain = "bounces.shop.example";
-const gateway = configOf({
-  environment: "live",
-  name: "mail-1",
-  kind: "smtp",
-  channel: "email",
-  settings: {
-    url: "smtp://mx.example",
-    from: "Shop <shop@shop.example>",
-    reply_to: "Help@shop.example",
-    return_path_domain: domain,
-  },
-});
-const messageId = deterministicId("msg", "one");
-const local = returnPathOf(masterKey, gateway.gateway_id, { messageId, attempt: 2 });
-const mailId = `<${attemptIdOf(messageId, 2)}@${domain}>`;
-
-const read = (
-  body: Buffer,
-  to = `${local}@${domain}`,
-  headers: Readonly<Record<string, string>> = { "mail-from": "" },
-): Promise<readonly CallbackItem[]> =>
-  readCallback(
-    gateway,
-    {
-      url: deliveredUrl(to),
-      headers,
-      contentType: "message/rfc822",
-      body,
-      receivedAt: "2026-05-23T14:22:17Z",
-    },
-    { gatewayId: gateway.gateway_id, masterKey },
-  );
 const failed = async (status: string, diagnostic?: string, to?: string) => {
   const fields = ["Action: failed", `Status: ${status}`];
   if (diagnostic !== undefined) fields.push(`Diagnostic-Code: ${diagnostic}`);
@@ -188,7 +158,7 @@ test("a warning is no failure, a report of nothing is told to an operator, and n
 
 test("without a return path the Message-ID of what came back tells, and who else's mail came back is nobody's news", async () => {
   const inbox = "help@shop.example";
-  const returned = `<${attemptIdOf(messageId, 1)}@shop.example>`;
+  const returned = mailIdOf(masterKey, attemptIdOf(messageId, 1), "shop.example");
   expect(await read(deliveryReport({ returned }), inbox)).toMatchObject([
     { kind: "report", report: { providerMessageId: returned, status: "bounced" } },
   ]);
@@ -233,17 +203,22 @@ test("a complaint is found by the return path that it names, which the gateway g
   const elsewhere = returnPathOf(masterKey, "gtw_other", { messageId, attempt: 2 });
   for (const forged of [local.slice(0, -1) + last, local.replace("-2-", "-1-"), elsewhere])
     expect(await about(forged), forged).toMatchObject([{ kind: "ignored" }]);
+  const complaint = complaintReport("abuse", mailId, [
+    `Original-Mail-From: <${elsewhere}@${domain}>`,
+  ]);
+  const sharing = [gateway.gateway_id, "gtw_other"];
+  expect(
+    await read(complaint, fbl, undefined, { sharing }),
+    "of another gateway with the same addresses",
+  ).toMatchObject([said]);
   for (const type of ["not-spam", "auth-failure", "virus", "nonsense"])
     expect(await about(local, type)).toMatchObject([{ kind: "ignored" }]);
-  const before = `<${attemptIdOf(messageId, 2)}@shop.example>`;
+  const before = mailIdOf(masterKey, attemptIdOf(messageId, 2), "shop.example");
   expect(
     await read(complaintReport("abuse", before), fbl),
     "of mail without a return path the Message-ID is all there is",
   ).toMatchObject([{ report: { providerMessageId: before, status: "complained" } }]);
 });
-
-const person = ["From: Ada Łódź <ada@example.com>", "Message-ID: <m1@example.com>"];
-const isPerson = { "mail-from": "ada@example.com" };
 
 test("what a machine answers opens nothing: it says so, has nobody to answer to, or answers to the return path", async () => {
   const inbox = "help@shop.example";

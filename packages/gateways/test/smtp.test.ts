@@ -5,10 +5,13 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import {
   configured,
   createGateway,
+  providerIdKeys,
   readUnsubscribeToken,
   type Attempt,
   type Gateway,
 } from "../src/index.ts";
+import { mailIdOf } from "../src/smtp/mail-id.ts";
+import { serverIdIn } from "../src/smtp/server-ids.ts";
 import { attemptOf, configOf, toolsOf } from "./support.ts";
 
 const never = new AbortController().signal;
@@ -46,12 +49,12 @@ test("text and HTML go as alternatives, from the default sender, with the attemp
   const { attemptId } = attemptOf("ada@example.com");
   expect(result).toMatchObject({
     type: "accepted",
-    providerMessageId: `<${attemptId}@shop.example>`,
+    providerMessageId: mailIdOf(toolsOf().masterKey, attemptId, "shop.example"),
   });
   const [mail] = sink.messages;
   expect(mail).toMatchObject({ from: "shop@shop.example", to: ["ada@example.com"] });
   expect(mail!.raw).toMatch(/^From: Shop <shop@shop\.example>/m);
-  expect(mail!.raw).toContain(`Message-ID: <${attemptId}@shop.example>`);
+  expect(mail!.raw).toMatch(new RegExp(`^Message-ID:\\s+<${attemptId}\\.`, "m"));
   expect(mail!.raw).toMatch(/multipart\/alternative/);
   expect(mail!.raw).toMatch(/text\/plain/);
   expect(mail!.raw).toMatch(/text\/html/);
@@ -61,7 +64,7 @@ test("the same attempt sent again has the same Message-ID, the next attempt anot
   await send();
   await send();
   await send({ attempt: 2 });
-  const ids = sink.messages.map(({ raw }) => /^Message-ID: (.*)$/m.exec(raw)![1]);
+  const ids = sink.messages.map(({ raw }) => /^Message-ID:\s+(.*)$/m.exec(raw)![1]);
   expect(new Set(ids).size).toBe(2);
   expect(ids[0]).toBe(ids[1]);
 });
@@ -89,7 +92,7 @@ test("nothing that a partner writes can add a header or a recipient", async () =
 
 test("a mail names where answers go and how to unsubscribe, in one form and in ASCII", async () => {
   const header = (name: string) =>
-    new RegExp(`^${name}: (.*(?:\r?\n[ \\t].*)*)`, "m")
+    new RegExp(`^${name}:\\s+(.*(?:\r?\n[ \\t].*)*)`, "m")
       .exec(sink.messages.at(-1)!.raw)?.[1]
       ?.replaceAll(/\r?\n[ \t]/g, " ");
   await send({ from: "me@münchen.example", replyTo: '"Help, please" <help@shop.example>' });
@@ -99,10 +102,12 @@ test("a mail names where answers go and how to unsubscribe, in one form and in A
   expect(header("List-Unsubscribe")).toBeUndefined();
   await send({ category: "marketing" });
   const { messageId } = attemptOf("ada@example.com");
-  const [, own] = /^<(https:[^>]+)>, <mailto:shop@shop\.example\?subject=unsubscribe>$/.exec(
-    header("List-Unsubscribe")!,
-  )!;
+  const [, own, named] =
+    /^<(https:[^>]+)>, <mailto:shop@shop\.example\?subject=unsubscribe%20([^>]+)>$/.exec(
+      header("List-Unsubscribe")!,
+    )!;
   const token = own!.replace("https://api.example.com/api/v1/unsubscribe/", "");
+  expect(named, "a mail is believed by what its subject names").toBe(token);
   expect(readUnsubscribeToken(toolsOf().masterKey, token)).toEqual({
     environment: "live",
     messageId,
@@ -125,7 +130,7 @@ test("a mail names where answers go and how to unsubscribe, in one form and in A
   const unsubscribeUrl = `https://shop.example/u?${"x".repeat(800)}`;
   await send({ category: "marketing", replyTo: "a+b@shop.example", unsubscribeUrl });
   expect(header("List-Unsubscribe")).toBe(
-    `<${unsubscribeUrl}>, <mailto:a%2Bb@shop.example?subject=unsubscribe>`,
+    `<${unsubscribeUrl}>, <mailto:a%2Bb@shop.example?subject=unsubscribe%20${token}>`,
   );
   expect(header("List-Unsubscribe-Post")).toBe("List-Unsubscribe=One-Click");
   expect(header("Auto-Submitted"), "a partner's mail is written by the partner").toBeUndefined();
@@ -291,7 +296,7 @@ test("where no sender is configured a mail is from the server itself, in the for
   const [mail] = sink.messages;
   expect(mail!.from).toBe("no-reply@[127.0.0.1]");
   expect(mail!.raw).toMatch(/^From: <no-reply@\[127\.0\.0\.1\]>\r$/m);
-  expect(mail!.raw).toMatch(/^Message-ID: <atp_[0-9A-Z]+@\[127\.0\.0\.1\]>\r$/m);
+  expect(mail!.raw).toMatch(/^Message-ID:\s+<atp_[0-9A-Z]{26}\.[0-9a-f]{20}@\[127\.0\.0\.1\]>\r$/m);
 });
 
 test("answers go to the gateway's address where the message names none", async () => {
@@ -392,7 +397,9 @@ test("a signature covers what unsubscribes, however the lines of a text end, and
   const touched = mail!.raw.replace("List-Unsubscribe=One-Click", "List-Unsubscribe=Two-Click");
   expect(isSigned(touched, publicKey).ok).toBe(false);
   expect(mail!.from).toMatch(/^b-[0-9a-z]{26}-1-[0-9a-f]{20}@bounces\.shop\.example$/);
-  expect(mail!.raw).toMatch(/^Message-ID: <atp_[0-9A-Z]{26}@bounces\.shop\.example>/m);
+  expect(mail!.raw).toMatch(
+    /^Message-ID:\s+<atp_[0-9A-Z]{26}\.[0-9a-f]{20}@bounces\.shop\.example>/m,
+  );
   expect(automatic!.from, "nobody is to answer what a machine wrote").toBe("");
   expect(() => configured(config, {}, masterKey)).toThrow("secrets.dkim_private_key: is required");
   expect(() => configured(config, { dkim_private_key: "x" }, masterKey)).toThrow(
@@ -402,4 +409,23 @@ test("a signature covers what unsubscribes, however the lines of a text end, and
   expect(() => configured(bare, { dkim_private_key: privateKey }, masterKey)).toThrow(
     "settings.dkim: is required",
   );
+});
+
+test("a mail that its server gives a name of its own is found by that as well, which is what its recipient answers", async () => {
+  const ses = "0102018f1a2b3c4d-5e6f7a8b-9c0d-1e2f-3a4b-5c6d7e8f9a0b-000000";
+  const outlook = "<AS8PR01MB0001.eurprd01.prod.outlook.com>";
+  expect(serverIdIn(`250 Ok ${ses}`)).toBe(ses);
+  expect(serverIdIn(`250 2.0.0 OK ${outlook} [Hostname=x]`)).toBe(outlook);
+  expect(serverIdIn("250 Ok queued as 4XyZ")).toBeUndefined();
+  sink.behave({ type: "accept", says: `Ok ${ses}` });
+  const result = await send();
+  sink.behave({ type: "accept" });
+  const own = mailIdOf(toolsOf().masterKey, attemptOf("ada@example.com").attemptId, "shop.example");
+  expect(result).toMatchObject({ type: "accepted", providerMessageId: `${own} ${ses}` });
+  const gateway = { kind: "smtp", settings: {} } as const;
+  expect(providerIdKeys(gateway, `${own} ${ses}`)).toEqual([own, ses]);
+  for (const domain of ["eu-west-1.amazonses.com", "email.amazonses.com"])
+    expect(providerIdKeys(gateway, `<${ses}@${domain}>`), domain).toEqual([ses]);
+  const other = `<${ses}@amazonses.com.evil.example>`;
+  expect(providerIdKeys(gateway, other)).toEqual([other]);
 });

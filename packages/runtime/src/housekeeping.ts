@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { shardOf } from "@heliograph/contracts";
 import { isMachinery, messageOf, pause } from "./faults.ts";
 import { rebuildProjector } from "./rebuild.ts";
+import { rebuildTogether } from "./rebuild-together.ts";
 import { showDeadLetters, updateWatch } from "./status.ts";
 import { forgetRetired, heartbeat, markKnown } from "./tables/consumers.ts";
 import {
@@ -11,7 +12,7 @@ import {
   resolveDeadLetter,
 } from "./tables/dead-letters.ts";
 import { claimJob, finishJob, progressJob } from "./tables/jobs.ts";
-import type { Consumer, ServiceContext } from "./types.ts";
+import type { Consumer, Projector, ServiceContext } from "./types.ts";
 import type { UnitLoop } from "./unit-loop.ts";
 
 const heartbeatMs = 1_000;
@@ -128,25 +129,36 @@ export class Housekeeping {
     return `${consumer}/${shardOf(event?.metadata.partner, shards.count)}`;
   }
 
+  /** All jobs that wait, at once, so that the log is read once for them. */
   async #runJobs(): Promise<void> {
     const { pool } = this.#context;
-    const projectors = this.#consumers.filter((consumer) => consumer.kind === "projector");
-    const job = await claimJob(
-      pool,
-      projectors.map(({ name }) => name),
-    );
-    const projector = projectors.find(({ name }) => name === job?.consumer);
-    if (!job || projector === undefined) return;
-    try {
-      const result = await rebuildProjector(this.#context, projector, {
-        verifyOnly: job.verifyOnly,
-        signal: this.#stopping,
-        onProgress: (processed, total) =>
-          void progressJob(pool, job.id, processed, total).catch(() => undefined),
-      });
-      await finishJob(pool, job.id, result);
-    } catch (error) {
-      await finishJob(pool, job.id, undefined, messageOf(error));
+    const jobs = new Map<Projector, NonNullable<Awaited<ReturnType<typeof claimJob>>>>();
+    for (;;) {
+      const idle = this.#consumers.filter(
+        (consumer): consumer is Projector => consumer.kind === "projector" && !jobs.has(consumer),
+      );
+      const job = await claimJob(
+        pool,
+        idle.map(({ name }) => name),
+      );
+      const projector = idle.find(({ name }) => name === job?.consumer);
+      if (!job || projector === undefined) break;
+      jobs.set(projector, job);
     }
+    await rebuildTogether(this.#context, [...jobs.keys()], async (projector, together) => {
+      const { id, verifyOnly } = jobs.get(projector)!;
+      try {
+        const result = await rebuildProjector(together.context, projector, {
+          verifyOnly,
+          inTurn: together.inTurn,
+          signal: this.#stopping,
+          onProgress: (processed, total) =>
+            void progressJob(pool, id, processed, total).catch(() => undefined),
+        });
+        await finishJob(pool, id, result);
+      } catch (error) {
+        await finishJob(pool, id, undefined, messageOf(error));
+      }
+    });
   }
 }

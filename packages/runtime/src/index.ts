@@ -28,6 +28,7 @@ export type { ConsumerStatus } from "./status.ts";
 export { listProjections, type ProjectionRow } from "./tables/consumers.ts";
 export { readRebuild, requestRebuild, withdrawRebuild, type RebuildJob } from "./tables/jobs.ts";
 export { rebuildProjector, type RebuildResult } from "./rebuild.ts";
+export { rebuildTogether } from "./rebuild-together.ts";
 export type { TableDifference } from "./tables/row-differences.ts";
 export { hurry } from "./hurry.ts";
 export { CommitWindow, lazyWindow } from "./window.ts";

@@ -21,16 +21,18 @@ export type RebuildResult = {
   readonly rows?: readonly TableDifference[];
 };
 
-type Options = {
+export type RebuildOptions = {
   readonly verifyOnly: boolean;
   /** With `verifyOnly`: fills tables of its own, `<schema>_shadow`, and tells how their rows differ from those that are served, whichever version those are of. */
   readonly shadow?: true;
   readonly signal: AbortSignal;
   readonly onProgress?: (processed: bigint, total: bigint) => void;
+  /** Of several rebuilds: their ends come one after the other. */
+  readonly inTurn?: <Result>(work: () => Promise<Result>) => Promise<Result>;
 };
 
 /** Events read at once by a rebuild: large enough that commits do not count, small enough that memory stays flat. */
-const rebuildBatch = 2_000;
+export const rebuildBatch = 2_000;
 /** A rebuild takes hours where the log is long: it waits for a log that is away, but not for ever. */
 const logAwayMs = 60_000;
 const logRetryMs = 250;
@@ -45,7 +47,7 @@ const clearingRetryMs = 50;
 export async function rebuildProjector(
   context: ServiceContext,
   projector: Projector,
-  options: Options,
+  options: RebuildOptions,
 ): Promise<RebuildResult> {
   const next = nextOf(projector, options);
   await dropSchema(context.pool, next);
@@ -67,7 +69,7 @@ export async function rebuildProjector(
 }
 
 /** A shadow stands beside a rebuild, which may begin at any time. */
-const nextOf = ({ schema }: Projector, { shadow }: Options): string =>
+const nextOf = ({ schema }: Projector, { shadow }: RebuildOptions): string =>
   `${schema}_${shadow ? "shadow" : "next"}`;
 
 /** One rebuild under way: how far `<schema>_next` is filled. */
@@ -75,7 +77,7 @@ class Rebuild {
   readonly #context: ServiceContext;
   readonly #projector: Projector;
   readonly #next: string;
-  readonly #options: Options;
+  readonly #options: RebuildOptions;
   readonly #instance: ProjectorInstance;
   readonly #spaces: EndedSpaces;
   readonly #aside: ReadonlySet<bigint>;
@@ -87,7 +89,7 @@ class Rebuild {
   constructor(
     context: ServiceContext,
     projector: Projector,
-    options: Options,
+    options: RebuildOptions,
     instance: ProjectorInstance,
     spaces: EndedSpaces,
     aside: ReadonlySet<bigint>,
@@ -104,10 +106,11 @@ class Rebuild {
   /** Up to where the live projector is, never beyond: rows cannot be taken back. */
   async run(): Promise<RebuildResult> {
     const { name, schema } = this.#projector;
+    const inTurn = this.#options.inTurn ?? ((work) => work());
     let until = (await readCheckpoint(this.#context.pool, schema, name)).position;
     for (;;) {
       await this.#advance(until, logAwayMs);
-      const outcome = await this.#finish();
+      const outcome = await inTurn(() => this.#finish());
       if (typeof outcome !== "bigint") return outcome;
       until = outcome;
     }

@@ -389,6 +389,12 @@ export const settingsTable = {
     consequence: "How many new contacts the file of `npm run bench -- people-import` has.",
     forTests: true,
   }),
+  HELIOGRAPH_BENCH_BROADCAST: text().meta({
+    allowed: "a number of contacts",
+    preset: "20000",
+    consequence: "How many contacts the broadcast of `npm run bench -- broadcast` goes to.",
+    forTests: true,
+  }),
   HELIOGRAPH_BENCH_USAGE: text().meta({
     allowed: "a number of messages",
     preset: "1000000",

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { destroyEmbeddedPostgres, startEmbeddedPostgres } from "@heliograph/embedded-postgres";
@@ -67,9 +67,12 @@ export async function startServer(): Promise<Server> {
   }
 }
 
+/** A run makes the file of its lock a moment before it holds the lock: whoever sweeps then would take it for a dead one's. */
+const youngMs = 60_000;
+
 /**
  * Removes what killed test runs left: their servers would otherwise run for ever. A live owner refuses, rightly; a
- * folder without a lock was made a moment ago by a run that has not locked it yet.
+ * folder without a lock, or with a young one, was made a moment ago by a run that has not locked it yet.
  */
 async function sweep(): Promise<void> {
   const folders = [...new Set([tmpdir(), memoryFolder()])].flatMap((parent) =>
@@ -78,7 +81,8 @@ async function sweep(): Promise<void> {
       .map((name) => join(parent, name)),
   );
   for (const folder of folders) {
-    if (existsSync(join(folder, "owner.lock"))) {
+    const lock = statSync(join(folder, "owner.lock"), { throwIfNoEntry: false });
+    if (lock !== undefined && Date.now() - lock.mtimeMs > youngMs) {
       await destroyEmbeddedPostgres(folder).catch(() => {});
     }
   }

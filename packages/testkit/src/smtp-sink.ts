@@ -13,7 +13,8 @@ export type SinkMessage = {
 
 /** What a mail server can do to us. Codes are RFC 5321 replies: 4xx asks for a later try, 5xx is final. */
 export type SmtpBehaviour =
-  | { type: "accept"; delayMs?: number }
+  /** `says`: behind the code of its answer. */
+  | { type: "accept"; delayMs?: number; says?: string }
   /** Refuses recipients (all, or those chosen) with the code, e.g. 550 or 451. */
   | { type: "reject-recipient"; code: number; text?: string; which?: (address: string) => boolean }
   /** Closes the connection without a word when a recipient is named. */
@@ -86,7 +87,7 @@ class Sink {
   async #receive(
     stream: AsyncIterable<Buffer>,
     session: SMTPServerSession,
-    done: (refusal?: Error) => void,
+    done: (refusal?: Error | null, says?: string) => void,
   ): Promise<void> {
     const chunks: Buffer[] = [];
     try {
@@ -110,7 +111,7 @@ class Sink {
         return;
       case "accept":
         if (behaviour.delayMs) await pause(behaviour.delayMs);
-        done();
+        done(null, behaviour.says);
         return;
       default:
         done();

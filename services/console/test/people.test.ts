@@ -315,6 +315,7 @@ test("a broadcast is drafted, started and seen to its end, with who was skipped 
   expect(await read(cookie, `${at}/${all}`)).not.toContain(`action="${at}/${all}/start"`);
   expect(await read(cookie, `${at}/${all}`)).toContain(`href="${at}/${all}/start"`);
   expect(await read(cookie, `${at}/${all}/start`)).toContain("every contact that there is now");
+  expect(await read(cookie, `${at}/${all}/preview`)).toContain("no address: ");
   await ok("POST", `/broadcasts/${all}/cancel`);
   const made = await press(cookie, `${at}/new`, `${at}/new`, {
     name: stranger,
@@ -339,6 +340,26 @@ test("a broadcast is drafted, started and seen to its end, with who was skipped 
   expect(await read(cookie, at)).toContain(to);
   const late = await press(cookie, `${to}/cancel`, `${to}/cancel`, {});
   expect([late.status, await late.text()]).toEqual([409, expect.stringContaining("is done")]);
+});
+
+test("a broadcast of each contact's own values is drafted by a form without scripts", async () => {
+  const variables = { who: { type: "string", required: true } };
+  const languages = { en: { text: "Hi {{who}}" } };
+  const hi = { slug: "hi-own", channel: "sms", default_language: "en" };
+  await ok("POST", "/templates", { ...hi, variables, languages });
+  const at = "/console/broadcasts/new";
+  const form = await read(cookie, `${at}?template=hi-own&channel=sms`);
+  expect(form).toContain('name="own[who]"');
+  const made = await press(cookie, at, at, {
+    tag: "nobody-has-it",
+    channel: "sms",
+    template: "hi-own",
+    whose_language: "each contact's own",
+    "own[who]": "name",
+    "variables[who]": "friend",
+  });
+  const { pathname } = new URL(made.headers.get("location")!, base);
+  expect(await read(cookie, pathname)).toMatch(/each contact's <bdi>name<\/bdi>, or <bdi>friend/);
 });
 
 /** A browser on a busy machine takes its time. */

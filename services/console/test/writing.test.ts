@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { allOf } from "../src/all-of.ts";
 import { readBatch, writeOutcomes } from "../src/batch-csv.ts";
 import { barChart, rowChart } from "../src/view/chart.ts";
+import { typedVariables, withTypedVariables } from "../src/variables.ts";
 import { diffWords } from "../src/words-diff.ts";
 import { form, hiddenIn, openDesk } from "./desk.ts";
 
@@ -318,6 +319,78 @@ test("a template is made, gets a version, shows what changed between them, and i
   });
   expect(refused.status).toBe(422);
   expect(await refused.text()).toContain("kept as typed");
+});
+
+test("variables go as the types that their template declares, in a form, an answer's preview and a file, and what is no such value is refused by its name", async () => {
+  const declared = {
+    name: { type: "string" },
+    count: { type: "number" },
+    late: { type: "boolean" },
+  } as const;
+  const given = { name: "7", count: " 3.5 ", late: "True", other: "1" };
+  expect(typedVariables(given, declared)).toEqual({
+    name: "7",
+    count: 3.5,
+    late: true,
+    other: "1",
+  });
+  expect(typedVariables({ name: "", count: "", late: "" }, declared)).toEqual({ name: "" });
+  const wrong = { count: "3,5", late: "perhaps" };
+  expect(typedVariables(wrong, declared)).toEqual(wrong);
+  expect(typedVariables({ count: "1e999", toString: "x" }, declared)).toEqual({
+    count: "1e999",
+    toString: "x",
+  });
+
+  const made = await world.call("POST", "/api/v1/templates", {
+    key: keys.sandboxKey,
+    body: {
+      slug: "typed",
+      channel: "sms",
+      default_language: "en",
+      languages: { en: { text: "{{name}}: {{count}} parcels, late: {{late}}" } },
+      variables: {
+        name: { type: "string", required: true },
+        count: { type: "number", required: true },
+        late: { type: "boolean" },
+      },
+    },
+  });
+  expect(made.status).toBe(201);
+  const cookie = await signedIn();
+  const send = { channel: "sms", to: "+15551230001", template: "typed", "variables[name]": "7" };
+  const ask = async (more: object) =>
+    (
+      await press(cookie, "/console/send", "/console/send", {
+        ...send,
+        "variables[late]": "false",
+        price: "1",
+        ...more,
+      })
+    ).text();
+  expect(await ask({ "variables[count]": "3" })).toContain("7: 3 parcels, late: false");
+  expect(await ask({ "variables[count]": "three" })).toContain("variables.count");
+  const place = "/console/templates/typed?channel=sms";
+  const seen = await press(cookie, place, place, {
+    language: "en",
+    "variables[name]": "7",
+    "variables[count]": "3",
+    "variables[late]": "true",
+  });
+  expect(await seen.text()).toContain("7: 3 parcels, late: true");
+  const asked: string[] = [];
+  const get = async (path: string) => {
+    asked.push(path);
+    return { variables: declared };
+  };
+  const row = { channel: "sms", template: "typed", variables: { count: "3" } };
+  const api = { get } as unknown as Parameters<typeof withTypedVariables>[0];
+  expect(await withTypedVariables(api, [row, { channel: "sms", text: "x" }, row])).toEqual([
+    { ...row, variables: { count: 3 } },
+    { channel: "sms", text: "x" },
+    { ...row, variables: { count: 3 } },
+  ]);
+  expect(asked, "each template once").toEqual(["/templates/typed"]);
 });
 
 test("a difference gives both texts back", () => {

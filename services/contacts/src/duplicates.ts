@@ -1,3 +1,4 @@
+import { phoneVariants } from "@heliograph/channels";
 import type { Contact } from "./contact.ts";
 import { folded } from "./search.ts";
 import type { ContactRow } from "./tables/contacts.ts";
@@ -19,15 +20,6 @@ const weights: Readonly<Record<Reason, number>> = {
   phone_variant: 0.8,
   same_name: 0.4,
 };
-
-/** Other ways to write a number: Brazilian mobiles gained a 9 behind the area code, Mexican ones lost the 1 behind 52. */
-export function phoneVariants(number: string): readonly string[] {
-  const brazil = /^\+55(\d{2})(9?)([6-9]\d{7})$/.exec(number);
-  if (brazil !== null) return [`+55${brazil[1]}${brazil[2] === "9" ? "" : "9"}${brazil[3]}`];
-  const mexico = /^\+52(1?)(\d{10})$/.exec(number);
-  if (mexico !== null) return [`+52${mexico[1] === "1" ? "" : "1"}${mexico[2]}`];
-  return [];
-}
 
 /** Why they may be one; none where they share nothing that counts. */
 export function reasonsOf(

@@ -17,7 +17,14 @@ import { importTables } from "./tables/imports.ts";
 
 export { type ReachOf, reachOf } from "./address.ts";
 export { contactsSchema } from "./projector.ts";
-export { readAddresses, readAudience } from "./tables/audience.ts";
+export {
+  type AudienceFields,
+  type Reached,
+  countAudience,
+  readAddresses,
+  readAudience,
+  readFields,
+} from "./tables/audience.ts";
 
 /** People and their external ids: matching, merging, importing, erasing. */
 export const service: Service = {

@@ -1,7 +1,7 @@
 import { formatPosition } from "@heliograph/log";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { phoneVariants } from "../src/duplicates.ts";
+import { phoneVariants } from "@heliograph/channels";
 import { service } from "../src/index.ts";
 import { people } from "./people.ts";
 

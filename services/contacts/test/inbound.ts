@@ -1,5 +1,12 @@
 import { externalIdName } from "@heliograph/channels";
-import { type EventData, deterministicId, streamOf, uuid5, uuid7 } from "@heliograph/contracts";
+import {
+  type Channel,
+  type EventData,
+  deterministicId,
+  streamOf,
+  uuid5,
+  uuid7,
+} from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import type { ServiceContext } from "@heliograph/runtime";
 
@@ -11,20 +18,21 @@ export type Written = {
   /** What the provider calls it; posted again it is the same. */
   readonly provider_message_id?: string;
   readonly gateway_id?: string;
+  readonly channel?: Channel;
 };
 
 const gateway = deterministicId("gtw", "test");
-/** Posts what a person wrote by SMS, as the gateway's part of the platform stores it. Without a partner it is whose the address is. */
+/** Posts what a person wrote, as the gateway's part of the platform stores it. Without a partner it is whose the address is. */
 export async function postInbound(
   { log, vault }: Pick<ServiceContext, "log" | "vault">,
   partner: string | undefined,
-  { gateway_id = gateway, ...written }: Written,
+  { gateway_id = gateway, channel = "sms", ...written }: Written,
 ): Promise<{ readonly inboundId: string; readonly messageId: string }> {
   const said = { to: "+15550109999", text: "hello", provider_message_id: uuid7(), ...written };
   const parts = [gateway_id, partner ?? "", said.provider_message_id];
   const inboundId = deterministicId("inb", ...parts);
   const messageId = deterministicId("msg", ...parts);
-  const owner = externalIdName(vault, partner ?? "", { source: "sms", id: said.from });
+  const owner = externalIdName(vault, partner ?? "", { source: channel, id: said.from });
   const subject = { partner: partner ?? "", subject: inboundId, owners: [owner] };
   const seal = await vault.seal(subject);
   const data: EventData<"InboundReceived"> = {
@@ -32,7 +40,7 @@ export async function postInbound(
     message_id: messageId,
     gateway_id,
     gateway_kind: "simulator",
-    channel: "sms",
+    channel,
     provider_message_id: said.provider_message_id,
     ...(partner !== undefined && { partner_id: partner }),
     content_type: "application/json",

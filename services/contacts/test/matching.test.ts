@@ -36,6 +36,25 @@ describe("an inbound message", () => {
     expect(created!.data).toMatchObject({ made_by: "inbound", message_id: first.messageId });
   });
 
+  it("is of the contact that was written to, where WhatsApp knows its number in another form", async () => {
+    const given = { source: "whatsapp", id: "+5511987650001" };
+    const id = await setting.made({ external_ids: [given] });
+    const from = "+551187650001";
+    expect(await write({ from, channel: "whatsapp" })).toMatchObject({
+      known: true,
+      contact_id: id,
+      from,
+    });
+    expect(await setting.get(pathOf(given))).toMatchObject({
+      id,
+      external_ids: [given, { source: "whatsapp", id: from }],
+    });
+    expect(await write({ from, channel: "whatsapp" })).toMatchObject({ contact_id: id });
+    expect(await write({ from: "+551187650001" }), "of SMS it is another").toMatchObject({
+      known: false,
+    });
+  });
+
   it("fills an empty name only", async () => {
     const phone = newPhone();
     await setting.made({ external_ids: [phone] });

@@ -9,7 +9,7 @@ import {
 import type { NewEvent } from "@heliograph/log";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { CallbackEvent } from "../src/callbacks/interpret.ts";
+import type { CallbackEvent } from "../src/callbacks/reading.ts";
 import { rereadsOf, type SaidOfMessage } from "../src/callbacks/rereads.ts";
 import { decideReread, readingsOf, type ReceiptsEvent, telling } from "../src/correct.ts";
 import { decideReceipts, decideRefunded, type Receipt } from "../src/decide.ts";

@@ -67,9 +67,10 @@ export async function recover(options: Options): Promise<Map<string, IntendedCal
     shard === undefined ? null : shardOf(partners.get(id), shard.count);
   if (timers.size > 0) parts.push(upsertTimers(timers, ownerOf));
   await checkpoint.commit(checkpoint.position, parts);
+  const appends = intents.reduce((sum, { decided }) => sum + decided.length, 0);
   logger.warn(
-    { calls: calls.size, uncertain: unknown },
-    "took over announced provider calls of a predecessor",
+    { calls: calls.size, uncertain: unknown, appends },
+    "took over what a predecessor announced",
   );
   return unsettled;
 }

@@ -1,158 +1,33 @@
 import { generateKeyPairSync, sign } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
-import { deterministicId, newId, streamOf, uuid7, type EventData } from "@heliograph/contracts";
-import { service as contacts } from "@heliograph/contacts";
-import { service as conversations } from "@heliograph/conversations";
-import { service as delivery } from "@heliograph/delivery";
-import { foldMessage, messageContext, suppressionName } from "@heliograph/domain";
-import { attemptIdOf, callbackUrl, createGateway, type GatewayConfig } from "@heliograph/gateways";
-import { service as suppressions } from "@heliograph/suppressions";
-import {
-  freePort,
-  selfSignedCertificate,
-  smtpSink,
-  until,
-  type SmtpSink,
-} from "@heliograph/testkit";
-import { openWorld, type World } from "@heliograph/testkit/world";
+import { newId, streamOf } from "@heliograph/contracts";
+import { refoldCallbacks } from "@heliograph/delivery";
+import { checkpointOf } from "@heliograph/runtime";
+import { attemptIdOf, callbackUrl, unsubscribeToken } from "@heliograph/gateways";
+import { until } from "@heliograph/testkit";
 import { createTransport } from "nodemailer";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { service as inbound } from "../src/index.ts";
 import { openMailListener, type MailListener } from "../src/mail/listener.ts";
 import { openRates } from "../src/mail/rates.ts";
 import { mailsOfOne, maxAtOnce, maxConnectionsOfOne } from "../src/mail/limits.ts";
+import { domain, openMailWorld } from "./mail-world.ts";
 import { begun, deliverTo, report, talk } from "./servers.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
-const domain = "bounces.shop.example";
 const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-let world: World;
-let sink: SmtpSink;
-let certificate: Awaited<ReturnType<typeof selfSignedCertificate>>;
-let port: number;
-let gateway: GatewayConfig;
-/** Of the same sender; what comes back to it has no return path of ours. */
-let other: GatewayConfig;
+let setting: Awaited<ReturnType<typeof openMailWorld>>;
+let { world, certificate, port, gateway, other, sentTo } = {} as typeof setting;
 
 beforeAll(async () => {
-  sink = await smtpSink();
-  certificate = await selfSignedCertificate();
-  port = await freePort();
-  const key = `${certificate.caFile.replace(/[^/]*$/, "")}key.pem`;
-  gateway = {
-    gateway_id: deterministicId("gtw", "mail"),
-    environment: "live",
-    name: "mail-1",
-    channel: "email",
-    kind: "smtp",
-    enabled: true,
-    weight: 1,
-    max_concurrent: 4,
-    timeout_ms: 5_000,
-    on_uncertain: "at_most_once",
-    settings: {
-      url: `smtp://127.0.0.1:${sink.port}`,
-      from: "Shop <shop@shop.example>",
-      reply_to: "help@shop.example",
-      return_path_domain: domain,
-      events: "sendgrid",
-      sendgrid_public_key: publicKey.export({ format: "der", type: "spki" }).toString("base64"),
-    },
-  };
-  other = {
-    ...gateway,
-    gateway_id: deterministicId("gtw", "other"),
-    name: "mail-2",
-    settings: {
-      url: `smtp://127.0.0.1:${sink.port}`,
-      from: "shop@shop.example",
-    },
-  };
-  world = await openWorld({
-    services: [inbound, delivery, contacts, conversations, suppressions],
-    consumers: "run",
-    driver: "memory",
-    gateways: [gateway, other],
-    partners: [{}, {}],
-    env: {
-      HELIOGRAPH_INBOUND_SMTP: `127.0.0.1:${port}`,
-      HELIOGRAPH_INBOUND_SMTP_CERT_FILE: certificate.caFile,
-      HELIOGRAPH_INBOUND_SMTP_KEY_FILE: key,
-    },
-  });
+  setting = await openMailWorld(publicKey);
+  ({ world, certificate, port, gateway, other, sentTo } = setting);
 }, 60_000);
-afterAll(async () => {
-  await world.close();
-  await sink.close();
-  await certificate.remove();
-});
+afterAll(() => setting.close());
 
 const live = () => world.platform.contexts.live;
 const me = (): string => world.partners[0]!.id;
-
-/** A mail that went out over the gateway, as dispatch records it; gives where it comes back to. */
-async function sentTo(to: string, by = gateway) {
-  const messageId = newId("msg");
-  const { log, vault } = live();
-  const attemptId = attemptIdOf(messageId, 1);
-  const opened = createGateway("live", by, {
-    logger: live().logger,
-    masterKey: world.platform.masterKey,
-    declaring: { smtpUrls: [], logGatewayChannels: [] },
-    onReceipt: async () => undefined,
-    origin: "https://api.example.com",
-  });
-  const content = { subject: "Hi", text: "Hello" };
-  const attempt = { attemptId, messageId, attempt: 1, channel: "email", to, content } as const;
-  const result = await opened.send({ ...attempt, partner: me() }, AbortSignal.timeout(5_000));
-  await opened.close();
-  if (result.type !== "accepted") throw new Error(JSON.stringify(result));
-  const request: EventData<"MessageRequested"> = {
-    message_id: messageId,
-    channel: "email",
-    to,
-    content,
-    category: "transactional",
-    priority: 1,
-    expires_at: "2099-05-24T14:22:17.000Z",
-    cost: "0.001",
-    currency: "USD",
-    price: { list: "standard", version: 1, country: "*", per_segment: "0.001" },
-    segments: { count: 1, encoding: "none", characters: 5 },
-    created_at: new Date().toISOString(),
-  };
-  const sent: EventData<"MessageSent"> = {
-    message_id: messageId,
-    message: messageContext(request),
-    attempt: 1,
-    attempt_id: attemptId,
-    gateway: by.name,
-    gateway_kind: by.kind,
-    choice: { reason: "only one" },
-    provider: { name: by.name, message_id: result.providerMessageId, status: result.status },
-    cost: request.cost,
-    currency: request.currency,
-  };
-  const metadata = { partner: me(), actor: "test" };
-  const events = [
-    { id: uuid7(), type: "MessageRequested", data: request, metadata },
-    { id: uuid7(), type: "MessageSent", data: sent, metadata },
-  ];
-  const stream = streamOf("message", messageId);
-  const [outcome] = await log.append([{ stream, expected: "no_stream", events }]);
-  if (outcome!.kind !== "appended") throw new Error(JSON.stringify(outcome));
-  return {
-    messageId,
-    mailId: result.providerMessageId,
-    returnPath: sink.messages.at(-1)!.from,
-    state: async () => foldMessage(await log.readStream(stream))!,
-    periods: () =>
-      log.readStream(streamOf("suppression", suppressionName(vault, me(), "email", to))),
-  };
-}
-
 const deliver = (
   envelope: Parameters<typeof deliverTo>[1],
   raw: Parameters<typeof deliverTo>[2],
@@ -302,6 +177,89 @@ test("what a person answers stands in the conversation of its address, and what 
   expect(opened.events).toHaveLength(1);
 });
 
+test("STOP stops who wrote it, which an answer to a mail of ours shows; what is forged is shown as such, and stops and answers nobody", async () => {
+  const one = await sentTo("bea@example.com");
+  const other = await sentTo("cleo@example.com");
+  const says = (id: string, text: string, more: readonly string[] = [], subject = "Hi") =>
+    deliver(
+      { from: "bea@example.com", to: "help@shop.example" },
+      [
+        "From: bea@example.com",
+        `Message-ID: <${id}@example.com>`,
+        `Subject: ${subject}`,
+        ...more,
+        "",
+        text,
+      ].join("\r\n"),
+    );
+  const received = async () => {
+    const { events } = await live().log.readAll({
+      after: 0n,
+      limit: 100,
+      types: ["MessageReceived"],
+    });
+    return events.filter(({ data }) => /^<(?:forged|real)-/.test(data.provider.message_id));
+  };
+  const answered = async () => {
+    const types = ["MessageRequested"] as const;
+    const { events } = await live().log.readAll({ after: 0n, limit: 1_000, types });
+    return events.filter(({ data }) => data.keyword !== undefined);
+  };
+  // By nothing but its From; by a mail that went to somebody else; by what was made up, in the form of before too.
+  const attemptId = attemptIdOf(one.messageId, 1);
+  await says("forged-1", "STOP");
+  await says("forged-2", "STOP", [`In-Reply-To: ${other.mailId}`]);
+  await says("forged-3", "STOP", [`References: <${attemptId}@${domain}> <x@example.com>`]);
+  await says("forged-4", "HELP");
+  await says("forged-5", "unsubscribe", [], "unsubscribe");
+  await says("real-1", "STOP", [`References: <x@example.com> ${one.mailId}`]);
+  await until(async () => (await one.periods()).length > 0);
+  const periods = await one.periods();
+  const events = await received();
+  expect(events.map(({ data }) => data.unverified === true)).toEqual([
+    true,
+    true,
+    true,
+    true,
+    true,
+    false,
+  ]);
+  expect(periods.map(({ data }) => data)).toMatchObject([
+    { reason: "keyword", evidence: { message_id: events.at(-1)!.data.message_id } },
+  ]);
+  expect(await other.periods(), "nor whom the answered mail went to").toEqual([]);
+  expect(
+    (await answered()).filter(({ data }) => data.keyword === "help"),
+    "a forged sender gets no mail of ours",
+  ).toEqual([]);
+  const shown = await world.call(
+    "GET",
+    `/api/v1/conversations/${events[0]!.data.conversation_id}/messages`,
+    { key: await world.addKey(me(), { environment: "live" }) },
+  );
+  const said: { direction: string; unverified?: boolean }[] = shown.body.data;
+  const marks = said.flatMap(({ direction, unverified = false }) =>
+    direction === "inbound" ? [unverified] : [],
+  );
+  expect(marks).toEqual([true, true, true, true, true, false]);
+});
+
+test("a mail that unsubscribes as a mail of ours says how stops advertising to whom that went, whoever it is from", async () => {
+  const one = await sentTo("dee@example.com");
+  const { masterKey } = world.platform;
+  const { messageId } = one;
+  const token = unsubscribeToken(masterKey, { environment: "live", messageId });
+  for (let times = 0; times < 2; times++)
+    await deliver(
+      { from: "forwarded@else.example", to: "shop@shop.example" },
+      `From: forwarded@else.example\r\nMessage-ID: <u${times}@x.example>\r\nSubject: unsubscribe ${token}\r\n\r\n.`,
+    );
+  await until(async () => (await one.periods()).length > 0);
+  expect((await one.periods()).map(({ data }) => data)).toMatchObject([
+    { reason: "unsubscribe", applies_to: "marketing", evidence: { message_id: messageId } },
+  ]);
+});
+
 test("only who is here gets mail: strangers are refused at the envelope, and who tries on is put down", async () => {
   const before = (await callbacks()).length;
   for (const to of [
@@ -333,6 +291,26 @@ test("who sends slowly keeps nobody's mail out, one address has so many connecti
   } finally {
     for (const { socket } of slow) socket.destroy();
   }
+});
+
+test("history that is read again after a rotation of the master key, by the new key alone, takes nothing back", async () => {
+  const { environment, log, pool, vault, directory } = live();
+  const head = await log.head();
+  await until(async () => (await checkpointOf(pool, "provider_callbacks")) >= head);
+  const sums = await refoldCallbacks(
+    { environment, log, pool, vault, directory, masterKey: Buffer.alloc(32, 9) },
+    {
+      gateway: undefined,
+      after: 0n,
+      to: undefined,
+      dryRun: true,
+      signal: AbortSignal.timeout(20_000),
+      onProgress: () => undefined,
+      onCorrection: () => undefined,
+    },
+  );
+  expect(sums).toMatchObject({ receipts: 0, corrected: 0, erased: 0 });
+  expect(sums.callbacks).toBeGreaterThan(10);
 });
 
 test("a size that is too much is refused before it comes, and of much the beginning is kept", async () => {

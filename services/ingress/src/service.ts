@@ -1,9 +1,11 @@
 import type { Service } from "@heliograph/api";
 import { broadcastsReactor } from "./broadcasts/reactor.ts";
 import { broadcastRoutes } from "./broadcasts/routes.ts";
+import { forkRoutes } from "./forks/routes.ts";
+import { openForks } from "./forks/runner.ts";
 import { messageRoutes } from "./messages/routes.ts";
 import { replyRoutes } from "./messages/replies.ts";
-import { openSending } from "./messages/state.ts";
+import { forkTables } from "./tables/forks.ts";
 
 /** Accepts messages, one by one and for many contacts at once. */
 export const service: Service = {
@@ -20,8 +22,14 @@ export const service: Service = {
         description: "Send one message to many contacts, and see how far that is.",
         routes: broadcastRoutes,
       },
+      {
+        tag: "forks",
+        description: "A partner's past in its sandbox, without a person in it, for operators.",
+        routes: forkRoutes,
+      },
     ],
-    open: openSending,
+    open: openForks,
   },
+  tables: [forkTables],
   consumers: () => [broadcastsReactor()],
 };

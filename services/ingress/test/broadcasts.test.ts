@@ -3,12 +3,15 @@ import { streamOf, uuid7 } from "@heliograph/contracts";
 import { service as dispatch } from "@heliograph/dispatch";
 import { service as sandbox } from "@heliograph/sandbox";
 import { service as suppressions } from "@heliograph/suppressions";
+import type { RecordedEvent } from "@heliograph/log";
 import { type Consumer, runConsumer } from "@heliograph/runtime";
 import { spawnService, until } from "@heliograph/testkit";
+import { service as templates } from "@heliograph/templates";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { service as wallet } from "@heliograph/wallet";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { broadcastsReactor } from "../src/broadcasts/reactor.ts";
+import { costOfAll } from "../src/broadcasts/preview.ts";
 import { messageIdOf } from "../src/broadcasts/sends.ts";
 import { service } from "../src/service.ts";
 
@@ -26,7 +29,7 @@ const runFanOut = () => run(broadcastsReactor());
 beforeAll(async () => {
   const others = [contactsService, wallet, dispatch, suppressions];
   world = await openWorld({
-    services: [service, sandbox, ...others],
+    services: [service, sandbox, templates, ...others],
     consumers: "tables",
     partners: [{}, { funds: "0.04" }],
     env: { HELIOGRAPH_MASTER_KEY: masterKey },
@@ -122,12 +125,20 @@ async function told(id: string, type: string, more: object, partner = world.part
 }
 /** How many messages there are for each of these contacts' addresses. */
 async function messagesTo(partner: string, text: string): Promise<Record<string, number>> {
-  const { rows } = await world.platform.contexts.sandbox.pool.query(
-    `select data::jsonb ->> 'to' as to, count(*)::int as times from log.events where type = 'MessageRequested'
-      and metadata::jsonb ->> 'partner' = $1 and data::jsonb -> 'content' ->> 'text' = $2 group by 1`,
-    [partner, text],
-  );
-  return Object.fromEntries(rows.map(({ to, times }) => [to, times]));
+  const { log, vault } = world.platform.contexts.sandbox;
+  const times: Record<string, number> = {};
+  for (let after = 0n; ;) {
+    const types = ["MessageRequested"] as const;
+    const page = await log.readAll({ after, limit: 1_000, types });
+    const own = page.events
+      .filter(({ metadata }) => metadata.partner === partner)
+      .map(({ data }) => data as RecordedEvent<"MessageRequested">["data"]);
+    const open = await vault.open(partner, own);
+    for (const { to, content } of own.map(open))
+      if (content.text === text) times[to] = (times[to] ?? 0) + 1;
+    if (page.position >= page.head) return times;
+    after = page.position;
+  }
 }
 
 /** Such as a row of `contacts` has it. */
@@ -163,9 +174,17 @@ test("Everybody of the audience is sent one message, and whoever is not is liste
 test("One that is paused sends nothing until it is resumed, and nothing after it was canceled", async () => {
   const slow = phones(40);
   await contacts("slow", slow);
-  const id = await started({ audience: { tag: "slow" }, text: "Slow", per_second: 4 });
+  const english = (text: string) => ({ variables: {}, languages: { en: { text } } });
+  const versions = "/templates/slow/versions";
+  const slug = { slug: "slow", channel: "sms", default_language: "en" };
+  await post("/templates", { ...slug, ...english("Slow") });
+  const said = { template: "slow", text: undefined };
+  const id = await started({ audience: { tag: "slow" }, ...said, per_second: 4 });
   const accepted = async (): Promise<number> => (await get(`/broadcasts/${id}`))["counts"].accepted;
   await until(async () => (await accepted()) > 0);
+  expect((await post(versions, english("Newer"))).status).toBe(201);
+  const [earlier, partner] = [await accepted(), world.partners[0]!.id];
+  await until(async () => (await accepted()) > earlier + 1);
   expect((await post(`/broadcasts/${id}/pause`)).body).toMatchObject({
     status: "paused",
     paused_for: { code: "requested" },
@@ -177,6 +196,7 @@ test("One that is paused sends nothing until it is resumed, and nothing after it
     return accepted();
   };
   const before = await turn();
+  expect(await messagesTo(partner, "Newer")).toEqual({});
   expect(await turn()).toBe(before);
   expect((await post(`/broadcasts/${id}/start`)).status).toBe(409);
   expect((await post(`/broadcasts/${id}/resume`)).body.status).toBe("running");
@@ -185,7 +205,8 @@ test("One that is paused sends nothing until it is resumed, and nothing after it
   const last = await turn();
   expect(await turn()).toBe(last);
   expect(last).toBeLessThan(slow.length);
-  expect(Object.keys(await messagesTo(world.partners[0]!.id, "Slow")).length).toBe(last);
+  const [older, newer] = [await messagesTo(partner, "Slow"), await messagesTo(partner, "Newer")];
+  expect([older, newer].map((each) => Object.keys(each).length)).toEqual([before, last - before]);
   // Where the table has not been told yet.
   await setStatus(id, "running");
   expect(await turn()).toBe(last);
@@ -284,6 +305,62 @@ test("Whoever was merged or erased since is sent to as the contact that there is
   ]);
 });
 
+const texts = { en: { text: "Hi {{name}}: {{plan}}" }, de: { text: "Na {{name}}: {{plan}}" } };
+
+test("Each is said what is known of them, sealed, in their own language; who has no value is skipped, and a preview says so before", async () => {
+  const string = { type: "string", required: true, max_length: 20 };
+  const template = { slug: "hi", channel: "sms", default_language: "en", languages: texts };
+  await post("/templates", { ...template, variables: { name: string, plan: string } });
+  const people = [
+    { name: "Ada", language: "de-AT", attributes: { plan: 7 } },
+    { name: " ", language: "fr", attributes: { plan: "gold" } },
+    { name: "Cy" },
+    { name: "x".repeat(21), attributes: { plan: "gold" } },
+  ];
+  const ids: string[] = [];
+  for (const fields of people) {
+    const external_ids = [{ source: "sms", id: phone() }];
+    const made = await post("/contacts", { ...fields, tags: ["said-own"], external_ids });
+    expect(made.status, made.text).toBe(201);
+    ids.push(made.body.id);
+  }
+  await until(async () => (await get("/contacts?tag=said-own"))["data"].length === 4);
+  const plan = { contact: "attributes.plan" };
+  const name = { contact: "name", default: "friend" };
+  const send = { audience: { tag: "said-own" }, channel: "sms", template: "hi", text: undefined };
+  const wrong = { ...send, variables: { name, plan: { ...plan, default: "x".repeat(21) } } };
+  const { status, body: refusal } = await post("/broadcasts", wrong);
+  expect([status, refusal.errors?.[0].path]).toEqual([422, "variables.plan"]);
+  const id = await draft({ ...send, language: { contact: "language" }, variables: { name, plan } });
+  const { body: preview } = await post(`/broadcasts/${id}/preview`);
+  const skipped = { value_missing: 1, value_invalid: 1 };
+  const languages = { de: 1, en: 1 };
+  const found = { audience: 4, looked_at: 4, to_send: 2, segments: 2, languages };
+  expect(preview).toMatchObject({ ...found, skipped, lacking: { plan: 1 } });
+  expect([Number(preview.cost) > 0, preview.estimated_cost]).toEqual([true, preview.cost]);
+  // Had two thousand been there and these four the first.
+  expect(costOfAll(3n, 2_000, 4)).toBe(1_500n);
+  await post(`/broadcasts/${id}/start`);
+  await shows(id, { status: "done", counts: { accepted: 2, sent: 2, failed: 0, skipped: 2 } });
+  const rows = await recipients(id);
+  const told = rows.map(({ contact_id: at, reason }) => [ids.indexOf(at), reason]);
+  expect(told).toEqual([
+    [0, null],
+    [1, null],
+    [2, "value_missing"],
+    [3, "value_invalid"],
+  ]);
+  const { log, vault } = world.platform.contexts.sandbox;
+  const said: (string | undefined)[] = [];
+  for (const { message_id } of rows.slice(0, 2)) {
+    const [event] = await log.readStream(streamOf("message", message_id), { limit: 1 });
+    const { data } = event as RecordedEvent<"MessageRequested">;
+    expect(JSON.stringify(data)).not.toMatch(/Ada|friend|\+1555300/);
+    said.push((await vault.open(world.partners[0]!.id, data))(data).content.text);
+  }
+  expect(said).toEqual(["Na Ada: 7", "Hi friend: gold"]);
+});
+
 const manyAttributes = Object.fromEntries(Array.from({ length: 11 }, (_, at) => [`a${at}`, at]));
 
 test("One with a time starts by itself, and what nobody could be sent is refused when it is drafted", async () => {
@@ -292,6 +369,11 @@ test("One with a time starts by itself, and what nobody could be sent is refused
   const id = await draft({ audience: { tag: "later" }, send_at: at });
   await post("/sandbox/clock/advance", { seconds: 3_700 });
   await shows(id, { status: "done", counts: { accepted: 2, sent: 2 } });
+  // Also what is the same for all is for a person: it can be erased while it waits.
+  const [{ message_id: sent } = {}] = await recipients(id);
+  const { log } = world.platform.contexts.sandbox;
+  const [event] = await log.readStream(streamOf("message", sent), { limit: 1 });
+  expect(JSON.stringify(event!.data)).not.toMatch(/Hello|\+1555300/);
   for (const [body, code] of [
     [{ template: "none", text: undefined }, "template_not_found"],
     [{ subject: "An SMS has none" }, "invalid_request"],

@@ -55,7 +55,9 @@ test("the headers are lists of the policies that a call has met, on refusals too
     message_rate: 1,
     daily_messages: 5,
   });
-  const answers = [await send(key, sms), await send(key, sms)];
+  // At once: a second that passes between them would give the other one a place.
+  const both = await Promise.all([send(key, sms), send(key, sms)]);
+  const answers = both.toSorted((one, other) => one.status - other.status);
   expect(answers.map(({ status }) => status)).toEqual([202, 429]);
   const [first, second] = answers.map(({ headers }) => ({
     policy: listIn(headers.get("ratelimit-policy")!),

@@ -107,9 +107,10 @@ const short = (token: string | undefined): string | undefined =>
 /** Gives whether it was a keyword. */
 async function received(tools: ReactorTools, event: Received): Promise<boolean> {
   const { vault } = tools.context;
-  const { channel, automatic, message_id } = event.data;
+  const { channel, automatic, unverified, message_id } = event.data;
   const partner = event.metadata.partner ?? "";
-  if (automatic === true) return false;
+  // Anybody can write a mail in somebody else's name: it neither stops nor answers.
+  if (automatic === true || unverified === true) return false;
   const sealed = {
     from: event.data.from,
     text: short(event.data.text),

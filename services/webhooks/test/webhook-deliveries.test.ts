@@ -283,3 +283,27 @@ describe("a replay", () => {
     expect(await log().readStream(streamOf("endpoint", first.body.id))).toHaveLength(5);
   });
 });
+
+test("an endpoint is changed by one of two who saw the same, and deleted by nobody who saw another state", async () => {
+  const id = await endpoint();
+  const path = `/api/v1/webhook-endpoints/${id}`;
+  const of = (method: string, match: string | null = null, body?: object) =>
+    world.call(method, path, {
+      key: partner.key,
+      ...(match !== null && { headers: { "if-match": match } }),
+      ...(body !== undefined && { body }),
+    });
+  const seen = (await of("GET")).headers.get("etag");
+  const both = await Promise.all(
+    ["one", "two"].map((description) => of("PATCH", seen, { description })),
+  );
+  expect(both.map(({ status }) => status)).toEqual(expect.arrayContaining([200, 412]));
+  const kept = both.find(({ status }) => status === 200)!;
+  const now = await of("GET");
+  expect([now.body, now.headers.get("etag")]).toEqual([kept.body, kept.headers.get("etag")]);
+  expect((await of("DELETE", seen)).status).toBe(412);
+  await call("POST", `/webhook-endpoints/${id}/rotate-secret`, {});
+  const rotated = await of("PATCH", now.headers.get("etag"), { description: "x" });
+  expect(rotated.status).toBe(412);
+  expect((await of("DELETE", (await of("GET")).headers.get("etag"))).status).toBe(204);
+});

@@ -98,16 +98,16 @@ export const dayPolicy = (most: number, { remaining, resetSeconds }: Verdict): P
 });
 
 /** `RateLimit-Policy` and `RateLimit` as lists of RFC 9651 (draft-ietf-httpapi-ratelimit-headers). */
-export const policyHeaders = (policies: readonly Policy[]): readonly string[] => [
-  "RateLimit-Policy",
-  policies
-    .map(({ name, limit, windowSeconds }) => `"${name}";q=${limit};w=${windowSeconds}`)
-    .join(", "),
-  "RateLimit",
-  policies
-    .map(({ name, remaining, resetSeconds }) => `"${name}";r=${remaining};t=${resetSeconds}`)
-    .join(", "),
-];
+export function policyHeaders(policies: readonly Policy[]): readonly string[] {
+  let allowed = "";
+  let left = "";
+  for (const { name, limit, windowSeconds, remaining, resetSeconds } of policies) {
+    const comma = allowed === "" ? "" : ", ";
+    allowed += `${comma}"${name}";q=${limit};w=${windowSeconds}`;
+    left += `${comma}"${name}";r=${remaining};t=${resetSeconds}`;
+  }
+  return ["RateLimit-Policy", allowed, "RateLimit", left];
+}
 
 /** The refusal by a policy. `retry_after_seconds` is for items of a batch, which have no header. */
 export function overLimit(

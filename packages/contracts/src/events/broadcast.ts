@@ -14,6 +14,10 @@ const Audience = z.strictObject({
   contact_ids: z.array(Id).max(1_000).optional(),
 });
 
+const value = z.union([z.string(), z.number(), z.boolean()]);
+/** A value that each contact has of its own, or else this one. */
+const OfContact = z.strictObject({ contact: z.string().max(80), default: value.optional() });
+
 /** What each message says, as `POST /messages` takes it: it is rendered and priced when it is accepted. */
 const Said = z.strictObject({
   channel: Channel,
@@ -31,8 +35,8 @@ const Said = z.strictObject({
       }),
     ])
     .optional(),
-  language: z.string().max(35).optional(),
-  variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  language: z.union([z.string().max(35), OfContact]).optional(),
+  variables: z.record(z.string(), z.union([value, OfContact])).optional(),
   smart_encoding: z.boolean().optional(),
   category: Category.optional(),
   validity_seconds: z.int().optional(),
@@ -56,11 +60,14 @@ export const BroadcastCreated = defineEvent(
   }),
 );
 
+/** Of the template, where the broadcast names none: until somebody resumes it, everybody is said this one. */
+const template_version = z.int().min(1).optional();
+
 export const BroadcastStarted = defineEvent(
   "BroadcastStarted",
   1,
   "A broadcast began: its audience are the contacts that there are now.",
-  z.strictObject({ broadcast_id: Id, started_at: Time }),
+  z.strictObject({ broadcast_id: Id, started_at: Time, template_version }),
 );
 
 export const BroadcastPaused = defineEvent(
@@ -80,7 +87,7 @@ export const BroadcastResumed = defineEvent(
   "BroadcastResumed",
   1,
   "A paused broadcast goes on where it was.",
-  z.strictObject({ broadcast_id: Id, resumed_at: Time }),
+  z.strictObject({ broadcast_id: Id, resumed_at: Time, template_version }),
 );
 
 export const BroadcastCanceled = defineEvent(

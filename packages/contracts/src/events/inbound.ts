@@ -22,6 +22,14 @@ export const InboundReceived = defineEvent(
     callback_id: Id.optional(),
     /** Where it came in parts: those of the others. */
     further_callback_ids: z.array(Id).max(254).optional(),
+    /** What says that a mail is its sender's, whose name anybody can write: a server that is trusted, or that it answers a message that went to that address. Left out where the provider knows who wrote. */
+    sender_proof: z
+      .discriminatedUnion("by", [
+        z.strictObject({ by: z.literal("nothing") }),
+        z.strictObject({ by: z.literal("server") }),
+        z.strictObject({ by: z.literal("answer"), message_id: Id, partner_id: Id }),
+      ])
+      .optional(),
     content_type: z.string().max(255),
     /** The bytes as they came, under a key of this record: text, or base64 where they are no UTF-8. */
     raw: Sealed(maxRaw),
@@ -48,6 +56,8 @@ export const InboundContent = {
   media: z.array(InboundMedia).max(50).optional(),
   /** Of a mail: what it refers to. */
   references: MailReferences.optional(),
+  /** Nothing says that it is its sender's: it is shown, and nothing is done because of it. */
+  unverified: z.literal(true).optional(),
 };
 
 export const InboundMatched = defineEvent(

@@ -24,6 +24,7 @@ const Simulated = z.object({
   kind: z.enum(["message", "reaction", "edit"]).default("message"),
   about: z.string().optional(),
   automatic: z.boolean().optional(),
+  unverified: z.boolean().optional(),
   references: z.string().optional(),
   in_reply_to: z.string().optional(),
   at: z.string().optional(),

@@ -23,7 +23,7 @@ export const notOfAddress = (status: Status): Status =>
 /** What a person says by a feedback of this type. That a mail is no spam, or failed a check of its signature, is no complaint (RFC 6430, RFC 6591). */
 export const isComplaint = (type: string): boolean => /^(?:abuse|fraud|opt-out)/i.test(type);
 
-export const stranger: CallbackItem = {
+export const stranger = {
   kind: "ignored",
   what: "a report on a mail of somebody else's",
-};
+} as const satisfies CallbackItem;

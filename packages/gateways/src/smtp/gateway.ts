@@ -2,12 +2,14 @@ import { isIP } from "node:net";
 import type { Readable } from "node:stream";
 import { type Mailbox, parseEmail, parseMailbox } from "@heliograph/channels";
 import { createTransport } from "nodemailer";
-import { unsubscribeLink } from "../unsubscribe-link.ts";
+import { unsubscribeLink, unsubscribeToken } from "../unsubscribe-link.ts";
 import type { Attempt, Gateway, GatewayConfig, GatewayTools, SendResult } from "../types.ts";
 import { foldable, headersOf, oneLine } from "./headers.ts";
 import { smtpErrors, smtpResult } from "./result.ts";
-import { mailIdOf, returnPathOf } from "./return-path.ts";
+import { mailIdOf } from "./mail-id.ts";
+import { returnPathOf } from "./return-path.ts";
 import { sendgridHeaders } from "./sendgrid.ts";
+import { serverIdIn } from "./server-ids.ts";
 import { joinUrl, type SmtpSecrets, type SmtpSettings } from "./settings.ts";
 
 /** A server that takes longer than this to say hello is as good as away; the call's own timeout may be shorter. */
@@ -90,7 +92,7 @@ type Parts = {
 };
 
 /**
- * Sends e-mail over SMTP. The text and the HTML go as multipart/alternative, the Message-ID is `<attempt id@domain>`, so that a second send of the same attempt can
+ * Sends e-mail over SMTP. The text and the HTML go as multipart/alternative, the Message-ID is `<attempt id.signature@domain>`, so that a second send of the same attempt can
  * be recognised downstream. The domain is the return path's, or the sender's where what comes back goes there.
  */
 export function createSmtpGateway({ config, settings, secrets, tools }: Parts): Gateway {
@@ -113,14 +115,18 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     if (recipient === undefined) return invalid(config.name, "invalid_recipient");
     if (sender === undefined) return invalid(config.name, "invalid_sender");
     const track: Track = {};
-    const messageId = mailIdOf(attempt.attemptId, returnDomain ?? sender.email.domain);
+    const messageId = mailIdOf(
+      tools.masterKey,
+      attempt.attemptId,
+      returnDomain ?? sender.email.domain,
+    );
     const forProvider = settings.events === "sendgrid" ? sendgridHeaders(messageId) : {};
     const mail = {
       from: { name: sender.name, address: sender.email.address },
       to: { name: "", address: recipient.address },
       ...headersOf(attempt, sender, {
         replyTo: settings.reply_to,
-        ownLink: ownLink({ config, tools }, attempt),
+        ...unsubscribing({ config, tools }, attempt),
         forProvider,
       }),
       envelope: { from: returnPath(attempt, sender), to: [recipient.address] },
@@ -133,10 +139,13 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     };
     try {
       const info = await transport.sendMail(mail);
+      const response = oneLine(info.response ?? "250");
+      // Two names of one mail: its recipient knows it by the second alone.
+      const ids = [messageId, serverIdIn(response) ?? []].flat();
       return {
         type: "accepted",
-        providerMessageId: (info.messageId ?? mail.messageId).slice(0, 512),
-        status: oneLine(info.response ?? "250").slice(0, 64),
+        providerMessageId: ids.join(" ").slice(0, 512),
+        status: response.slice(0, 64),
       };
     } catch (error) {
       const begun = track.stream?.readableDidRead ?? false;
@@ -156,14 +165,19 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
   };
 }
 
-/** RFC 8058 §3.1 wants HTTPS: without a public address there is none. */
-const ownLink = (
+/** By what the recipient says that there is to be no more. RFC 8058 §3.1 wants HTTPS: without a public address there is no link. */
+function unsubscribing(
   { config: { environment }, tools: { origin, masterKey } }: Pick<Parts, "config" | "tools">,
   { messageId }: Attempt,
-): string | undefined =>
-  origin.startsWith("https://")
-    ? unsubscribeLink(origin, masterKey, { environment, messageId })
-    : undefined;
+) {
+  const message = { environment, messageId };
+  return {
+    token: unsubscribeToken(masterKey, message),
+    ownLink: origin.startsWith("https://")
+      ? unsubscribeLink(origin, masterKey, message)
+      : undefined,
+  };
+}
 
 /** Where no sender is configured: the server itself, an IP address in the form that a mailbox takes (RFC 5321 4.1.3). */
 function ownSender(host: string): Mailbox {

@@ -9,7 +9,7 @@ const LONGEST_WORD = 900;
 /** An encoded word has at most 75 characters (RFC 2047 §2): 45 octets are 60 of base64, and 12 say what it is. */
 const ENCODED_OCTETS = 45;
 
-/** Of a mail to the sender that unsubscribes. */
+/** Begins the subject of a mail to the sender that unsubscribes. */
 export const unsubscribeSubject = "unsubscribe";
 
 /** No header may be continued or ended by what a partner wrote (CR, LF, NUL and their Unicode kin). */
@@ -37,7 +37,7 @@ function threadingOf({ inReplyTo, references = [] }: Attempt): object {
 
 /**
  * `Reply-To`, the partner's or the gateway's own, and how to unsubscribe: from marketing always, with one click at the partner's page or at ours, and at the sender's address (RFC 2369,
- * RFC 8058). What the platform answers by itself says so, so that no machine answers it (RFC 3834 §5). `ownLink` is undefined where nobody could follow it over HTTPS; `forProvider` is for the
+ * RFC 8058): by a mail that names the message, since its sender can be made up. What the platform answers by itself says so, so that no machine answers it (RFC 3834 §5). `ownLink` is undefined where nobody could follow it over HTTPS; `forProvider` is for the
  * server that takes the mail alone.
  */
 export function headersOf(
@@ -46,10 +46,12 @@ export function headersOf(
   {
     replyTo,
     ownLink,
+    token,
     forProvider,
   }: {
     readonly replyTo: string | undefined;
     readonly ownLink: string | undefined;
+    readonly token: string;
     readonly forProvider: Readonly<Record<string, object>>;
   },
 ): object {
@@ -63,7 +65,7 @@ export function headersOf(
       ? []
       : [
           ...(url === undefined ? [] : [`<${url}>`]),
-          `<mailto:${encodeURIComponent(address).replace("%40", "@")}?subject=${unsubscribeSubject}>`,
+          `<mailto:${encodeURIComponent(address).replace("%40", "@")}?subject=${unsubscribeSubject}%20${token}>`,
         ];
   return {
     ...(reply !== undefined && { replyTo: { name: reply.name, address } }),

@@ -1,8 +1,7 @@
 import { hash } from "node:crypto";
-import { mailReferences, parseMailId } from "@heliograph/channels";
+import { mailReferences, parseMailId, textOfHtml } from "@heliograph/channels";
 import type { InboundReading, InboundRequest } from "../descriptor.ts";
 import { headerIn, isAutomatic, parseMail, type ParsedMail } from "./mail.ts";
-import { textOfHtml } from "./text-of-html.ts";
 
 /** What the events of a message have room for. */
 const max = { text: 90_000, html: 180_000, subject: 900, profileName: 255, id: 250 } as const;
@@ -26,6 +25,16 @@ export function readMailId(mail: ParsedMail, raw: Buffer): string {
 export function senderOf({ from }: ParsedMail): string | undefined {
   const address = from?.address ?? from?.group?.[0]?.address ?? "";
   return address === "" || address.length > 254 ? undefined : address;
+}
+
+/** The mails that it names as answered or as gone before: who knows one has had it, or has seen an answer to it. */
+export function answeredBy(mail: ParsedMail): readonly string[] {
+  const inReplyTo = headerIn(mail, "in-reply-to");
+  const named = [
+    mailReferences({ inReplyTo }),
+    mailReferences({ references: headerIn(mail, "references") }),
+  ];
+  return [...new Set(named.flat())];
 }
 
 /** Files are named, behind what was written, and not kept anywhere but in the mail. A picture that the page shows is none. */

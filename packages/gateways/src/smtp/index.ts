@@ -3,6 +3,7 @@ import { readWhatCame, verifyEvents } from "./events.ts";
 import { createSmtpGateway } from "./gateway.ts";
 import { mailInbound } from "./inbound.ts";
 import { smtpErrors } from "./result.ts";
+import { mailKeys } from "./server-ids.ts";
 import { SmtpSecrets, SmtpSettings, smtpFault, splitUrl } from "./settings.ts";
 import { takenAddress } from "./taken.ts";
 
@@ -20,6 +21,7 @@ export const smtp = gatewayKind({
     calls: ({ events }) => events !== undefined,
     verify: (request, { settings }) => verifyEvents(request, settings),
     read: readWhatCame,
+    idKeys: mailKeys,
   },
   inbound: mailInbound,
   takesMail: takenAddress,

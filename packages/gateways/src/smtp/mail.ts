@@ -1,6 +1,6 @@
+import { textOfHtml } from "@heliograph/channels";
 import PostalMime from "postal-mime";
 import { unsubscribeSubject } from "./headers.ts";
-import { textOfHtml } from "./text-of-html.ts";
 
 /** A mail as it is parsed; parts that are neither text nor HTML are attachments, and their contents texts. */
 export type ParsedMail = Awaited<ReturnType<typeof PostalMime.parse>>;

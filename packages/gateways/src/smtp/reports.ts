@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import type { Email } from "@heliograph/channels";
 import type { Callback, CallbackItem, Report, Signer } from "../callbacks.ts";
 import { withoutAddresses } from "../failure.ts";
+import { readUnsubscribeToken } from "../unsubscribe-link.ts";
 import { deliveredTo } from "../delivered-mail.ts";
 import { bounceOf, isComplaint, stranger } from "./bounce.ts";
 import { deliveredStatus } from "./enhanced-status.ts";
@@ -15,12 +16,17 @@ import {
   type Fields,
   type ParsedMail,
 } from "./mail.ts";
-import { mailContentType, readMailId, senderOf } from "./inbound.ts";
-import { isReturnPath, mailIdOfPath, ownMailId, readReturnPath } from "./return-path.ts";
+import { answeredBy, mailContentType, readMailId, senderOf } from "./inbound.ts";
+import { isAuthenticated } from "./authenticated.ts";
+import { mailIdsOfPath, ownMailId } from "./mail-id.ts";
+import { isReturnPath, readReturnPath } from "./return-path.ts";
 import type { SmtpSettings } from "./settings.ts";
 import { isForReports } from "./taken.ts";
+import { unsubscribeSubject } from "./headers.ts";
 
-type Ids = Pick<Report, "providerMessageId" | "messageId">;
+type Ids = Pick<Report, "providerMessageId" | "otherIds" | "messageId" | "attempt">;
+/** What a report is about, and by what its events are named: that is the same whatever the keys are by now. */
+type About = { readonly ids: Ids; readonly name: string };
 
 /** Where a mail came to, and by what our own return paths are told from made-up ones. */
 type Place = {
@@ -56,6 +62,9 @@ export async function readMail(
   if (readReturnPath(to.local) !== undefined) return ignored("an answer to a return path");
   if (settings !== undefined && isForReports(to, settings))
     return ignored("no report, at an address for reports");
+  const token = headers["mail-from"] === "" ? undefined : unsubscribeTokenIn(mail);
+  const asked = token === undefined ? undefined : unsubscribing(token, place);
+  if (asked !== undefined) return [asked];
   if (isAutomatic(mail, headers["mail-from"])) return ignored("a mail that a machine wrote");
   const sender = senderOf(mail);
   if (sender === undefined) return ignored("a mail that does not say who wrote it");
@@ -66,15 +75,44 @@ export async function readMail(
       from: sender,
       contentType: mailContentType(to.address),
       raw: body,
+      claim: {
+        authenticated: isAuthenticated(mail, headers["remote-address"], settings?.authenticated_by),
+        answers: answeredBy(mail),
+      },
     },
+    ...(token === undefined
+      ? []
+      : [{ kind: "ignored", what: "a word of nobody's", unproven: true } as const]),
   ];
 }
+
+/** What a mail program writes when its user unsubscribes by the header of a mail of ours: it names that mail by a token, whoever it says that it is from. Gateways that send mail are in live alone. */
+function unsubscribing(token: string, { gateway: { masterKey } }: Place): CallbackItem | undefined {
+  const message = readUnsubscribeToken(masterKey, token);
+  if (message?.environment !== "live") return undefined;
+  const { messageId } = message;
+  return {
+    kind: "report",
+    report: {
+      // Of whichever attempt: what is done about it is done to the message's recipient.
+      providerMessageId: messageId,
+      messageId,
+      eventId: `unsubscribe.${messageId}`,
+      status: "unsubscribed",
+    },
+  };
+}
+
+const unsubscribeShape = new RegExp(`^${unsubscribeSubject}\\s+([\\w-]{55})$`, "i");
+
+const unsubscribeTokenIn = ({ subject = "" }: ParsedMail): string | undefined =>
+  unsubscribeShape.exec(subject.trim())?.[1];
 
 /**
  * By a return path, which is signed: where the report came to, or what it says that the mail had. The Message-ID of the mail that came back is no secret, since every answer quotes it: it counts
  * alone only for mail that was sent without a return path of ours.
  */
-function idsOf(place: Place, returned: Fields, said = ""): Ids | undefined {
+function aboutOf(place: Place, returned: Fields, said = ""): About | undefined {
   const { to, returnDomain } = place;
   const path =
     readReturnPath(to.local) === undefined
@@ -82,35 +120,44 @@ function idsOf(place: Place, returned: Fields, said = ""): Ids | undefined {
       : to;
   if (path !== undefined) {
     const named = readReturnPath(path.local)!;
-    return {
-      providerMessageId: mailIdOfPath(named, path.domain),
-      messageId: named.messageId,
-    };
+    const { signed, plain } = mailIdsOfPath(place.gateway.masterKey, named, path.domain);
+    const [providerMessageId, ...others] = signed;
+    const ids = { providerMessageId: providerMessageId!, otherIds: [...others, plain], ...named };
+    return { ids, name: plain };
   }
   const original = ownMailId(returned.get("message-id"));
   return original === undefined || original.toLowerCase().endsWith(`@${returnDomain}>`)
     ? undefined
-    : { providerMessageId: original };
+    : { ids: { providerMessageId: original }, name: original };
 }
 
-/** The return path that a text names, where this gateway gave it out. */
+/** The return path that a text names, where this gateway gave it out, or another one with the same addresses: a complaint comes to whichever address the mailbox provider was told. */
 function signedIn(
-  { gateway: { masterKey, gatewayId } }: Place,
+  { gateway: { masterKey, gatewayId, sharing = [gatewayId] } }: Place,
   text: string,
 ): Pick<Email, "local" | "domain"> | undefined {
   const [, local, domain] = /^<?(b-[\w-]{1,62})@([a-z0-9.-]{1,253})>?$/i.exec(text) ?? [];
-  return local !== undefined && isReturnPath(masterKey, gatewayId, local)
+  return local !== undefined && isReturnPath(masterKey, sharing, local)
     ? { local, domain: domain!.toLowerCase() }
     : undefined;
 }
+
+/** A return path that nobody here gave out is made up, or was given out under a key that is there no more: what was believed by it then stands. */
+const strangerTo = (mail: ParsedMail, said = ""): CallbackItem =>
+  [said, returnedHeaders(mail).get("return-path") ?? ""].some(
+    (text) => readReturnPath(/^<?([^@]*)@/.exec(text)?.[1] ?? "") !== undefined,
+  )
+    ? { ...stranger, unproven: true }
+    : stranger;
 
 /** Of the same mail the same, however often it is delivered. */
 const eventIdOf = (what: string, mail: ParsedMail, parts: readonly string[]): string =>
   `${what}.${hash("sha256", [mail.messageId ?? mail.date ?? "", ...parts].join("\u001f"), "hex").slice(0, 32)}`;
 
 function deliveryReport(mail: ParsedMail, groups: readonly Fields[], place: Place): CallbackItem {
-  const ids = idsOf(place, returnedHeaders(mail));
-  if (ids === undefined) return stranger;
+  const about = aboutOf(place, returnedHeaders(mail));
+  if (about === undefined) return strangerTo(mail);
+  const { ids, name } = about;
   const actions = groups.map((group) => ({ group, action: actionOf(group) }));
   const told =
     actions.find(({ action }) => action === "failed") ??
@@ -122,7 +169,7 @@ function deliveryReport(mail: ParsedMail, groups: readonly Fields[], place: Plac
     return { kind: "ignored", what: other.action!.slice(0, 64) };
   }
   const { group, action } = told;
-  const eventId = eventIdOf("dsn", mail, [ids.providerMessageId, action!]);
+  const eventId = eventIdOf("dsn", mail, [name, action!]);
   if (action === "delivered")
     return { kind: "report", report: { ...ids, eventId, status: "delivered" } };
   const recipient = group.get("final-recipient")?.replace(/^[^;]*;\s*/, "");
@@ -137,14 +184,16 @@ function complaint(mail: ParsedMail, fields: Fields | undefined, place: Place): 
   const type = fields?.get("feedback-type") ?? "";
   if (!isComplaint(type))
     return { kind: "ignored", what: `feedback: ${type || "no type"}`.slice(0, 64) };
-  const ids = idsOf(place, returnedHeaders(mail), fields!.get("original-mail-from"));
-  if (ids === undefined) return stranger;
+  const said = fields!.get("original-mail-from");
+  const about = aboutOf(place, returnedHeaders(mail), said);
+  if (about === undefined) return strangerTo(mail, said);
+  const { ids, name } = about;
   const reporter = fields!.get("user-agent") ?? fields!.get("source-ip");
   return {
     kind: "report",
     report: {
       ...ids,
-      eventId: eventIdOf("arf", mail, [ids.providerMessageId, type.toLowerCase()]),
+      eventId: eventIdOf("arf", mail, [name, type.toLowerCase()]),
       status: "complained",
       diagnostic: withoutAddresses([type, reporter].filter(Boolean).join(", ")),
     },

@@ -18,7 +18,6 @@ type SmtpError = {
  */
 const neverSpoke = (error: SmtpError): boolean =>
   error.code === "EDNS" ||
-  error.code === "ETLS" ||
   error.timeoutType === "CONNECT_TIMEOUT" ||
   error.timeoutType === "GREETING_TIMEOUT" ||
   (error.code === "ESOCKET" && (error.syscall === "connect" || error instanceof AggregateError));
@@ -78,6 +77,8 @@ export function smtpResult(
   });
   if (code === "EAUTH" || code === "ENOAUTH" || code === "EOAUTH2")
     return rejected("gateway_authentication_failed");
+  // Whatever number it refuses encryption with, it is not the message that it refuses.
+  if (code === "ETLS") return { type: "unavailable", error: failure("gateway_unreachable") };
   if (responseCode !== undefined && responseCode >= 400)
     return rejected(replied(responseCode, command, code, response ?? message));
   const timedOut = state.aborted || code === "ETIMEDOUT" || code === "EABORT";

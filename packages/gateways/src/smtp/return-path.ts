@@ -1,6 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { isId, keysOf, type MasterKey } from "@heliograph/contracts";
-import { attemptIdOf } from "../attempt-id.ts";
 
 /** What a return path names: one attempt at one message. */
 export type ReturnPath = { readonly messageId: string; readonly attempt: number };
@@ -35,25 +34,19 @@ export function readReturnPath(local: string): ReturnPath | undefined {
   return isId("msg", messageId) ? { messageId, attempt: Number(found[2]) } : undefined;
 }
 
-/** Whether this gateway gave out the return path, under either key while two are given: reports come for days. */
-export function isReturnPath(masterKey: MasterKey, gatewayId: string, local: string): boolean {
+/** Whether one of these gateways gave out the return path, under either key while two are given: reports come for days. */
+export function isReturnPath(
+  masterKey: MasterKey,
+  gatewayIds: readonly string[],
+  local: string,
+): boolean {
   const path = readReturnPath(local);
   if (path === undefined) return false;
   const given = Buffer.from(local.toLowerCase().slice(-signatureCharacters));
-  return keysOf(masterKey).some((key) => {
-    const expected = Buffer.from(signatureOf(key, gatewayId, path));
-    return given.length === expected.length && timingSafeEqual(given, expected);
-  });
+  return keysOf(masterKey).some((key) =>
+    gatewayIds.some((gatewayId) => {
+      const expected = Buffer.from(signatureOf(key, gatewayId, path));
+      return given.length === expected.length && timingSafeEqual(given, expected);
+    }),
+  );
 }
-
-/** The Message-ID of an attempt. Its domain is that of the return path where there is one: then whoever has the return path knows it. */
-export const mailIdOf = (attemptId: string, domain: string): string => `<${attemptId}@${domain}>`;
-
-/** The Message-ID that a text names, with or without its angle brackets, where it is one of ours. */
-export function ownMailId(text = ""): string | undefined {
-  const bare = /^<?(atp_[0-9A-Z]{26}@[\w.[\]:-]{1,255})>?$/.exec(text.trim())?.[1];
-  return bare === undefined ? undefined : `<${bare}>`;
-}
-
-export const mailIdOfPath = ({ messageId, attempt }: ReturnPath, domain: string): string =>
-  mailIdOf(attemptIdOf(messageId, attempt), domain);

@@ -4,7 +4,7 @@ import { eachItem, type CallbackItem, type Report } from "../callbacks.ts";
 import { bounceOf, notOfAddress, stranger } from "./bounce.ts";
 import { deliveredStatus } from "./enhanced-status.ts";
 import type { SmtpErrorCode } from "./result.ts";
-import { ownMailId } from "./return-path.ts";
+import { ownMailId } from "./mail-id.ts";
 import { sendgridArgument } from "./sendgrid.ts";
 
 /** SendGrid posts some thousand at a time, within the megabyte that a callback has. */

@@ -1,11 +1,12 @@
 import { z } from "zod";
-import type { CallbackItem, Report } from "../callbacks.ts";
+import type { CallbackItem, Report, Signer } from "../callbacks.ts";
 import { jsonIn } from "../json-in.ts";
 import { failureOf } from "../failure.ts";
 import { bounceOf, isComplaint, notOfAddress, stranger } from "./bounce.ts";
 import { deliveredStatus } from "./enhanced-status.ts";
 import { smtpErrors } from "./result.ts";
-import { mailIdOfPath, ownMailId, readReturnPath } from "./return-path.ts";
+import { mailIdsOfPath, ownMailId } from "./mail-id.ts";
+import { readReturnPath } from "./return-path.ts";
 import { SnsMessage } from "./sns.ts";
 
 const Text = z.string().max(4_000);
@@ -46,6 +47,7 @@ const Event = z
   .partial({ eventType: true, notificationType: true })
   .loose();
 type Event = z.infer<typeof Event>;
+type Gateway = Pick<Signer, "masterKey"> & { readonly name: string };
 
 /** What SES means by a label, where the recipient has no status of its own (SES, "Bounce types"). Of other labels nothing is known: an automatic answer is called `Transient`, `General` too. */
 const labels: Readonly<Record<string, string>> = {
@@ -65,10 +67,7 @@ type Outcome = Pick<
 >;
 
 /** What a post of SNS tells: one event of SES about one mail, or something about the topic. */
-export function readSns(
-  posted: unknown,
-  gateway: { readonly name: string },
-): readonly CallbackItem[] {
+export function readSns(posted: unknown, gateway: Gateway): readonly CallbackItem[] {
   const { Type: type, Message: text } = SnsMessage.parse(posted);
   if (type !== "Notification") return [{ kind: "ignored", what: type }];
   const message = jsonIn(text);
@@ -77,31 +76,41 @@ export function readSns(
   return [readEvent(Event.parse(message), gateway)];
 }
 
-function readEvent(event: Event, gateway: { readonly name: string }): CallbackItem {
+function readEvent(event: Event, gateway: Gateway): CallbackItem {
   const word = event.eventType ?? event.notificationType ?? "";
   const outcome = Object.hasOwn(outcomes, word) ? outcomes[word]!(event, gateway.name) : undefined;
   // `Send`, `DeliveryDelay`, `Open`, `Click` and words that are new are no ends.
   if (outcome === undefined) return { kind: "ignored", what: word || "no type" };
-  const ids = idsOf(event.mail);
+  const ids = idsOf(event.mail, gateway);
   return ids === undefined ? stranger : { kind: "report", report: { ...ids, ...outcome } };
 }
 
-/** SES gives a mail another Message-ID, and tells ours among the headers that it came with; the return path names the attempt as well. */
-function idsOf({
-  source,
-  headers,
-  commonHeaders,
-}: z.infer<typeof Mail>): Pick<Report, "providerMessageId" | "messageId"> | undefined {
+/**
+ * SES gives a mail another Message-ID, and tells ours among the headers that it came with; the return path names the attempt as well. Where it tells no header of a mail, what it calls the mail itself
+ * stands in its answer to us. Undefined for mail of other programs.
+ */
+function idsOf(
+  { messageId: sesId, source, headers, commonHeaders }: z.infer<typeof Mail>,
+  { masterKey }: Gateway,
+): Pick<Report, "providerMessageId" | "otherIds" | "messageId" | "attempt"> | undefined {
   const own = headers
     .flatMap((header) => Header.safeParse(header).data ?? [])
     .filter(({ name }) => name.toLowerCase() === "message-id")
     .map(({ value }) => value);
-  const named = [...own, commonHeaders.messageId].flatMap((text) => ownMailId(text) ?? [])[0];
+  const [named] = [...own, commonHeaders.messageId].flatMap((text) => ownMailId(text) ?? []);
   const [, local = "", domain = ""] = /^<?([^@]{1,64})@([^@>]{1,255})>?$/.exec(source) ?? [];
   const path = readReturnPath(local);
-  if (path === undefined) return named === undefined ? undefined : { providerMessageId: named };
-  const byPath = mailIdOfPath(path, domain.toLowerCase());
-  return { providerMessageId: named ?? byPath, messageId: path.messageId };
+  if (named === undefined && path === undefined && own.length > 0) return undefined;
+  const ofPath = path && mailIdsOfPath(masterKey, path, domain.toLowerCase());
+  const byPath = ofPath === undefined ? [] : [...ofPath.signed, ofPath.plain];
+  const [first, ...others] = [
+    ...new Set([...(named === undefined ? [] : [named]), ...byPath, sesId]),
+  ];
+  return {
+    providerMessageId: first!,
+    otherIds: others,
+    ...path,
+  };
 }
 
 const outcomes: Readonly<Record<string, (event: Event, gateway: string) => Outcome | undefined>> = {

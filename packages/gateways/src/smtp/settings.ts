@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey } from "node:crypto";
 import { parseEmail, parseMailbox } from "@heliograph/channels";
 import { z } from "zod";
 import type { ConfigurationFault } from "../descriptor.ts";
+import { networkOf } from "./networks.ts";
 import { snsHost } from "./sns-addresses.ts";
 
 const isSmtpUrl = (text: string): boolean =>
@@ -75,6 +76,26 @@ export const SmtpSettings = z.strictObject({
     .strictObject({
       max_connections: z.int().min(1).max(100).optional(),
       max_messages: z.int().min(1).max(10_000).optional(),
+    })
+    .optional(),
+  /** The server in front of our listener that checks mail: by what name it writes its results, and where it delivers from. */
+  authenticated_by: z
+    .strictObject({
+      authserv_id: z
+        .string()
+        .max(255)
+        .regex(/^[a-z0-9._-]+$/, "authenticated_by.authserv_id must be a name in lower case"),
+      addresses: z
+        .array(
+          z
+            .string()
+            .refine(
+              (text) => networkOf(text) !== undefined,
+              "authenticated_by.addresses must be addresses or networks, such as 10.0.0.5 or 10.1.0.0/16",
+            ),
+        )
+        .min(1)
+        .max(50),
     })
     .optional(),
   /** Whose events come to the gateway's callback address. */

@@ -19,7 +19,7 @@ export function takenAddress(
     return `${folded}@${settings.return_path_domain}`;
   if (
     domain === settings.return_path_domain &&
-    (forReports.has(folded) || isReturnPath(masterKey, gatewayId, folded))
+    (forReports.has(folded) || isReturnPath(masterKey, [gatewayId], folded))
   )
     return `${folded}@${domain}`;
   return ownAddress(address, settings);

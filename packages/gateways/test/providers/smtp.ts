@@ -36,7 +36,7 @@ export async function smtp(): Promise<Provider> {
       else sink.behave(mail[weather]);
       return "ada@example.com";
     },
-    taken: () => sink.messages.map(({ raw }) => /^Message-ID: (.*)$/m.exec(raw)![1]!),
+    taken: () => sink.messages.map(({ raw }) => /^Message-ID:\s+(.*)$/m.exec(raw)![1]!),
     callback: (id, told) => {
       const event = { sent: "processed", delivered: "delivered", undelivered: "bounce" }[told];
       const status = told === "undelivered" ? { type: "bounce", status: "5.1.1" } : {};

@@ -6,6 +6,7 @@ import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Page, type Shown, type Visit } from "../page.ts";
 import type { Api } from "../platform-session.ts";
 import type { Accepted } from "../shapes.ts";
+import { withTypedVariables } from "../variables.ts";
 import { keyOf, once } from "../view/forms.ts";
 import { bdi, curl, hidden, money, pill, table } from "../view/parts.ts";
 
@@ -72,6 +73,15 @@ async function attempt({ api }: Visit, rows: readonly BatchRow[]): Promise<reado
   return tried;
 }
 
+/** With variables as their templates want them. */
+async function typed({ api }: Visit, rows: readonly BatchRow[]): Promise<readonly BatchRow[]> {
+  const messages = await withTypedVariables(
+    api,
+    rows.map(({ message }) => message),
+  );
+  return rows.map((row, at) => ({ ...row, message: messages[at]! }));
+}
+
 const why = ({ detail, errors = [] }: Problem): string =>
   [detail, ...errors.map(({ path, message }) => `${path}: ${message}`)].join(" ");
 const words = (problem: Problem): Html =>
@@ -80,7 +90,7 @@ const words = (problem: Problem): Html =>
 const shownChars = 120;
 
 async function preview(visit: Visit, csv: string, rows: readonly BatchRow[]): Promise<Shown> {
-  const tried = await attempt(visit, rows.slice(0, maxTried));
+  const tried = await attempt(visit, await typed(visit, rows.slice(0, maxTried)));
   const wrong = tried.filter(({ problem }) => problem !== undefined).length;
   return shown(
     "Send a batch",
@@ -168,7 +178,7 @@ async function post(visit: Visit): Promise<Shown> {
   const { rows, refusal } = readBatch(csv);
   if (rows === undefined) return ask(visit, csv, refusal);
   if (!form.has("send") || form.has("look")) return preview(visit, csv, rows);
-  const body = { messages: rows.map(({ message }) => message) };
+  const body = { messages: (await typed(visit, rows)).map(({ message }) => message) };
   return result(rows, await sent(api, body, keyOf(form)));
 }
 

@@ -12,6 +12,7 @@ import {
   curls,
   facts,
   field,
+  money,
   pages,
   pill,
   refusal,
@@ -22,9 +23,11 @@ import type { Call } from "../view/parts.ts";
 import { progress } from "../view/progress.ts";
 import { listPage } from "./lists.ts";
 import { personChannels } from "./messages.ts";
-import { templateField } from "./send.ts";
+import { chosenTemplate, templateField } from "./send.ts";
 
 type Broadcast = Answers["Broadcast"];
+type Template = Answers["Template"];
+type Previewed = Answers["BroadcastPreview"];
 type Recipient = Answers["BroadcastRecipient"];
 
 const section = "/broadcasts";
@@ -61,7 +64,7 @@ const list = listPage<Broadcast>({
   ],
 });
 
-const said = ["name", "channel", "template", "language", "subject", "text", "from", "category"];
+const said = ["name", "channel", "template", "subject", "text", "from", "category"];
 
 /** A value that belongs to nothing would be no condition, and the audience everybody. */
 const valueOfNothing: Problem = {
@@ -83,19 +86,56 @@ function bodyOf(form: Form): Record<string, unknown> {
   const value = form.text("value");
   if (attribute === "" && value !== "") throw new Refused(valueOfNothing);
   const perSecond = form.text("per_second");
+  const variables = valuesOf(form);
+  const language = languageOf(form);
   return {
     audience: {
       ...(tag !== "" && { tag }),
       ...(attribute !== "" && { attribute: { [attribute]: value } }),
     },
     ...Object.fromEntries(given),
+    ...(language !== undefined && { language }),
+    ...(Object.keys(variables).length > 0 && { variables }),
     ...(perSecond !== "" && { per_second: Number(perSecond) }),
   };
 }
 
-async function blank(visit: Visit, problem?: Problem): Promise<Shown> {
-  const { form } = visit;
-  const { data, more } = await allOf<TemplateSummary>(visit.api, "/templates");
+/** Of each variable the value for everybody, or what of a contact it is, with that value for those who have none. */
+function valuesOf(form: Form): Readonly<Record<string, unknown>> {
+  const values = form.map("variables");
+  const own = Object.entries(form.map("own")).filter(([, contact]) => contact.trim() !== "");
+  return {
+    ...values,
+    ...Object.fromEntries(
+      own.map(([name, contact]) => [
+        name,
+        { contact: contact.trim(), ...(name in values && { default: values[name] }) },
+      ]),
+    ),
+  };
+}
+
+function languageOf(form: Form): string | object | undefined {
+  const language = form.text("language") || undefined;
+  if (form.text("whose_language") !== eachOwn) return language;
+  return { contact: "language", ...(language !== undefined && { default: language }) };
+}
+const eachOwn = "each contact's own";
+const forAll = "this one for everybody";
+
+const variableFields = ({ slug, variables }: Template, form: Form): Html =>
+  html`<fieldset><legend>Variables of ${slug}</legend>${Object.entries(variables).map(
+    ([name, { type }]) => html`<div class="row">
+${field({ name: `own[${name}]`, label: `${name}: what of the contact`, value: form.text(`own[${name}]`), placeholder: "attributes.plan", hint: "name, language, client_ref or attributes.…; left empty, the same for everybody." })}
+${field({ name: `variables[${name}]`, label: `${name}: for everybody, or who has none`, value: form.exact(`variables[${name}]`), hint: `${type}; left empty, whoever has none is skipped.` })}
+</div>`,
+  )}</fieldset>`;
+
+async function blank(visit: Visit, form: Form, problem?: Problem): Promise<Shown> {
+  const [{ data, more }, template] = await Promise.all([
+    allOf<TemplateSummary>(visit.api, "/templates"),
+    chosenTemplate(visit, form),
+  ]);
   const slugs = [...new Set(data.map(({ slug }) => slug))];
   return shown(
     "New broadcast",
@@ -114,8 +154,11 @@ ${field({ name: "per_second", label: "Messages a second", value: form.text("per_
 </div>
 <div class="row">
 ${templateField(form.text("template"), { slugs, more, none: "none: write the text" })}
-${field({ name: "language", label: "Language", value: form.text("language"), hint: "Of the template." })}
+${field({ name: "language", label: "Language", value: form.text("language"), hint: "Of the template; left empty, its own." })}
+${field({ name: "whose_language", label: "Whose language", value: form.text("whose_language") || forAll, options: [forAll, eachOwn] })}
 </div>
+<p class="actions start"><button type="submit" formmethod="get" formaction="${home}/new" formnovalidate>Show its variables</button></p>
+${template !== undefined && variableFields(template, form)}
 ${field({ name: "subject", label: "Subject", value: form.text("subject"), hint: "E-mail only." })}
 ${field({ name: "text", label: "Text", value: form.exact("text"), rows: 5, hint: "Left empty with a template." })}
 ${field({ name: "from", label: "From", value: form.text("from"), hint: "Left empty, the gateway's own." })}
@@ -134,7 +177,7 @@ const create = (visit: Visit): Promise<Shown | Led> =>
       const { id } = await visit.api.send<Broadcast>("POST", "/broadcasts", { body, key });
       return { to: `${home}/${id}`, told: "The broadcast is drafted. Nothing is sent yet." };
     },
-    (problem) => blank(visit, problem),
+    (problem) => blank(visit, visit.form, problem),
   );
 
 const labels = { start: "Start", pause: "Pause", resume: "Resume" } as const;
@@ -159,7 +202,7 @@ function actions(visit: Visit, found: Broadcast): Html | false {
     name === "start" && isEverybody(found)
       ? html`<a href="${at}/start">${labels[name]}</a>`
       : button(visit, `${at}/${name}`, labels[name]);
-  return html`<div class="bar">${open.map(act)}<a class="grave" href="${at}/cancel">Cancel</a></div>`;
+  return html`<div class="bar">${open.map(act)}${found.status === "draft" && html`<a href="${at}/preview">Preview and cost</a>`}<a class="grave" href="${at}/cancel">Cancel</a></div>`;
 }
 
 function state(visit: Visit, found: Broadcast): Html {
@@ -196,9 +239,21 @@ const whom = ({ tag, attribute = {}, contact_ids: ids }: Broadcast["audience"]):
     : html`Contacts ${parts.map((part, at) => html`${at > 0 && ", "}${part}`)}`;
 };
 
-const what = ({ template, subject, text, html: page }: Broadcast): Html =>
+type Value = string | number | boolean;
+/** What of a contact a value is, where it is not the same for everybody. */
+const valueOf = (value: Value | { readonly contact: string; readonly default?: Value }): Html => {
+  if (typeof value !== "object") return bdi(String(value));
+  const { contact, default: other } = value;
+  return html`each contact's ${bdi(contact)}${other !== undefined && html`, or ${bdi(String(other))}`}`;
+};
+
+const what = ({ template, language, variables = {}, subject, text, html: page }: Broadcast): Html =>
   template !== undefined
-    ? html`<p>The template <code>${typeof template === "string" ? template : template.slug}</code></p>`
+    ? html`<p>The template <code>${typeof template === "string" ? template : template.slug}</code></p>
+${facts([
+  ...(language === undefined ? [] : [["Language", valueOf(language)] as const]),
+  ...Object.entries(variables).map(([name, value]) => [name, valueOf(value)] as const),
+])}`
     : html`${subject !== undefined && html`<p class="subject">${bdi(subject)}</p>`}<blockquote class="text" dir="auto">${text ?? page ?? ""}</blockquote>`;
 
 const skippedOf = (visit: Visit, { data, ...list }: List<Recipient>): Html =>
@@ -255,6 +310,31 @@ ${curls(visit, calls)}`,
   };
 }
 
+const tally = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .map(([name, count]) => `${name.replaceAll("_", " ")}: ${count}`)
+    .join(", ") || "none";
+
+async function previewed(visit: Visit): Promise<Shown> {
+  const path = `${apiPath(visit)}/preview`;
+  const found = await visit.api.send<Previewed>("POST", path);
+  const { audience, looked_at, to_send, segments, currency, estimated_cost: cost } = found;
+  return shown(
+    "What the broadcast would come to",
+    html`<p class="lead">${looked_at} of ${audience} ${audience === 1 ? "contact" : "contacts"} looked at. Nothing was sent.</p>
+${facts([
+  ["Would be sent to", to_send],
+  ["Would be skipped", tally(found.skipped)],
+  ["Lack a value for", tally(found.lacking)],
+  ["Languages", tally(found.languages)],
+  ["Segments", segments],
+  ["Cost, estimated for all", cost === null ? "none" : money(cost, currency ?? "")],
+])}
+<p><a href="${pageOf(visit)}">Back to the broadcast</a></p>
+${curl(visit, "POST", path)}`,
+  );
+}
+
 const told = {
   start: "Started. You may leave this page: it goes on.",
   pause: "Paused.",
@@ -309,7 +389,7 @@ const cancel = (visit: Visit): Promise<Shown | Led> =>
 
 export const broadcastPages: readonly Page[] = [
   list,
-  { method: "GET", path: `${section}/new`, section, answer: (visit) => blank(visit) },
+  { method: "GET", path: `${section}/new`, section, answer: (visit) => blank(visit, visit.query) },
   { method: "POST", path: `${section}/new`, section, answer: create },
   { method: "GET", path: `${section}/:id`, section, live: true, answer: (visit) => one(visit) },
   {
@@ -318,6 +398,7 @@ export const broadcastPages: readonly Page[] = [
     section,
     answer: async (visit) => starting(visit),
   },
+  { method: "GET", path: `${section}/:id/preview`, section, answer: previewed },
   act("start"),
   act("pause"),
   act("resume"),

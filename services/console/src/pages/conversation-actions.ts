@@ -2,11 +2,12 @@ import { hasScope } from "@heliograph/api";
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import { allOf, notAll } from "../all-of.ts";
-import { Refused, type Problem } from "../client.ts";
+import type { Problem } from "../client.ts";
 import type { Led, Page, Shown, Visit } from "../page.ts";
-import type { Template, TemplateSummary } from "../shapes.ts";
+import type { TemplateSummary } from "../shapes.ts";
 import { acted, button, once } from "../view/forms.ts";
 import { field, type Call } from "../view/parts.ts";
+import { findTemplate, typedVariables } from "../variables.ts";
 import { templateField, waitSeconds } from "./send.ts";
 import { conversationApi, conversationPath, show, type Drawn } from "./conversation.ts";
 
@@ -71,21 +72,18 @@ async function templatesFor(
 async function variablesOf(visit: Visit, channel: string, slug: string): Promise<Html | undefined> {
   if (slug === "") return undefined;
   const { form, api } = visit;
-  try {
-    const found = await api.get<Template>(`/templates/${encodeURIComponent(slug)}`, { channel });
-    return html`<fieldset><legend>Variables of ${slug}</legend>${Object.keys(found.variables).map(
-      (name) =>
-        field({
-          name: `variables[${name}]`,
-          label: name,
-          value: form.exact(`variables[${name}]`),
-        }),
-    )}</fieldset>`;
-  } catch (error) {
-    // The answer itself will say what is wrong with it.
-    if (error instanceof Refused && error.problem.status < 500) return undefined;
-    throw error;
-  }
+  const found = await findTemplate(api, slug, channel);
+  // The answer itself will say what is wrong with it.
+  if (found === undefined) return undefined;
+  return html`<fieldset><legend>Variables of ${slug}</legend>${Object.entries(found.variables).map(
+    ([name, { type }]) =>
+      field({
+        name: `variables[${name}]`,
+        label: name,
+        value: form.exact(`variables[${name}]`),
+        hint: type,
+      }),
+  )}</fieldset>`;
 }
 
 async function replyForm(visit: Visit, { id, channel }: Conversation): Promise<Html> {
@@ -93,7 +91,7 @@ async function replyForm(visit: Visit, { id, channel }: Conversation): Promise<H
   const slug = form.text("template") || query.text("template");
   const { slugs, more } = await templatesFor(visit, channel);
   const at = conversationPath(id);
-  return html`<form class="sheet reply" method="post" action="${at}/reply">${once(visit)}
+  return html`<form class="sheet reply" method="post" action="${at}/reply">${once(visit)}<input type="hidden" name="channel" value="${channel}">
 ${channel === "email" && field({ name: "subject", label: "Subject", value: form.text("subject"), hint: "Left empty, it answers the last one." })}
 ${field({ name: "text", label: "Your answer", value: form.exact("text"), rows: 4, hint: slugs.length > 0 ? "Left empty with a template." : undefined })}
 ${
@@ -168,8 +166,8 @@ const act =
       (problem) => open(visit, problem),
     );
 
-function answerOf({ form }: Visit): Readonly<Record<string, unknown>> {
-  const variables = form.map("variables");
+async function answerOf({ api, form }: Visit): Promise<Readonly<Record<string, unknown>>> {
+  const variables = await typedIn(api, form);
   const given = ["subject", "template", "language"].flatMap((name) =>
     form.text(name) === "" ? [] : [[name, form.text(name)]],
   );
@@ -178,6 +176,15 @@ function answerOf({ form }: Visit): Readonly<Record<string, unknown>> {
     ...(form.text("text") !== "" && { text: form.exact("text") }),
     ...(Object.keys(variables).length > 0 && { variables }),
   };
+}
+
+/** Variables of the template that the form names, if it names one: the channel is the conversation's. */
+async function typedIn(
+  api: Visit["api"],
+  form: Visit["form"],
+): Promise<ReturnType<typeof typedVariables>> {
+  const found = await findTemplate(api, form.text("template"), form.text("channel"));
+  return typedVariables(form.map("variables"), found?.variables);
 }
 
 /** Without an end in time it is the accepted message, which has no error. */
@@ -205,7 +212,7 @@ const reply = (visit: Visit): Promise<Shown | Led> =>
         await api.send("POST", `${path}/notes`, { body, key: `${key}-note` });
         return { to, told: "The note is kept. The person does not see it." };
       }
-      const asked = { body: answerOf(visit), key, waitSeconds };
+      const asked = { body: await answerOf(visit), key, waitSeconds };
       const sent = await api.send<Outcome>("POST", `${path}/messages`, asked);
       return { to, told: outcomeOf(sent) };
     },

@@ -7,6 +7,7 @@ import { base, shown, type Led, type Page, type Shown, type Visit } from "../pag
 import type { Accepted, Template, TemplateSummary } from "../shapes.ts";
 import { bdi, curl, errorAt, field, hidden, money, refusal } from "../view/parts.ts";
 import { channels } from "./messages.ts";
+import { findTemplate, typedVariables } from "../variables.ts";
 import { furtherOf, quietFields, stepFields } from "./send-more.ts";
 
 /** Long enough for a provider, short enough for a person. */
@@ -22,12 +23,12 @@ type State = {
 };
 
 /** The call that a form stands for. */
-function bodyOf(form: Form): Record<string, unknown> {
+function bodyOf(form: Form, template: Template | undefined): Record<string, unknown> {
   const given = fields.flatMap((name) => {
     const value = name === "text" ? form.exact(name) : form.text(name);
     return value.trim() === "" ? [] : [[name, value]];
   });
-  const variables = form.map("variables");
+  const variables = typedVariables(form.map("variables"), template?.variables);
   return {
     channel: form.text("channel"),
     to: form.text("to"),
@@ -37,18 +38,9 @@ function bodyOf(form: Form): Record<string, unknown> {
   };
 }
 
-const chosen = async ({ api }: Visit, form: Form): Promise<Template | undefined> => {
-  const slug = form.text("template");
-  if (slug === "") return undefined;
-  const channel = form.text("channel");
-  return api
-    .get<Template>(`/templates/${encodeURIComponent(slug)}`, { channel })
-    .catch((error: unknown) => {
-      // It may be of another channel: the send itself will say so.
-      if (error instanceof Refused && error.problem.status < 500) return undefined;
-      throw error;
-    });
-};
+/** The template that a form names, where there is such a one. */
+export const chosenTemplate = ({ api }: Visit, form: Form): Promise<Template | undefined> =>
+  findTemplate(api, form.text("template"), form.text("channel"));
 
 const variableFields = (template: Template, form: Form, problem: Problem | undefined): Html =>
   html`<fieldset><legend>Variables of ${template.slug}</legend>${Object.entries(
@@ -67,12 +59,13 @@ const variableFields = (template: Template, form: Form, problem: Problem | undef
 type Rendered = Answers["RenderedTemplate"];
 
 /** What the recipient would read; of a template, with its gaps filled in. */
-async function rendered({ api }: Visit, form: Form): Promise<Html> {
+async function rendered({ api }: Visit, form: Form, template: Template | undefined): Promise<Html> {
   const slug = form.text("template");
   if (slug === "") return reads(form.text("subject"), form.exact("text"));
   const path = `/templates/${encodeURIComponent(slug)}/preview?channel=${encodeURIComponent(form.text("channel"))}`;
   const language = form.text("language");
-  const body = { ...(language !== "" && { language }), variables: form.map("variables") };
+  const variables = typedVariables(form.map("variables"), template?.variables);
+  const body = { ...(language !== "" && { language }), variables };
   const { subject = "", text = "" } = await api.send<Rendered>("POST", path, { body });
   return reads(subject, text);
 }
@@ -86,12 +79,12 @@ const priceOf = ({ segments, cost_estimate, currency }: Accepted): Html =>
 async function show(visit: Visit, form: Form, state: State): Promise<Shown> {
   const [{ data, more }, template] = await Promise.all([
     allOf<TemplateSummary>(visit.api, "/templates"),
-    chosen(visit, form),
+    chosenTemplate(visit, form),
   ]);
   const { problem, priced, preview, key } = state;
   const slugs = [...new Set(data.map(({ slug }) => slug))];
   const languages = template === undefined ? [] : Object.keys(template.languages);
-  const body = bodyOf(form);
+  const body = bodyOf(form, template);
   const error = (path: string): string | undefined => errorAt(problem, path);
   const example =
     form.text("to") === "" ? { channel: "sms", to: "+15551230001", text: "Hello" } : body;
@@ -154,12 +147,17 @@ const blank = (visit: Visit): Promise<Shown> => show(visit, visit.query, { key: 
 /** Waits until it is sent or failed. The key makes one message of a form that is posted twice. */
 async function send(visit: Visit): Promise<Shown | Led> {
   const { api, form } = visit;
-  const body = bodyOf(form);
+  const template = await chosenTemplate(visit, form);
+  const body = bodyOf(form, template);
   const key = form.text("key") || randomUUID();
   try {
     if (form.has("price")) {
       const priced = await api.send<Accepted>("POST", "/messages?dry_run=true", { body });
-      return await show(visit, form, { priced, preview: await rendered(visit, form), key });
+      return await show(visit, form, {
+        priced,
+        preview: await rendered(visit, form, template),
+        key,
+      });
     }
     const { id } = await api.send<Accepted>("POST", "/messages", { body, key, waitSeconds });
     return { to: `${base}/messages/${id}` };

@@ -3,6 +3,7 @@ import { html, type Html } from "@heliograph/html";
 import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Page, type Shown, type Visit } from "../page.ts";
 import type { List, Template, TemplateSummary } from "../shapes.ts";
+import { typedVariables } from "../variables.ts";
 import {
   bdi,
   curl,
@@ -91,7 +92,7 @@ ${Object.entries(template.variables).map(([name, { type, required }]) =>
 )}
 <div class="actions"><button class="main" type="submit">Preview</button><a href="${base}/send?channel=${template.channel}&amp;template=${template.slug}&amp;language=${language}">Send it</a></div>
 </form>${facts([["Id", html`<code>${template.id}</code>`]])}</section></div>
-${curl(visit, "POST", `/templates/${template.slug}/preview?channel=${template.channel}`, { language, variables: form.map("variables") })}`,
+${curl(visit, "POST", `/templates/${template.slug}/preview?channel=${template.channel}`, { language, variables: typedVariables(form.map("variables"), template.variables) })}`,
     problem?.status,
   );
 }
@@ -110,7 +111,8 @@ async function preview(visit: Visit): Promise<Shown> {
   const { api, form } = visit;
   const template = await find(visit);
   const path = `/templates/${template.slug}/preview?channel=${template.channel}`;
-  const body = { language: form.text("language"), variables: form.map("variables") };
+  const variables = typedVariables(form.map("variables"), template.variables);
+  const body = { language: form.text("language"), variables };
   try {
     return await show(visit, template, { made: await api.send<Rendered>("POST", path, { body }) });
   } catch (error) {

@@ -27,8 +27,9 @@ ${said.media.length > 0 && html`<ul class="media">${said.media.map(attachment)}<
 ${said.direction === "outbound" && html`<p class="head">${pill(said.status)} <a class="small" href="${base}/messages/${said.id}">its life</a></p>`}
 ${said.error !== undefined && html`<p class="small"><a href="${link(`/errors/${said.error.code}`)}"><code>${said.error.code}</code></a>${said.error.provider?.text !== undefined && html` ${bdi(said.error.provider.text)}`}</p>`}`;
 
-function sender({ direction, agent }: Said, person: Html): Html {
-  if (direction === "inbound") return html`<strong>${person}</strong>`;
+function sender({ direction, agent, unverified }: Said, person: Html): Html {
+  if (direction === "inbound")
+    return html`<strong>${person}</strong>${unverified && html` <span class="small">not verified: anybody could have written this under the address</span>`}`;
   const who = agent === undefined ? html`us` : bdi(agent.name);
   return direction === "note"
     ? html`<strong>Note by ${who}</strong> <span class="small">not seen by the person</span>`

@@ -9,6 +9,7 @@ import { following, reacting } from "../reacting.ts";
 import { type ContactsContext, loadContact } from "../streams.ts";
 import { lastSender } from "../tables/senders.ts";
 import { ownerOfInbound } from "./owner.ts";
+import { claimVariant } from "./variants.ts";
 
 export type Received = RecordedEvent<"InboundReceived">;
 
@@ -82,6 +83,7 @@ export async function match(
     if (callbackId !== undefined) await context.vault.adopt(callbackId, partner, [name]);
   const own = reacting(context, event, partner);
   for (let tries = 0; tries < maxErasures; tries++) {
+    await claimVariant(own, data.channel, address.value);
     const found = await sealable(own, address.value, reading, data.message_id);
     if (found === undefined) continue;
     const { contact, seal } = found;
@@ -95,6 +97,7 @@ export async function match(
       channel: data.channel,
       external_id: { source: address.value.source, id: seal(address.value.id), name },
       ...contentOf(reading, seal),
+      ...(isUnverified(data, reading, partner) && { unverified: true }),
       provider: {
         gateway: gatewayName,
         name: gatewayName,
@@ -136,6 +139,14 @@ async function sealable(
     ? undefined
     : { contact: now.contact, seal };
 }
+
+/** A mail that answers another partner's message says nothing to this one. */
+const isUnverified = (
+  { sender_proof: proof }: EventData<"InboundReceived">,
+  { unverified = false }: InboundReading,
+  partner: string,
+): boolean =>
+  unverified || proof?.by === "nothing" || (proof?.by === "answer" && proof.partner_id !== partner);
 
 const contentOf = (
   { from, to, text, html, subject, media, kind, about, automatic, references }: InboundReading,

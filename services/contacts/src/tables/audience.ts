@@ -1,5 +1,6 @@
 import type { Channel } from "@heliograph/contracts";
 import type pg from "pg";
+import type { ListedProfile } from "../listed-profile.ts";
 import { termsOf } from "../search.ts";
 import { type ContactQuery, type Value, compared, placed, termed } from "./contacts.ts";
 
@@ -11,21 +12,46 @@ export type Audience = {
 };
 export type Member = { readonly id: string; readonly position: string };
 
+export type AskedAudience = {
+  readonly partner: string;
+  readonly audience: Audience;
+  readonly after: bigint;
+  readonly upTo: bigint;
+  readonly limit: number;
+};
+
 /** Contacts of an audience in the order in which they were made, behind one position and up to another. */
 export async function readAudience(
   pool: pg.Pool,
-  asked: {
-    readonly partner: string;
-    readonly audience: Audience;
-    readonly after: bigint;
-    readonly upTo: bigint;
-    readonly limit: number;
-  },
+  asked: AskedAudience,
 ): Promise<readonly Member[]> {
+  const values: unknown[] = [];
+  const value: Value = (given) => `$${values.push(given)}`;
+  const where = membersWhere(asked, value);
+  const { rows } = await pool.query<Member>(
+    `select c.id, c.position::text from contacts.contacts c where ${where} order by c.position limit ${value(asked.limit)}`,
+    values,
+  );
+  return rows;
+}
+
+/** How many contacts an audience has now, `limit` at most. */
+export async function countAudience(pool: pg.Pool, asked: AskedAudience): Promise<number> {
+  const values: unknown[] = [];
+  const value: Value = (given) => `$${values.push(given)}`;
+  const where = membersWhere(asked, value);
+  const { rows } = await pool.query<{ count: number }>(
+    `select count(*)::int from (select from contacts.contacts c where ${where} limit ${value(asked.limit)}) found`,
+    values,
+  );
+  return rows[0]!.count;
+}
+
+function membersWhere(asked: AskedAudience, value: Value): string {
   const { partner, audience, limit } = asked;
   const { tag, contact_ids } = audience;
   const attributes = Object.entries(audience.attribute ?? {}).map(
-    ([key, value]) => [key, String(value)] as const,
+    ([key, given]) => [key, String(given)] as const,
   );
   const terms = termsOf(partner);
   const query: ContactQuery = {
@@ -36,25 +62,35 @@ export async function readAudience(
     tag,
     attributes,
     terms: [
-      ...attributes.map(([key, value]) => terms.attribute(key, value)),
+      ...attributes.map(([key, given]) => terms.attribute(key, given)),
       ...(tag === undefined ? [] : [terms.tag(tag)]),
     ],
   };
-  const values: unknown[] = [];
-  const value: Value = (given) => `$${values.push(given)}`;
-  const where = [
+  return [
     ...placed(query, value),
     `position <= ${value(String(asked.upTo))}::bigint`,
     ...(contact_ids === undefined ? [] : [`id = any(${value(contact_ids)}::text[])`]),
     ...termed(query, value),
     ...compared(query, value),
   ].join(" and ");
-  const { rows } = await pool.query<Member>(
-    `select c.id, c.position::text from contacts.contacts c where ${where} order by c.position limit ${value(limit)}`,
-    values,
-  );
-  return rows;
 }
+
+/** What is known of contacts of the partner, by their ids. */
+export async function readFields(
+  pool: pg.Pool,
+  partner: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, AudienceFields>> {
+  const { rows } = await pool.query<{ id: string; name: string | null; profile: string }>({
+    name: "contacts_fields",
+    text: "select id, name, profile from contacts.contacts where id = any($1::text[]) and partner = $2",
+    values: [ids, partner],
+  });
+  return new Map(
+    rows.map(({ id, name, profile }) => [id, { ...(JSON.parse(profile) as ListedProfile), name }]),
+  );
+}
+export type AudienceFields = ListedProfile & { readonly name: string | null };
 
 /** Where a contact is reached on a channel. */
 export type Reached = {

@@ -6,23 +6,14 @@ import {
   readCallback,
   storedCallback,
   type CalledGateway,
-  type CallbackItem,
   type Report,
 } from "@heliograph/gateways";
-import type { RecordedEvent } from "@heliograph/log";
-import type { ServiceContext } from "@heliograph/runtime";
+import { ofType } from "@heliograph/log";
 import { erasedText } from "@heliograph/vault";
 import { findProviderIds, type ProviderId } from "../tables/provider-ids.ts";
 import { gatewayNow, standInOf } from "./provider-ids.ts";
-
-export type CallbackEvent = RecordedEvent<"CallbackReceived">;
-export type Of<Kind extends CallbackItem["kind"]> = Extract<CallbackItem, { kind: Kind }>;
-
-/** What reading takes. */
-export type ReadingContext = Pick<
-  ServiceContext,
-  "environment" | "log" | "pool" | "vault" | "directory" | "masterKey"
->;
+import { keysAt, nameOf, type CallbackEvent, type Of, type ReadingContext } from "./reading.ts";
+import { proveSenders, type SenderProof, type Unproven } from "./senders.ts";
 
 /** A report with its message, and the gateway that this was sent by. `providerMessageId` is as the provider answered with it, which may be written in another way than it reports with. */
 export type Told = {
@@ -45,6 +36,8 @@ export type Interpreted = {
   readonly inbound: readonly Written[];
   readonly parts: readonly { readonly event: CallbackEvent; readonly item: Of<"part"> }[];
   readonly ignored: number;
+  /** Those with something that was proven by a key which is not given any more: what was made of them stands. */
+  readonly unproven: ReadonlySet<CallbackEvent>;
   /** Those about people who were erased: nothing of them can be read any more. */
   readonly erased: ReadonlySet<CallbackEvent>;
   /** What an operator has to look at. */
@@ -56,6 +49,7 @@ type Written = {
   readonly event: CallbackEvent;
   readonly item: Of<"inbound">;
   readonly to: string | undefined;
+  readonly proof: SenderProof | undefined;
 };
 
 type Pending = {
@@ -79,10 +73,10 @@ export async function interpret(
 ): Promise<Interpreted> {
   const faults = new Map<CallbackEvent, string>();
   const erased = new Set<CallbackEvent>();
-  const inbound: Written[] = [];
+  const unproven = new Set<CallbackEvent>();
+  const written: Unproven[] = [];
   const parts: { event: CallbackEvent; item: Of<"part"> }[] = [];
   const pending: Pending[] = [];
-  const { masterKey } = context;
   let ignored = 0;
   const open = await context.vault.open(undefined, ...events.map(({ data }) => data));
   for (const event of events) {
@@ -96,12 +90,19 @@ export async function interpret(
     const callback = storedCallback(data);
     const to = deliveredTo(callback.url)?.address;
     const isMail = to !== undefined;
-    const senders = isMail ? sharing(context, gateway) : [name];
-    const signer = { gatewayId, masterKey };
+    const alike = isMail ? sharing(context, gateway) : [];
+    const senders = [...new Set([name, ...alike.map((each) => each.name)])];
+    const signer = {
+      gatewayId,
+      sharing: [...new Set([gatewayId, ...alike.map((each) => each.gateway_id)])],
+      masterKey: context.masterKey,
+    };
     for (const item of await readCallback(gateway, callback, signer)) {
       if (item.kind === "unreadable") faults.set(event, item.why);
-      else if (item.kind === "ignored") ignored++;
-      else if (item.kind === "inbound") inbound.push({ event, item, to });
+      else if (item.kind === "ignored") {
+        ignored++;
+        if (item.unproven) unproven.add(event);
+      } else if (item.kind === "inbound") written.push({ event, item, to, gateway, senders });
       else if (item.kind === "part") parts.push({ event, item });
       else {
         const { providerMessageId, otherIds = [] } = item.report;
@@ -114,6 +115,7 @@ export async function interpret(
     }
   }
   const found = await find({ context, schema }, pending);
+  const inbound = await proveSenders({ context, schema }, written);
   const receipts: Told[] = [];
   const unmatched = pending.flatMap((each) => {
     const { event, gateway, ids, isMail } = each;
@@ -133,7 +135,7 @@ export async function interpret(
     else receipts.push({ event, report, to, providerMessageId: to.provider_message_id });
     return [];
   });
-  return { receipts, unmatched, inbound, parts, ignored, erased, faults };
+  return { receipts, unmatched, inbound, parts, ignored, unproven, erased, faults };
 }
 
 /** The messages that reports are about; more than one where the provider's id does not tell. */
@@ -161,38 +163,31 @@ async function find(
   return found;
 }
 
-type Key = Pick<ProviderId, "gateway" | "key">;
-
-const keysAt = (gateways: readonly string[], keys: readonly string[]): readonly Key[] =>
-  gateways.flatMap((gateway) => keys.map((key) => ({ gateway, key })));
-
 /** Those whose mail may come back to the same address: what names a mail is ours, and of one gateway alone. */
-function sharing(
+const sharing = (
   { directory, environment }: Pick<ReadingContext, "directory" | "environment">,
-  { name, kind, channel }: CalledGateway,
-): readonly string[] {
-  const alike = directory.gateways(environment, channel).filter((each) => each.kind === kind);
-  return [...new Set([name, ...alike.map((each) => each.name)])];
-}
+  { kind, channel }: CalledGateway,
+) => directory.gateways(environment, channel).filter((each) => each.kind === kind);
 
-const nameOf = ({ gateway, key }: Key): string => `${gateway}\u001f${key}`;
-
-/** A message whose id the provider gave back: that of an attempt whose answer is not recorded, and may never be. */
+/** A message whose id the provider gave back: one of which no name is known, or of an attempt whose answer is not recorded, and may never be. */
 async function byOurId(
   { log, vault }: ReadingContext,
   { gateway, report }: Pending,
 ): Promise<ProviderId | undefined> {
   const message_id = report.messageId!;
-  const [first] = await log.readStream(streamOf("message", message_id), { limit: 1 });
+  const [first, ...others] = await log.readStream(streamOf("message", message_id));
   if (first?.type !== "MessageRequested") return undefined;
+  const sent = others
+    .filter(ofType("MessageSent", "MessageResent"))
+    .find(({ data }) => data.attempt === report.attempt)?.data;
   const partner = first.metadata.partner ?? "";
   const { channel } = first.data;
   const id = (await vault.open(partner, first.data.to))(first.data.to);
   return {
-    gateway: gateway.name,
+    gateway: sent?.gateway ?? gateway.name,
     key: report.providerMessageId,
     message_id,
-    provider_message_id: report.providerMessageId,
+    provider_message_id: sent?.provider.message_id ?? report.providerMessageId,
     partner,
     owner: externalIdName(vault, partner, { source: channel, id }),
   };

@@ -3,7 +3,7 @@ import { readCallback, storedCallback } from "@heliograph/gateways";
 import { createAlarm, type ReactorTools } from "@heliograph/runtime";
 import { erasedText } from "@heliograph/vault";
 import { addPart, type PartRow, partsDone, readParts, waitingParts } from "../tables/parts.ts";
-import type { CallbackEvent, Of } from "./interpret.ts";
+import type { CallbackEvent, Of } from "./reading.ts";
 import { gatewayNow } from "./provider-ids.ts";
 import { recordWritten } from "./record.ts";
 

@@ -11,8 +11,10 @@ import {
 import type { ServiceContext } from "@heliograph/runtime";
 import type { Vault } from "@heliograph/vault";
 import type { ProviderId } from "../tables/provider-ids.ts";
-import type { CallbackEvent, Interpreted, Of, Told } from "./interpret.ts";
+import type { Interpreted, Told } from "./interpret.ts";
+import type { CallbackEvent, Of } from "./reading.ts";
 import { partNow, standInOf } from "./provider-ids.ts";
+import type { SenderProof } from "./senders.ts";
 
 /** Within what an event has room for, whatever a provider says. */
 const reported = (
@@ -68,12 +70,14 @@ export async function record(
         },
       })),
   );
-  for (const { event, item, to } of inbound) await recordWritten(context, event, { ...item, to });
+  for (const { event, item, to, proof } of inbound)
+    await recordWritten(context, event, { ...item, to, proof });
 }
 
 type Written = Pick<Of<"inbound">, "providerMessageId" | "from" | "contentType" | "raw"> & {
   /** As `to` of what is recorded. */
   readonly to?: string | undefined;
+  readonly proof?: SenderProof | undefined;
 };
 
 /** Stores what a person wrote; `further` are the other callbacks that a part of it stood in. */
@@ -94,6 +98,7 @@ export async function recordWritten(
       // One that is no address of its channel is parked with the reason when it is matched.
       from: read.kind === "fault" ? item.from : read.value.to,
       to: item.to,
+      proof: item.proof,
       receivedAt: data.received_at,
       contentType: item.contentType,
       raw: item.raw,

@@ -6,7 +6,8 @@ import { checkpointOf } from "@heliograph/runtime";
 import { decideReread, readingsOf, type ReceiptsEvent, type Reread, telling } from "../correct.ts";
 import { mayBeDelivered } from "../decide.ts";
 import { addProviderIds } from "../tables/provider-ids.ts";
-import { interpret, type CallbackEvent, type ReadingContext } from "./interpret.ts";
+import { interpret } from "./interpret.ts";
+import type { CallbackEvent, ReadingContext } from "./reading.ts";
 import { providerIdsOf } from "./provider-ids.ts";
 import { callbacksSchema as schema } from "./reactor.ts";
 import { adoptAll, receiptOf } from "./record.ts";
@@ -122,7 +123,9 @@ async function readAgain(
   for (const event of callbacks) {
     const own = byCallback.get(event) ?? [];
     // What is not understood takes nothing back.
-    const isSound = !told.erased.has(event) && !told.faults.has(event) && !unmatched.has(event);
+    const isSound = ![told.erased, told.faults, told.unproven, unmatched].some((each) =>
+      each.has(event),
+    );
     for (const [id, about] of Map.groupBy(own, ({ to }) => to.message_id)) {
       const of = said.get(id) ?? { partner: about[0]!.to.partner, callbacks: [] };
       of.callbacks.push({

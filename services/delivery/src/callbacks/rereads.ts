@@ -1,7 +1,7 @@
 import { uuid5 } from "@heliograph/contracts";
 import { eventName, readingsOf, type ReceiptsEvent, type Reread } from "../correct.ts";
 import type { Receipt, ReceiptEvent } from "../decide.ts";
-import type { CallbackEvent } from "./interpret.ts";
+import type { CallbackEvent } from "./reading.ts";
 
 /** What callbacks say of one message by now, in the order in which they came. */
 export type SaidOfMessage = {

@@ -70,7 +70,7 @@ async function receive(call: Call<SandboxInbound, unknown>): Promise<Answer> {
   if (channel === "broadcast")
     throw invalid("channel", { code: "not_allowed", message: "nobody answers a broadcast" });
   requireContent(body);
-  for (const field of ["in_reply_to", "references"] as const)
+  for (const field of ["in_reply_to", "references", "unverified"] as const)
     if (channel !== "email" && body[field] !== undefined)
       throw invalid(field, { code: "not_allowed", message: "belongs to an e-mail" });
   const sender = addressed(channel, body.from);

@@ -61,6 +61,11 @@ export const SandboxInbound = z
       description: "A machine wrote it, such as an out-of-office reply (RFC 3834).",
       example: false,
     }),
+    unverified: z.boolean().optional().meta({
+      description:
+        "Nothing says that the e-mail is its sender's, as where somebody forges it: it is shown and marked, and its keyword is not acted on.",
+      example: false,
+    }),
   })
   .meta({
     id: "SandboxInbound",

@@ -1,10 +1,11 @@
 import { seenUntil } from "@heliograph/api";
-import { contactsSchema, readAudience } from "@heliograph/contacts";
+import { contactsSchema } from "@heliograph/contacts";
 import { failpoint, streamOf, uuid5 } from "@heliograph/contracts";
 import { formatTime } from "@heliograph/domain";
 import { change } from "@heliograph/log";
 import { isMachinery, type ReactorTools } from "@heliograph/runtime";
 import { type Job, collectParts, nextRecipients, openJobs } from "../tables/fan-out.ts";
+import { nextMembers } from "./audience.ts";
 import {
   type Broadcast,
   type Created,
@@ -14,6 +15,7 @@ import {
 } from "./decide.ts";
 import { Lives } from "./lives.ts";
 import { sendPage } from "./page.ts";
+import { newestVersion, pinned } from "./personal.ts";
 import { messageIdOf, openSends, type Sends } from "./sends.ts";
 import { roundOf, withRest } from "./turns.ts";
 
@@ -183,9 +185,21 @@ export class FanOut {
     this.#wake = undefined;
   }
 
+  #opened(): Promise<Sends> {
+    return (this.#sends ??= openSends(this.#tools));
+  }
+
   async #startNow(job: Job): Promise<Next> {
+    const { log } = this.#tools.context;
+    const sends = await this.#opened();
+    const sender = sends.senderOf(job.id, job.partner);
+    const life = await this.#lives.read(log.forPartner(job.partner), job.id);
+    const templateVersion =
+      sender &&
+      life &&
+      (await newestVersion(sends.sending.templates, sender.account, life.created.send));
     await this.#command(job, "start", (state, when) =>
-      decideCommand(state, job.partner, { name: "start" }, when),
+      decideCommand(state, job.partner, { name: "start", templateVersion }, when),
     );
     return soon;
   }
@@ -193,14 +207,15 @@ export class FanOut {
   /** Reads some more of the audience and sends a page. */
   async #advance(job: Job): Promise<Next> {
     const { directory, log } = this.#tools.context;
-    const sends = await (this.#sends ??= openSends(this.#tools));
+    const sends = await this.#opened();
     const sender = sends.senderOf(job.id, job.partner);
     if (sender === undefined || directory.partner(sender.account)?.status === "suspended")
       return { afterMs: lookAgainMs };
     const life = await this.#lives.read(log.forPartner(job.partner), job.id);
     // Paused or canceled a moment ago: the table has not been told.
     if (life?.status !== "running") return { afterMs: lookAgainMs, orWoken: true };
-    const { per_second, audience, send } = life.created;
+    const { per_second, audience } = life.created;
+    const send = pinned(life.created.send, life.templateVersion);
     const collected = job.collected ? "all" : await this.#collect(job, audience);
     if (collected === "waits") return soon;
     const room = mostInFlight - (job.accepted - job.sent - job.failed);
@@ -232,17 +247,13 @@ export class FanOut {
     const upTo = BigInt(job.started_position ?? 0);
     const seen = await seenUntil(context, contactsSchema, upTo, contactsWithinMs, signal);
     if (seen < upTo) return "waits";
-    const isNamed = audience.tag === undefined && audience.attribute === undefined;
-    const found =
-      audience.contact_ids !== undefined && isNamed
-        ? [...new Set(audience.contact_ids)].map((id) => ({ id, position: job.collected_to }))
-        : await readAudience(context.projectionPool, {
-            partner: job.partner,
-            audience,
-            after: BigInt(job.collected_to),
-            upTo,
-            limit: collectLength,
-          });
+    const found = await nextMembers(context.projectionPool, {
+      partner: job.partner,
+      audience,
+      after: job.collected_to,
+      upTo,
+      limit: collectLength,
+    });
     const all = found.length < collectLength;
     const recipients = found.map(({ id }) => ({
       contact_id: id,

@@ -1,11 +1,13 @@
 import { machinery } from "@heliograph/api";
-import { readAddresses } from "@heliograph/contacts";
 import { failpoint, streamOf } from "@heliograph/contracts";
+import type { TemplateAt } from "@heliograph/domain";
 import type { ServiceContext, WritePart } from "@heliograph/runtime";
 import type { Item, Settled } from "../messages/item.ts";
 import { requireGateway } from "../messages/refusals.ts";
 import type { Sender } from "../messages/sender.ts";
 import type { Created } from "./decide.ts";
+import { readPeople } from "./people.ts";
+import { type Said, ownVariables, templateOf } from "./personal.ts";
 import {
   type Job,
   type NewRecipient,
@@ -40,19 +42,21 @@ type Page = {
 export async function sendPage(page: Page, rows: readonly Recipient[]): Promise<PageResult> {
   const { context, job, sender, send } = page;
   const { channel } = send;
+  const { templates } = page.sends.sending;
+  let template: TemplateAt | undefined;
   try {
-    requireGateway(
-      context.directory.gateways(context.environment, channel),
-      channel,
-      job.partner,
-      "",
-    );
+    const gateways = context.directory.gateways(context.environment, channel);
+    requireGateway(gateways, channel, job.partner, "");
+    template = await templateOf(templates, sender.account, send);
   } catch (error) {
-    return { parts: [], accepted: 0, stop: stopOf(error) };
+    return { parts: [], accepted: 0, stop: stopOf(machinery(error) ?? error) };
   }
-  const found = await lookUp(page, rows);
-  const items = found.ready.map(({ row, to }): Item => ({
-    body: { ...send, to, priority },
+  const found = await lookUp(page, template, rows);
+  const own = ownVariables(send);
+  const items = found.ready.map(({ row, to, said }): Item => ({
+    body: { ...said, to, priority },
+    // It is for somebody, whose erasure ends what waits.
+    personal: true,
     keyParts: keyPartsOf(job.id, row),
     // Whatever address the contact has by then: it is the same message.
     asked: { broadcast: job.id, contact: row.contact_id },
@@ -76,7 +80,7 @@ export async function sendPage(page: Page, rows: readonly Recipient[]): Promise<
     const { message_id } = found.ready[index]!.row;
     if (result.kind === "sent") accepted.push(message_id);
     else {
-      const verdict = verdictOf(result.error);
+      const verdict = verdictOf(result.error, own);
       if (verdict.kind === "skip") skipped.push({ message_id, reason: verdict.reason });
       else if (stop === undefined || verdict.kind === "pause") stop = verdict;
     }
@@ -94,8 +98,9 @@ function stopOf(error: unknown): Stop {
   return { kind: "pause", code: verdict.reason, reason: (error as Error).message };
 }
 
+type Ready = { readonly row: Recipient; readonly to: string; readonly said: Said };
 type LookedUp = {
-  readonly ready: readonly { readonly row: Recipient; readonly to: string }[];
+  readonly ready: readonly Ready[];
   readonly skipped: readonly Skipped[];
   /** Their messages are in the log already. */
   readonly sent: readonly string[];
@@ -103,29 +108,24 @@ type LookedUp = {
   readonly added: readonly NewRecipient[];
 };
 
-/** Where the contacts are reached now, which may have changed since the audience was fixed. */
-async function lookUp(page: Page, rows: readonly Recipient[]): Promise<LookedUp> {
+/** Where the contacts are reached and what they are said now, which may have changed since the audience was fixed. */
+async function lookUp(
+  page: Page,
+  template: TemplateAt | undefined,
+  rows: readonly Recipient[],
+): Promise<LookedUp> {
   const { context, job, send } = page;
-  const { channel } = send;
-  const reached = new Map(
-    (
-      await readAddresses(
-        context.projectionPool,
-        job.partner,
-        channel,
-        rows.map(({ contact_id }) => contact_id),
-      )
-    ).map((each) => [each.id, each]),
+  const people = await readPeople(
+    context.projectionPool,
+    { partner: job.partner, send, template },
+    rows.map(({ contact_id }) => contact_id),
   );
-  const ready: { row: Recipient; to: string }[] = [];
-  const left: { row: Recipient; reason: string; root?: string }[] = [];
-  for (const row of rows) {
-    const at = reached.get(row.contact_id);
-    if (at === undefined) left.push({ row, reason: "contact_not_found" });
-    else if (at.erased) left.push({ row, reason: "contact_erased" });
-    else if (at.root !== at.id) left.push({ row, reason: "contact_merged", root: at.root });
-    else if (at.to === null) left.push({ row, reason: "no_address" });
-    else ready.push({ row, to: at.to });
+  const ready: Ready[] = [];
+  const left: { row: Recipient; reason: string; root?: string | undefined }[] = [];
+  for (const [index, row] of rows.entries()) {
+    const person = people[index]!;
+    if (person.kind === "ready") ready.push({ row, to: person.to, said: person.said });
+    else left.push({ row, reason: person.reason, root: person.root });
   }
   // Somebody killed before the count, or an append whose outcome nobody knows, may have sent to them while they could be reached.
   const known = await alreadySent(

@@ -10,6 +10,7 @@ import {
   route,
   tooManyChanges,
 } from "@heliograph/api";
+import { contactsSchema } from "@heliograph/contacts";
 import { checkSaid, scheduleOf, templateRefOf } from "@heliograph/acceptance";
 import { PublicError, isId, streamOf } from "@heliograph/contracts";
 import { formatTime } from "@heliograph/domain";
@@ -35,7 +36,10 @@ import {
   decideCommand,
   evolveBroadcast,
 } from "./decide.ts";
+import { examplesOf, newestVersion, templateOf } from "./personal.ts";
+import { preview } from "./preview.ts";
 import {
+  BroadcastPreview,
   BroadcastView,
   BroadcastsQuery,
   CreateBroadcast,
@@ -77,6 +81,18 @@ function view({ created, status, pause, startedAt, endedAt }: Shown, counts: Cou
   };
 }
 
+/** Refuses what nobody could be sent. */
+async function checkSend(call: Call<unknown, unknown>, send: Created["send"]): Promise<void> {
+  const { templates } = sendingOf(call);
+  const template = await templateOf(templates, call.account, send);
+  for (const said of examplesOf(send, template)) {
+    const body = { ...said, to: "" };
+    const ref = templateRefOf(body);
+    const { channel } = send;
+    checkSaid(body, ref && (await templates.get(call.account, channel, ref.slug, ref.version)));
+  }
+}
+
 /** Drafts a broadcast. What every recipient's message would be refused for is refused here. */
 async function create(call: Call<CreateBroadcast, unknown>): Promise<Answer> {
   const { name, audience, send_at, per_second, ...send } = call.body;
@@ -87,10 +103,7 @@ async function create(call: Call<CreateBroadcast, unknown>): Promise<Answer> {
     call.partner.partner_id,
     "",
   );
-  const body = { ...send, to: "" };
-  const ref = templateRefOf(body);
-  const { templates } = sendingOf(call);
-  checkSaid(body, ref && (await templates.get(call.account, send.channel, ref.slug, ref.version)));
+  await checkSend(call, send);
   const at = scheduleOf({ send_at }, call.now());
   const id = call.derivedId("brc");
   const stream = streamOf("broadcast", id);
@@ -133,16 +146,25 @@ async function find(call: Call<unknown, unknown>): Promise<Broadcast> {
 const shown = async (call: Call<unknown, unknown>, found: Broadcast): Promise<object> =>
   view(found, await readCounts(call.deps.projectionPool, found.created.broadcast_id));
 
+/** What goes on from now keeps to the newest version of its template. */
+async function withVersion(call: Call<undefined, unknown>, asked: Command): Promise<Command> {
+  if (asked.name !== "start" && asked.name !== "resume") return asked;
+  const { send } = (await find(call)).created;
+  const { templates } = sendingOf(call);
+  return { ...asked, templateVersion: await newestVersion(templates, call.account, send) };
+}
+
 async function command(call: Call<undefined, unknown>, asked: Command): Promise<Answer> {
   const id = call.params["id"]!;
   if (!isId("brc", id)) throw broadcastNotFound();
   const at = call.timestamp();
+  const decided = await withVersion(call, asked);
   const { state, position } = await changeOnce<Broadcast>(call, {
     stream: streamOf("broadcast", id),
     name: `${asked.name} ${id}`,
     correlation: id,
     evolve: evolveBroadcast,
-    decide: (found) => decideCommand(found, call.partner.partner_id, asked, at),
+    decide: (found) => decideCommand(found, call.partner.partner_id, decided, at),
   });
   return { status: 200, body: await shown(call, state!), position };
 }
@@ -262,6 +284,23 @@ export const broadcastRoutes: readonly Route[] = [
     response: listOf(RecipientView, "BroadcastRecipientList"),
     errors: ["not_found", "invalid_request"],
     handler: recipients,
+  }),
+  route({
+    method: "POST",
+    path: "/broadcasts/:id/preview",
+    scope: "broadcasts:read",
+    summary: "What a broadcast would come to now: who is skipped and why, segments and cost",
+    projection: contactsSchema,
+    response: BroadcastPreview,
+    errors: [
+      "not_found",
+      "template_not_found",
+      "template_variables_invalid",
+      "channel_not_enabled",
+      "no_price",
+      "invalid_request",
+    ],
+    handler: async (call) => ({ status: 200, body: await preview(call, await find(call)) }),
   }),
   commandRoute(
     { name: "start" },

@@ -36,6 +36,40 @@ const Audience = z
     description: "A contact must meet all that is given; with nothing given, it is every contact.",
   });
 
+const Value = z.union([z.string().max(4096), z.number(), z.boolean()]);
+const ValueOfContact = z
+  .strictObject({
+    contact: z
+      .string()
+      .regex(
+        /^(name|language|client_ref|attributes\..{1,64})$/s,
+        "must be name, language, client_ref or attributes.<name>",
+      )
+      .meta({
+        description: "What of the contact: `name`, `language`, `client_ref`, `attributes.<name>`.",
+        example: "attributes.plan",
+      }),
+    default: Value.optional().meta({
+      description: "Of contacts that have none; without it they are skipped.",
+    }),
+  })
+  .meta({ id: "ValueOfContact" });
+const LanguageOfContact = z
+  .strictObject({
+    contact: z.literal("language"),
+    default: z
+      .string()
+      .min(2)
+      .max(35)
+      .optional()
+      .meta({ description: "Default: the template's own." }),
+  })
+  .meta({
+    id: "LanguageOfContact",
+    description:
+      "Each in their own language, where the template has it or, as `pt` for `pt-BR`, the one it belongs to.",
+  });
+
 const said = {
   channel: sendFields.channel,
   from: sendFields.from,
@@ -45,8 +79,14 @@ const said = {
   html: sendFields.html,
   subject: sendFields.subject,
   template: sendFields.template,
-  language: sendFields.language,
-  variables: sendFields.variables,
+  language: z.union([z.string().min(2).max(35), LanguageOfContact]).optional(),
+  variables: z
+    .record(z.string().max(64), z.union([Value, ValueOfContact]))
+    .optional()
+    .meta({
+      description: "Of the template: the same for everybody, or each contact's own.",
+      example: { name: { contact: "name", default: "friend" } },
+    }),
   smart_encoding: sendFields.smart_encoding,
   category: sendFields.category,
   validity_seconds: sendFields.validity_seconds,
@@ -121,7 +161,35 @@ export const RecipientView = z
     outcome: z.enum(["sent", "failed"]).nullable(),
     reason: z.string().nullable().meta({
       description:
-        "Why it was skipped: `recipient_suppressed`, `no_address`, `contact_erased`, `contact_merged`, `contact_not_found`, `invalid_address`, or the code of the error that its message was refused with.",
+        "Why it was skipped: `recipient_suppressed`, `no_address`, `contact_erased`, `contact_merged`, `contact_not_found`, `invalid_address`, `value_missing`, `value_invalid`, or the code of the error that its message was refused with.",
     }),
   })
   .meta({ id: "BroadcastRecipient" });
+
+/** So many of an audience are looked at for a preview: a second of work or less. */
+export const mostPreviewed = 1_000;
+/** An audience is counted up to here. */
+export const mostCounted = 1_000_000;
+
+const tally = (description: string) =>
+  z.record(z.string(), z.int()).meta({ description, example: { no_address: 12 } });
+export const BroadcastPreview = z
+  .object({
+    audience: z.int().meta({
+      description: `Contacts that it would be for now; counted up to ${mostCounted}.`,
+    }),
+    looked_at: z.int().meta({
+      description: `Of those, looked at: the ${mostPreviewed} that became contacts first, at most.`,
+    }),
+    to_send: z.int().meta({ description: "Of those looked at, who would be sent a message." }),
+    skipped: tally("Of those looked at, who would be skipped, by reason."),
+    lacking: tally("Of those skipped as `value_missing`, how many lack which variable."),
+    languages: tally("Of the messages, how many are in which language of the template."),
+    segments: z.int().meta({ description: "Of the messages together." }),
+    cost: z.string().nullable().meta({ description: "Of the messages together; null: none." }),
+    estimated_cost: z.string().nullable().meta({
+      description: "Of the whole audience, if the others are like those looked at.",
+    }),
+    currency: z.string().nullable(),
+  })
+  .meta({ id: "BroadcastPreview" });

@@ -1,8 +1,8 @@
 import { openSuppressed } from "@heliograph/acceptance";
-import { Allowance, openCountersOf } from "@heliograph/api";
-import { accountOf, deterministicId } from "@heliograph/contracts";
+import { openCountersOf } from "@heliograph/api";
+import { deterministicId } from "@heliograph/contracts";
 import { limitTables, prepareTables, type ReactorTools } from "@heliograph/runtime";
-import type { Sender } from "../messages/sender.ts";
+import { type Sender, senderFor } from "../messages/sender.ts";
 import { Sending } from "../messages/sending.ts";
 import type { Recipient } from "../tables/fan-out.ts";
 
@@ -28,7 +28,7 @@ export type Sends = {
 };
 
 export async function openSends({ context, logger }: ReactorTools): Promise<Sends> {
-  const { environment, pool, directory, clock, settings, log } = context;
+  const { environment, pool, directory, settings } = context;
   await prepareTables(pool, [limitTables]);
   const broken = (error: unknown): void =>
     logger.error({ err: error }, "a subscription of the broadcasts broke; it starts again");
@@ -45,28 +45,12 @@ export async function openSends({ context, logger }: ReactorTools): Promise<Send
   const { done } = await sending.follow(following.signal, broken);
   return {
     sending,
-    senderOf(broadcast, partner) {
-      const account = accountOf(partner);
-      const known = directory.partner(account);
-      if (known === undefined) return undefined;
-      const { currency, allowed_countries } = known;
-      return {
-        partner: {
-          partner_id: partner,
-          currency,
-          ...(allowed_countries !== undefined && { allowed_countries }),
-        },
-        account,
-        deps: { ...context, log: log.forPartner(partner) },
-        limits: new Allowance(counting.counters, { partner: { ...known, partner_id: partner } }),
-        now: () => clock.now(partner),
-        metadata: (extra) => ({ partner, actor: broadcast, ...clock.stamp(partner), ...extra }),
-        agent: undefined,
-        requestId: broadcast,
-        ip: undefined,
-        context: { logger },
-      };
-    },
+    senderOf: (broadcast, partner) =>
+      senderFor(
+        { deps: context, directory, counters: counting.counters, logger },
+        broadcast,
+        partner,
+      ),
     async close() {
       following.abort();
       await Promise.allSettled([done]);

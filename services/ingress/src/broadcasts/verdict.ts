@@ -21,8 +21,10 @@ const laterMs = 1_000;
 /** A limit of a day is full until midnight, unless somebody raises it before. */
 const mostLaterMs = 60_000;
 
-export function verdictOf(error: PublicError): Verdict {
+/** `own`: the variables that each contact has values of its own for; what is wrong with those alone concerns nobody else. */
+export function verdictOf(error: PublicError, own: readonly string[] = []): Verdict {
   const { code, status } = error;
+  if (isOfOwnValues(error, own)) return { kind: "skip", reason: "value_invalid" };
   if (error.extra["policy"] === "recipient") return { kind: "skip", reason: "recipient_limit" };
   if (status === 503 || status === 429) {
     const afterMs = (error.retryAfterSeconds ?? 0) * 1_000 || laterMs;
@@ -34,3 +36,23 @@ export function verdictOf(error: PublicError): Verdict {
   if (code === "invalid_request" && !error.errors.every(({ path }) => path === "to")) return pause;
   return { kind: "skip", reason: code === "invalid_request" ? "invalid_address" : code };
 }
+
+/** Values that are of another type than the template says, or make a text that the channel does not carry. */
+function isOfOwnValues({ code, errors }: PublicError, own: readonly string[]): boolean {
+  if (own.length === 0 || errors.length === 0) return false;
+  const paths = errors.map(({ path }) => path);
+  // A variable that the template has not, or has of late and nobody was asked for, is of everybody.
+  if (!errors.every(({ code: fault }) => faultsOfValues.has(fault))) return false;
+  return code === "template_variables_invalid"
+    ? paths.every((path) => own.some((name) => path === `variables.${name}`))
+    : code === "invalid_request" && paths.every((path) => ofContent.has(path));
+}
+const faultsOfValues: ReadonlySet<string> = new Set([
+  "wrong_type",
+  "too_long",
+  "line_break",
+  "too_many_blanks",
+  "invalid_characters",
+  "blank",
+]);
+const ofContent: ReadonlySet<string> = new Set(["text", "html", "subject", "variables"]);

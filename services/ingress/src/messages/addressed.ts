@@ -18,7 +18,8 @@ export function withRecipient(body: AskedMessage): SendMessage {
   return { ...body, to: to ?? "" };
 }
 
-const nobody: ReachOf = () => ({ kind: "unknown" });
+/** For sends that name no contact. */
+export const nobody: ReachOf = () => ({ kind: "unknown" });
 
 /** Where the contacts of some sends are reached now: each is read once, however many sends and steps go to it. A promise only where they name some. */
 export function contactsOf(

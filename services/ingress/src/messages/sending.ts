@@ -22,7 +22,7 @@ import { type Accepted, sealRequests, type Suppressed } from "@heliograph/accept
 import { erasedText } from "@heliograph/vault";
 import type { ReachOf } from "@heliograph/contacts";
 import { acceptSend } from "./accepting.ts";
-import { contactsOf } from "./addressed.ts";
+import { contactsOf, nobody } from "./addressed.ts";
 import { Admission } from "./admission.ts";
 import { allow, giveBackAllowed, unstored } from "./allow.ts";
 import { followFeed } from "./feed.ts";
@@ -45,10 +45,10 @@ type Pending = { readonly index: number; readonly item: Item; readonly id: strin
 type Prepared = Accepted & {
   readonly append: Append;
   readonly fingerprint: string | undefined;
+  /** Sealed, whether or not all sends are: it answers somebody, says something of its recipient, or names it by who that is. With the contact goes what waits for it, and what was written to it. */
+  readonly secret: boolean;
   /** The wallet in which its cost was set aside by this try, so this try gives it back. */
   readonly reservedIn: string | undefined;
-  /** It names its recipient by who that is: with the contact goes what waits for it, and what was written to it. */
-  readonly isToContact: boolean;
 };
 
 /** With its place in the batch. */
@@ -87,7 +87,7 @@ export class Sending {
 
   readonly #pressure: EnvironmentDeps["pressure"];
   readonly #vault: EnvironmentDeps["vault"];
-  /** All sends are sealed, not replies alone. */
+  /** All sends are sealed, not those alone that are personal anyway. */
   readonly #sealsAll: boolean;
 
   constructor(
@@ -121,6 +121,11 @@ export class Sending {
     return keyParts === undefined
       ? newId("msg")
       : deterministicId("msg", this.environment, partner, ...keyParts);
+  }
+
+  /** What a send would come to, its funds aside. Nothing is stored; throws what it would be refused with. */
+  quote(call: Sender, body: SendMessage): Promise<Accepted> {
+    return acceptSend(this, call, body, newId("msg"), nobody);
   }
 
   /** Validates and prices without storing anything: the answer of a dry run, which has no id because there will be no such message. Throws what a send would be refused with. */
@@ -219,10 +224,11 @@ export class Sending {
           if (!(error instanceof PublicError)) throw error;
           results[index] = await this.#afterRefusal(partner, item, id, error);
         }
-      allowed = await this.#allow(call, prepared, results);
-      await this.#giveFiles(call, prepared, results);
-      await this.#seal(call, prepared, results);
-      await failpoint("ingress.before_append");
+      if (call.limits!.countsMessages) allowed = await this.#allow(call, prepared, results);
+      if (prepared.some(hasFiles)) await this.#giveFiles(call, prepared, results);
+      if (prepared.some(this.#isSecret)) await this.#seal(call, prepared, results);
+      const before = failpoint("ingress.before_append");
+      if (before !== undefined) await before;
       if (prepared.length > 0)
         outcomes = await this.log.append(prepared.map(({ value }) => value.append));
     } catch (error) {
@@ -233,7 +239,8 @@ export class Sending {
       }
       throw error;
     }
-    await failpoint("ingress.after_append");
+    const after = failpoint("ingress.after_append");
+    if (after !== undefined) await after;
     if (allowed.length > 0) giveBackAllowed(call, unstored(allowed, prepared, outcomes));
     for (const [place, { index, value }] of prepared.entries())
       try {
@@ -251,7 +258,7 @@ export class Sending {
     prepared: Ready[],
     results: (Settled | undefined)[],
   ): Promise<readonly Requested[]> {
-    if (prepared.length === 0 || !call.limits!.countsMessages) return [];
+    if (prepared.length === 0) return [];
     const partner = call.partner.partner_id;
     const asked = [...prepared];
     const found = await allow<Settled>(
@@ -298,12 +305,11 @@ export class Sending {
     prepared.splice(prepared.indexOf(one), 1);
   }
 
-  /** Puts tokens in the place of what is personal in the events of replies and of sends to contacts, or of all sends. A reply to somebody who was erased is refused. */
+  readonly #isSecret = ({ value }: Ready): boolean => this.#sealsAll || value.secret;
+
+  /** Puts tokens in the place of what is personal in the events of replies, of sends to contacts and of broadcasts, or of all sends. A reply to somebody who was erased is refused. */
   async #seal(call: Sender, prepared: Ready[], results: (Settled | undefined)[]): Promise<void> {
-    const isSecret = ({ value }: Ready): boolean =>
-      this.#sealsAll || value.isToContact || value.data.conversation_id !== undefined;
-    const secret = prepared.filter(isSecret);
-    if (secret.length === 0) return;
+    const secret = prepared.filter(this.#isSecret);
     const partner = call.partner.partner_id;
     const sealed = await sealRequests(
       this.#vault,
@@ -345,8 +351,11 @@ export class Sending {
       ...accepted,
       append,
       fingerprint: print,
+      secret:
+        item.conversation !== undefined ||
+        item.body.contact_id !== undefined ||
+        item.personal === true,
       reservedIn: funds === "reserved" ? wallet : undefined,
-      isToContact: item.body.contact_id !== undefined,
     };
   }
 
@@ -421,5 +430,7 @@ export class Sending {
     };
   }
 }
+
+const hasFiles = ({ value: { data } }: Ready): boolean => data.content.media !== undefined;
 
 const printOf = ({ asked, body }: Item): string => fingerprint("send", asked ?? body);

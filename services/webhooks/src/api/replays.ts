@@ -2,7 +2,7 @@ import { PublicError } from "@heliograph/contracts";
 import { parseTime, typesNamed } from "@heliograph/domain";
 import { deliveryStatuses } from "../tables/webhooks.ts";
 import { z } from "zod";
-import { type Call, type Answer, type Route, route, TimeInput } from "@heliograph/api";
+import { type Call, type Answer, type Route, notValid, route, TimeInput } from "@heliograph/api";
 import { changeErrors, findEndpoint } from "./endpoint.ts";
 import { cancelReplay, replayProgress, startReplay } from "./replay.ts";
 import { EventTypeNames } from "./schema.ts";
@@ -54,6 +54,10 @@ async function start(call: Call<z.infer<typeof StartReplay>, unknown>): Promise<
   if (endpoint.status !== "enabled")
     throw new PublicError("conflict", "The webhook endpoint is disabled: enable it first.");
   const { since, until, after_sequence, event_types, types = event_types, statuses } = call.body;
+  if (since !== undefined && until !== undefined && parseTime(until)! <= parseTime(since)!)
+    throw notValid("body", [
+      { path: "until", code: "out_of_range", message: "must be later than since" },
+    ]);
   const { replay, position } = await startReplay(call, {
     partner: call.partner.partner_id,
     endpointId: endpoint.id,

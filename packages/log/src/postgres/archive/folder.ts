@@ -42,8 +42,8 @@ export const isFolderOf = (folder: string, identity: Identity): Promise<boolean>
 /** Makes a folder the one of this log. */
 export async function markFolder(folder: string, identity: Identity): Promise<void> {
   const own = join(folder, nameOf(identity));
-  await mkdir(own, { recursive: true, mode: 0o700 });
-  await writeFile(markOf(folder, identity), `${identity.id}\n`, { mode: 0o600, flush: true });
+  await mkdir(own, { recursive: true, mode: 0o750 });
+  await writeFile(markOf(folder, identity), `${identity.id}\n`, { mode: 0o640, flush: true });
   await syncFolder(own);
   await syncFolder(folder);
 }

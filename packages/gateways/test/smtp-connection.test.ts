@@ -1,0 +1,190 @@
+import { createServer, type AddressInfo, type Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import { selfSignedCertificate } from "@heliograph/testkit";
+import { afterEach, expect, test } from "vitest";
+import { configured, createGateway, type Gateway } from "../src/index.ts";
+import { attemptOf, configOf, toolsOf } from "./support.ts";
+
+const never = new AbortController().signal;
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+type Talk = {
+  /** Counts connections from 1. */
+  readonly connection: number;
+  readonly encrypted: boolean;
+  /** From here on the connection is encrypted, once the answer is out. */
+  encrypt(): void;
+};
+/** What a server says to a line; nothing: it does not answer. `hang-up` ends the connection. */
+type Script = (line: string, talk: Talk) => string | undefined;
+
+const ehlo = (...words: readonly string[]): string =>
+  ["mx.example", ...words]
+    .map((word, at) => `250${at < words.length ? "-" : " "}${word}`)
+    .join("\r\n");
+
+/** What a server says that has nothing against it. */
+function plainly(line: string): string {
+  if (line.startsWith("EHLO")) return ehlo("SIZE 1000000");
+  if (line === "DATA") return "354 go on";
+  if (line.startsWith("AUTH")) return "235 welcome";
+  if (line === "STARTTLS") return "502 5.5.1 no such command";
+  return line === "QUIT" ? "221 bye" : "250 ok";
+}
+
+/** A server that answers line by line as it is told, and the lines that it heard: `2 MAIL FROM:…` on its second connection, with `tls` once it is encrypted. */
+async function scripted(script: Script, credentials?: { key: string; cert: string }) {
+  const heard: string[] = [];
+  const early: string[] = [];
+  const sockets = new Set<Socket>();
+  let connections = 0;
+
+  function serve(socket: Socket, connection: number, encrypted: boolean): void {
+    let text = "";
+    let inData = false;
+    let turned = false;
+    const data = (chunk: Buffer): void => {
+      text += chunk.toString("latin1");
+      for (let end = text.indexOf("\r\n"); end >= 0 && !turned; end = text.indexOf("\r\n")) {
+        const line = text.slice(0, end);
+        text = text.slice(end + 2);
+        if (inData && line !== ".") continue;
+        inData = line === "DATA";
+        if (text !== "") early.push(line);
+        heard.push(`${connection}${encrypted ? " tls" : ""} ${line}`);
+        let turn = false;
+        const said = script(line, { connection, encrypted, encrypt: () => (turn = true) });
+        if (said === "hang-up") return void socket.destroy();
+        if (said !== undefined) socket.write(`${said}\r\n`);
+        if (!turn) continue;
+        turned = true;
+        socket.off("data", data);
+        serve(new TLSSocket(socket, { isServer: true, ...credentials }), connection, true);
+      }
+    };
+    socket.on("data", data).on("error", () => socket.destroy());
+  }
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.write("220 mx.example\r\n");
+    serve(socket, ++connections, false);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
+  closing.push(() => {
+    for (const socket of sockets) socket.destroy();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  const { port } = server.address() as AddressInfo;
+  return { port, heard, early, connections: () => connections };
+}
+
+function gatewayTo(url: string, secrets: Readonly<Record<string, string>> = {}): Gateway {
+  const { masterKey } = toolsOf();
+  const config = configOf({
+    environment: "live",
+    kind: "smtp",
+    channel: "email",
+    timeout_ms: 1_000,
+    max_concurrent: 1,
+    settings: { url, from: "shop@shop.example" },
+  });
+  const gateway = createGateway("live", configured(config, secrets, masterKey), toolsOf());
+  closing.push(() => gateway.close());
+  return gateway;
+}
+const to = (address: string) => attemptOf(address, { content: { subject: "Hi", text: "Hello" } });
+
+test("where encryption is required and the server does not offer it, refuses it or fails at it, nothing is sent and nobody signs in, and it may be tried again", async () => {
+  for (const [why, script] of [
+    ["not offered", (line) => (line.startsWith("EHLO") ? ehlo("AUTH PLAIN") : plainly(line))],
+    [
+      "refused",
+      (line) => (line.startsWith("EHLO") ? ehlo("STARTTLS", "AUTH PLAIN") : plainly(line)),
+    ],
+    [
+      "not spoken",
+      (line) =>
+        line.startsWith("EHLO")
+          ? ehlo("STARTTLS", "AUTH PLAIN")
+          : line === "STARTTLS"
+            ? "220 ok\r\n250 what?"
+            : plainly(line),
+    ],
+  ] as const satisfies readonly (readonly [string, Script])[]) {
+    const server = await scripted(script);
+    const gateway = gatewayTo(`smtp://shop@127.0.0.1:${server.port}?requireTLS=true`, {
+      password: "secret",
+    });
+    const result = await gateway.send(to("ada@example.com"), never);
+    if (result.type !== "rejected" && result.type !== "unavailable")
+      throw new Error(`${why}: ${JSON.stringify(result)}`);
+    expect(result.error, why).toMatchObject({ permanent: false });
+    const words = server.heard.map((line) => line.split(" ")[1]);
+    for (const secret of ["AUTH", "MAIL", "DATA"]) expect(words, why).not.toContain(secret);
+  }
+});
+
+test("what stands behind the answer to STARTTLS in the same packet is no word of the encrypted connection", async () => {
+  const certificate = await selfSignedCertificate();
+  closing.push(() => certificate.remove());
+  const server = await scripted(
+    (line, { encrypted, encrypt }) => {
+      if (line.startsWith("EHLO"))
+        return encrypted ? ehlo("AUTH PLAIN") : ehlo("STARTTLS", "AUTH PLAIN");
+      if (line !== "STARTTLS") return plainly(line);
+      encrypt();
+      // Whoever is in the middle can write this, and nothing that comes after it.
+      return `220 ok\r\n${ehlo("AUTH LOGIN")}`;
+    },
+    { key: certificate.key, cert: certificate.certificate },
+  );
+  const url = `smtp://shop@127.0.0.1:${server.port}?requireTLS=true&tls.rejectUnauthorized=false`;
+  const gateway = gatewayTo(url, { password: "secret" });
+  const result = await gateway.send(to("ada@example.com"), never);
+  const [signedIn] = server.heard.filter((line) => / AUTH /.test(line));
+  if (signedIn !== undefined) expect(signedIn).toMatch(/^1 tls AUTH PLAIN /);
+  expect(["accepted", "rejected", "unavailable"]).toContain(result.type);
+  expect(
+    server.heard.filter((line) => / MAIL /.test(line)).every((line) => line.startsWith("1 tls ")),
+  ).toBe(true);
+});
+
+test("a connection on which something went wrong carries no further mail, and a mail that failed is not sent again by itself", async () => {
+  for (const [why, bad, type] of [
+    ["the server closes for reasons of its own", ["MAIL", "421 4.3.2 closing"], "rejected"],
+    ["it says so at a recipient", ["RCPT", "421 4.3.2 closing"], "rejected"],
+    ["an answer is missing", ["RCPT", undefined], "rejected"],
+    ["the answer to the mail is missing", [".", undefined], "uncertain"],
+    ["it hangs up", ["MAIL", "hang-up"], "rejected"],
+  ] as const) {
+    const server = await scripted((line, { connection }) =>
+      connection === 1 && line.startsWith(bad[0]) ? bad[1] : plainly(line),
+    );
+    const gateway = gatewayTo(`smtp://127.0.0.1:${server.port}`);
+    expect((await gateway.send(to("ada@example.com"), never)).type, why).toBe(type);
+    expect(server.connections(), `${why}: once`).toBe(1);
+    expect((await gateway.send(to("bea@example.com"), never)).type, why).toBe("accepted");
+    const next = server.heard.filter((line) => /^\d MAIL /.test(line)).at(-1);
+    expect(next, why).toMatch(/^2 /);
+  }
+});
+
+test("after a mail that was refused, or answered by what is no answer, the next one begins once that is undone, or on a connection of its own", async () => {
+  for (const said of ["550 5.1.1 nobody", "%PDF-1.7"]) {
+    const server = await scripted((line) =>
+      line.startsWith("RCPT") && line.includes("ada@") ? said : plainly(line),
+    );
+    const gateway = gatewayTo(`smtp://127.0.0.1:${server.port}`);
+    const results = await Promise.all(
+      ["ada@example.com", "bea@example.com"].map((each) => gateway.send(to(each), never)),
+    );
+    expect(results.map(({ type }) => type)).toEqual(["rejected", "accepted"]);
+    expect(server.early, "nothing is said before the answer to what was said").toEqual([]);
+    const words = server.heard.map((line) => line.split(" ").slice(0, 2).join(" "));
+    const [first, again] = [words.indexOf("1 MAIL"), words.lastIndexOf("1 MAIL")];
+    if (first !== again) expect(words.slice(first, again), said).toContain("1 RSET");
+  }
+});

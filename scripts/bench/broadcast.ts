@@ -1,0 +1,291 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { newDataDir, removeDataDir, until, type Instance } from "@heliograph/testkit";
+import type { Stormed, Taken } from "./broadcast-provider.ts";
+import { cpuMs, ownCpuMs, postmasterOf, residentMb } from "./cpu.ts";
+import { sms } from "./flood-sms.ts";
+import { startMeasured, stopChild } from "./instance.ts";
+import { drive } from "./load.ts";
+import { caughtUp, partnerOf } from "./people.ts";
+import { fillPeople } from "./people-fill.ts";
+import { limitRow, type Row } from "./row.ts";
+
+const contacts = Number(process.env["HELIOGRAPH_BENCH_BROADCAST"] ?? 20_000);
+const singlePerSecond = 20;
+const sliceMs = 10_000;
+const rounds = 4;
+/** Receipts that the provider has under way at once. */
+const receiptsAtOnce = 32;
+/** A single send's p99 moves by no more. */
+const mostRatio = 1.2;
+const authToken = "bench";
+
+type Api = (method: string, path: string, body?: object, key?: string) => Promise<unknown>;
+type Broadcast = {
+  readonly id: string;
+  readonly status: string;
+  readonly counts: Readonly<Record<"audience" | "accepted" | "sent" | "failed", number>>;
+};
+
+/**
+ * A broadcast to HELIOGRAPH_BENCH_BROADCAST contacts over a provider of SMS in a process of its own: how soon the first message is there, what memory it takes, and what single messages wait
+ * beside it, in slices that take turns with slices in which it is paused. Then the provider reports all of them as undelivered, as fast as the platform takes it.
+ */
+export async function benchBroadcast(): Promise<Row[]> {
+  const dataDir = newDataDir();
+  const provider = fork(new URL("broadcast-provider.ts", import.meta.url), [
+    authToken,
+    String(receiptsAtOnce),
+  ]);
+  const [{ port }] = (await once(provider, "message")) as [{ port: number }];
+  const instance = await startMeasured(dataDir);
+  try {
+    const api = apiOf(instance);
+    await useProvider(api, port, instance);
+    await fillPeople(instance, dataDir, await partnerOf(instance), contacts, {
+      environment: "live",
+      silent: true,
+    });
+    await caughtUp(instance, "live");
+    // Until the compiler has seen every path, it is the compiler that is measured.
+    await slice(instance);
+    const { rows, id } = await measureBroadcast(instance, api, provider);
+    return [...rows, ...(await measureStorm(instance, api, provider, id))];
+  } finally {
+    await instance.stop();
+    await stopChild(provider);
+    await removeDataDir(dataDir);
+  }
+}
+
+const apiOf =
+  ({ baseUrl, liveKey }: Instance): Api =>
+  async (method, path, body, key = liveKey) => {
+    const answer = await fetch(`${baseUrl}/api/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+    return JSON.parse(text);
+  };
+
+/** Every SMS goes to this provider. */
+async function useProvider(api: Api, port: number, instance: Instance): Promise<void> {
+  const { adminKey } = instance;
+  const { data } = (await api("GET", "/admin/gateways?environment=live", undefined, adminKey)) as {
+    data: readonly { id: string; channel: string }[];
+  };
+  for (const { id } of data.filter(({ channel }) => channel === "sms"))
+    await api("PATCH", `/admin/gateways/${id}`, { enabled: false }, adminKey);
+  const gateway = {
+    name: "bench",
+    environment: "live",
+    channel: "sms",
+    kind: "twilio",
+    settings: { base_url: `http://127.0.0.1:${port}`, account_sid: "AC0", from: "+15550100000" },
+    secrets: { auth_token: authToken },
+  };
+  await api("POST", "/admin/gateways", gateway, adminKey);
+  const funds = { amount: "100000", environment: "live", partner_id: await partnerOf(instance) };
+  await api("POST", "/wallet/topups", funds, adminKey);
+}
+
+async function ask<T>(provider: ChildProcess, question: "taken" | "storm"): Promise<T> {
+  const answer = once(provider, "message");
+  provider.send(question);
+  return (await answer)[0] as T;
+}
+
+/** Milliseconds of single messages: those that wait until they are sent, and those that do not. */
+type Slice = { readonly accepted: readonly number[]; readonly sent: readonly number[] };
+
+async function slice({ port, liveKey }: Instance): Promise<Slice> {
+  const load = async (headers: Readonly<Record<string, string>>) => {
+    const { statuses, times } = await drive(
+      { host: "127.0.0.1", port, connections: 32, request: (n) => sms(liveKey, n, headers) },
+      { durationMs: sliceMs, ratePerSecond: singlePerSecond / 2 },
+    );
+    if (Object.keys(statuses).some((status) => status !== "202" && status !== "200"))
+      throw new Error(`answers to single sends: ${JSON.stringify(statuses)}`);
+    return times;
+  };
+  const [accepted, sent] = await Promise.all([load({}), load({ prefer: "wait=30" })]);
+  return { accepted, sent };
+}
+
+function at(slices: readonly Slice[], what: keyof Slice, share: number): number {
+  const sorted = slices.flatMap((each) => each[what]).toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
+}
+const round = (value: number): number => Math.round(value * 100) / 100;
+
+const compared = (figure: string, beside: readonly Slice[], alone: readonly Slice[]): Row[] =>
+  (["accepted", "sent"] as const).flatMap((what) =>
+    [0.5, 0.99].map((share) => {
+      const [with_, without] = [at(beside, what, share), at(alone, what, share)];
+      const note = `${with_.toFixed(1)} ms / ${without.toFixed(1)} ms; ${singlePerSecond}/s of the same partner`;
+      const goal = share === 0.99 ? mostRatio : undefined;
+      const name = `a single send to ${what}, ${figure}, p${share * 100}`;
+      return limitRow(name, "×", round(with_ / without), goal, note);
+    }),
+  );
+
+/** Memory of the instance while something runs: at its first quarter, and the most behind that. */
+function watchMemory(pid: number, isEarly: () => boolean) {
+  let early = 0;
+  let most = 0;
+  const timer = setInterval(() => {
+    const now = residentMb(pid);
+    if (isEarly()) early = Math.max(early, now);
+    most = Math.max(most, now);
+  }, 500);
+  return () => {
+    clearInterval(timer);
+    return { early: Math.round(early), most: Math.round(most) };
+  };
+}
+
+/** CPU milliseconds used so far. */
+async function meterOf({ pid, databaseUrl }: Instance) {
+  const postmaster = await postmasterOf(databaseUrl);
+  return () => ({ node: ownCpuMs(pid), postgres: cpuMs(postmaster) });
+}
+
+/** Single sends beside the broadcast, and while it is paused, in turns. */
+async function inTurns(instance: Instance, api: Api, id: string, look: () => Promise<Broadcast>) {
+  const alone: Slice[] = [];
+  const beside: Slice[] = [];
+  const rate = { messages: 0, ms: 0 };
+  for (let n = 0; n < rounds; n++) {
+    const before = await look();
+    const began = performance.now();
+    beside.push(await slice(instance));
+    const shown = await look();
+    rate.messages += shown.counts.sent - before.counts.sent;
+    rate.ms += performance.now() - began;
+    if (shown.status === "done") break;
+    await api("POST", `/broadcasts/${id}/pause`);
+    await quiet(look);
+    alone.push(await slice(instance));
+    await api("POST", `/broadcasts/${id}/resume`);
+    await until(async () => (await look()).status === "running");
+  }
+  return { alone, beside, perSecondBeside: Math.round((rate.messages * 1_000) / rate.ms) };
+}
+
+async function measureBroadcast(instance: Instance, api: Api, provider: ChildProcess) {
+  const { id } = (await api("POST", "/broadcasts", {
+    audience: {},
+    channel: "sms",
+    text: "Everything is 20 % off today.",
+  })) as Broadcast;
+  let shown = (await api("GET", `/broadcasts/${id}`)) as Broadcast;
+  const look = async (): Promise<Broadcast> =>
+    (shown = (await api("GET", `/broadcasts/${id}`)) as Broadcast);
+  const memory = watchMemory(instance.pid, () => shown.counts.sent < contacts / 4);
+  const cpu = await meterOf(instance);
+  const started = Date.now();
+  await api("POST", `/broadcasts/${id}/start`);
+  await until(async () => (await ask<Taken>(provider, "taken")).firstAt > 0);
+  const { firstAt } = await ask<Taken>(provider, "taken");
+  const { alone, beside, perSecondBeside } = await inTurns(instance, api, id, look);
+  shown = await look();
+  const from = { ...cpu(), sent: shown.counts.sent, at: performance.now() };
+  shown = await until(
+    async () => {
+      await sleep(500);
+      shown = await look();
+      return shown.status === "done" ? shown : undefined;
+    },
+    { timeoutMs: 7_200_000 },
+  );
+  const to = cpu();
+  const rest = shown.counts.sent - from.sent;
+  const perSecond = Math.round((rest * 1_000) / (performance.now() - from.at));
+  const { early, most } = memory();
+  const note = `${contacts} contacts; ${perSecondBeside}/s beside single sends, ${perSecond}/s alone`;
+  const rows = [
+    limitRow("broadcast: first message at the provider", "ms", firstAt - started, 1_000, note),
+    limitRow(
+      "broadcast: memory grown behind the first quarter",
+      "MB",
+      most - early,
+      50,
+      `${early} MB then`,
+    ),
+    limitRow(
+      "broadcast: CPU a message, node",
+      "ms",
+      round((to.node - from.node) / rest),
+      undefined,
+      note,
+    ),
+    limitRow(
+      "broadcast: CPU a message, PostgreSQL",
+      "ms",
+      round((to.postgres - from.postgres) / rest),
+      undefined,
+      note,
+    ),
+    ...compared("with a broadcast / with it paused", beside, alone),
+  ];
+  return { rows, id };
+}
+
+/** What was accepted is sent. */
+const quiet = (look: () => Promise<Broadcast>): Promise<unknown> =>
+  until(async () => {
+    const { status, counts } = await look();
+    return status === "paused" && counts.sent + counts.failed === counts.accepted;
+  });
+
+async function measureStorm(
+  instance: Instance,
+  api: Api,
+  provider: ChildProcess,
+  id: string,
+): Promise<Row[]> {
+  const alone = [await slice(instance), await slice(instance)];
+  const cpu = await meterOf(instance);
+  const from = cpu();
+  const began = performance.now();
+  const memory = watchMemory(instance.pid, () => performance.now() - began < sliceMs / 2);
+  const storm = ask<Stormed>(provider, "storm");
+  let over = false;
+  void storm.then(() => (over = true));
+  const beside: Slice[] = [];
+  while (!over) beside.push(await slice(instance));
+  const { reports, refused, seconds } = await storm;
+  const behind = performance.now();
+  await until(
+    async () => ((await api("GET", `/broadcasts/${id}`)) as Broadcast).counts.failed === contacts,
+    { timeoutMs: 3_600_000 },
+  );
+  const to = cpu();
+  const perReport = (name: "node" | "postgres"): number => round((to[name] - from[name]) / reports);
+  const lagMs = Math.round(performance.now() - behind);
+  const { early, most } = memory();
+  const note = `${reports} reports, ${Math.round(reports / seconds)}/s taken, ${refused} sent again; single sends included`;
+  return [
+    limitRow("storm of bounces: CPU a report, node", "ms", perReport("node"), undefined, note),
+    limitRow(
+      "storm of bounces: CPU a report, PostgreSQL",
+      "ms",
+      perReport("postgres"),
+      undefined,
+      note,
+    ),
+    limitRow("storm of bounces: the last one counted behind its 2xx", "ms", lagMs, sliceMs, note),
+    limitRow(
+      "storm of bounces: memory grown behind its first seconds",
+      "MB",
+      most - early,
+      50,
+      `${early} MB then`,
+    ),
+    ...compared("with a storm of bounces / without", beside, alone),
+  ];
+}

@@ -1,0 +1,27 @@
+import { sameRecipient, type ExternalIdRef } from "@heliograph/channels";
+import type { Channel } from "@heliograph/contracts";
+import { named, ownerOf, readClaim } from "../claims.ts";
+import { addExternalId } from "../commands.ts";
+import type { ContactsContext } from "../streams.ts";
+
+/**
+ * Who writes from a number that nobody has, and is known by the one that was written to, is that contact: it gets this one as well, so that its history and its answers stand together. Where it cannot
+ * (it has too many), or another writer is at it, whoever writes becomes a contact as anybody does.
+ */
+export async function claimVariant(
+  context: ContactsContext,
+  channel: Channel,
+  address: ExternalIdRef,
+): Promise<void> {
+  const variants = sameRecipient(channel, address.id);
+  if (variants.length === 0) return;
+  const holderOf = async (ref: ExternalIdRef) =>
+    ownerOf(context, await readClaim(context.log, named(context, ref)));
+  if ((await holderOf(address)).kind !== "free") return;
+  for (const id of variants) {
+    const holder = await holderOf({ source: address.source, id });
+    if (holder.kind !== "held") continue;
+    await addExternalId(context, holder.by.contact.contact_id, address);
+    return;
+  }
+}

@@ -1,0 +1,125 @@
+import { randomUUID } from "node:crypto";
+import { type ApiContext, type Call, hosted } from "@heliograph/api";
+import { isMachinery } from "@heliograph/runtime";
+import { senderFor } from "../messages/sender.ts";
+import { openSending, sendingOf } from "../messages/state.ts";
+import { claimFork, finishFork, type Fork, giveForkBack, noteFork } from "../tables/forks.ts";
+import { createFakes } from "./fake.ts";
+import { ForkStopped, runFork } from "./run.ts";
+
+/** For those whose process is gone: who asks for a new one wakes the process that took the call. */
+const lookEveryMs = 15_000;
+
+/** Runs one to its end, or until it is somebody else's, canceled, or this process closes. */
+async function runClaimed(
+  context: ApiContext,
+  owner: string,
+  fork: Fork,
+  signal: AbortSignal,
+): Promise<void> {
+  const { directory, environments, counters, logger } = context;
+  const { live, sandbox } = environments;
+  const { id, account, space } = fork;
+  const { pool } = sandbox;
+  const sender = senderFor(
+    { deps: sandbox, directory, counters: counters.sandbox, logger },
+    id,
+    space,
+  );
+  if (sender === undefined) throw new ForkStopped("the partner is not there any more");
+  const deps = {
+    live: { log: live.log.forPartner(account), vault: live.vault },
+    sending: sendingOf({ context, env: "sandbox" }),
+    sender,
+    fakes: createFakes(sandbox.vault.name("forks", account)),
+    pressure: sandbox.pressure,
+  };
+  const complete = await runFork(
+    deps,
+    fork,
+    async (reached, counts) => {
+      const mine = await noteFork(pool, id, owner, reached, counts);
+      if (directory.isOver("sandbox", space)) throw new ForkStopped("the sandbox was reset");
+      return mine && !signal.aborted;
+    },
+    signal,
+  );
+  if (complete === undefined) await giveForkBack(pool, id, owner);
+  else await finishFork(pool, id, owner, { complete });
+}
+
+/** Runs forks, one after the other, beside whatever this process serves. */
+function openRunner(context: ApiContext) {
+  const owner = randomUUID();
+  const { pool } = context.environments.sandbox;
+  const logger = context.logger.child({ part: "forks" });
+  const closing = new AbortController();
+  const { signal } = closing;
+  let looking: Promise<void> | undefined;
+  let again = false;
+
+  async function look(): Promise<void> {
+    while (!signal.aborted) {
+      const claimed = await claimFork(pool, owner);
+      if (claimed === undefined) return;
+      try {
+        await runClaimed(context, owner, claimed, signal);
+      } catch (error) {
+        // Trouble with the database or the log passes: whoever looks next takes it up where it was.
+        if (isMachinery(error)) {
+          await giveForkBack(pool, claimed.id, owner).catch(() => undefined);
+          throw error;
+        }
+        const isOurs = !(error instanceof ForkStopped);
+        if (isOurs) logger.error({ err: error, fork: claimed.id }, "a fork failed");
+        await finishFork(pool, claimed.id, owner, {
+          error: isOurs
+            ? "it failed by a fault of the platform, which its log names"
+            : error.message,
+        });
+      }
+    }
+  }
+
+  const wake = (): void => {
+    again = true;
+    looking ??= (async () => {
+      while (again && !signal.aborted) {
+        again = false;
+        await look().catch((error: unknown) =>
+          logger.warn({ err: error }, "forks wait for what is away"),
+        );
+      }
+    })().finally(() => (looking = undefined));
+  };
+  const timer = setInterval(wake, lookEveryMs);
+  timer.unref();
+  wake();
+  return {
+    wake,
+    async close(): Promise<void> {
+      closing.abort();
+      clearInterval(timer);
+      await looking;
+    },
+  };
+}
+
+const state = hosted(async (context) => {
+  const sending = await openSending(context);
+  const runner = openRunner(context);
+  return {
+    wake: runner.wake,
+    async close() {
+      await runner.close();
+      await sending.close();
+    },
+  };
+});
+
+/** Opens what accepts messages, and takes up what earlier processes left. */
+export const openForks = state.open;
+
+/** Begins what has just been asked for. */
+export const wakeForks = (call: Pick<Call<unknown, unknown>, "context">): void =>
+  state.of(call).wake();

@@ -1,0 +1,227 @@
+import {
+  type Channel,
+  deterministicId,
+  type EventType,
+  newId,
+  streamOf,
+  uuid7,
+} from "@heliograph/contracts";
+import { service as delivery } from "@heliograph/delivery";
+import { service as dispatch } from "@heliograph/dispatch";
+import { service as lifecycle } from "@heliograph/lifecycle";
+import { type Consumer, runConsumer } from "@heliograph/runtime";
+import { until } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { service as wallet } from "@heliograph/wallet";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { service } from "../src/service.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+let world: World;
+let admin: string;
+const running: { stop(): Promise<void> }[] = [];
+beforeAll(async () => {
+  const others = [wallet, dispatch, delivery, lifecycle];
+  world = await openWorld({
+    services: [service, ...others],
+    consumers: "tables",
+    partners: [{ funds: "100" }, {}],
+  });
+  admin = await world.addKey(world.partners[0]!.id, { admin: true });
+  // Those of the sandbox alone: nothing happens to what the test writes into live.
+  const context = world.platform.contexts.sandbox;
+  for (const other of others)
+    for (const consumer of other.consumers!(context) as readonly Consumer[])
+      running.push(await runConsumer(consumer, context));
+}, 60_000);
+afterAll(async () => {
+  for (const each of running) await each.stop();
+  await world.close();
+});
+
+/** Nothing of these may be found in the sandbox. */
+const personal = {
+  grace: "+14155550123",
+  boss: "+491512345678",
+  mail: "Grace.Hopper@navy-yard.mil",
+  text: "Dear Grace Hopper, your code is 483920 – Größe 42, ΩΔ",
+  cyrillic: "Здравствуйте, Ольга Петровна",
+  subject: "Rechnung für Hopper",
+  tag: "hopper-family",
+  reference: "patient-7781",
+};
+
+/** A live message of the past with what became of it, as its consumers would have written it. */
+async function past(
+  partner: string,
+  channel: Channel,
+  to: string,
+  content: object,
+  after: readonly (readonly [EventType, object])[],
+): Promise<string> {
+  const id = newId("msg");
+  const context = { channel, to };
+  const request = {
+    message_id: id,
+    channel,
+    to,
+    content,
+    category: "transactional",
+    priority: 1,
+    tags: [personal.tag],
+    metadata: { name: "Grace Hopper" },
+    client_ref: personal.reference,
+    expires_at: "2099-01-01T00:00:00.000Z",
+    cost: "0.02",
+    currency: "USD",
+    price: { list: "standard", version: 1, country: "US", per_segment: "0.01" },
+    segments: { count: 1, encoding: "GSM-7", characters: 5 },
+    created_at: new Date().toISOString(),
+  };
+  const events = [["MessageRequested", request] as const, ...after].map(([type, data]) => ({
+    id: uuid7(),
+    type,
+    data: type === "MessageRequested" ? data : { message_id: id, ...data, message: context },
+    metadata: { partner },
+  }));
+  const [outcome] = await world.platform.contexts.live.log.append([
+    { stream: streamOf("message", id), expected: "no_stream", events },
+  ]);
+  expect(outcome).toMatchObject({ kind: "appended" });
+  return id;
+}
+
+const sent = [
+  "MessageSent",
+  {
+    attempt: 1,
+    attempt_id: newId("atp"),
+    choice: { reason: "the first" },
+    gateway: "g",
+    gateway_kind: "simulator",
+    provider: { name: "g", message_id: "p1", status: "ok" },
+    cost: "0.02",
+    currency: "USD",
+  },
+] as const;
+const delivered = [
+  "MessageDelivered",
+  { gateway: "g", provider_message_id: "p1", at: "2026-01-01T00:00:00.000Z" },
+] as const;
+const bounced = [
+  "MessageBounced",
+  {
+    error: { code: "recipient_unreachable", class: "recipient", permanent: true },
+    diagnostic: `550 no such user ${personal.mail}`,
+  },
+] as const;
+
+const fork = (partner: string, from: string) =>
+  world.call("POST", "/api/v1/forks", {
+    key: admin,
+    body: { partner, from, to: new Date().toISOString() },
+  });
+const ended = (id: string) =>
+  until(
+    async () => {
+      const { body } = await world.call("GET", `/api/v1/forks/${id}`, { key: admin });
+      return body.finished_at === null ? undefined : body;
+    },
+    { timeoutMs: 30_000 },
+  );
+
+/** Everything of the sandbox as text: its log, and each row of each table that it has. */
+async function everything(): Promise<string> {
+  const { log, pool } = world.platform.contexts.sandbox;
+  const texts: string[] = [];
+  for (let after = 0n; ;) {
+    const { events, position } = await log.readAll({ after, limit: 1_000 });
+    texts.push(...events.map(({ data, metadata }) => JSON.stringify([data, metadata])));
+    if (position === after) break;
+    after = position;
+  }
+  const { rows } = await pool.query<{ name: string }>(
+    `select format('%I.%I', table_schema, table_name) as name from information_schema.tables
+      where table_type = 'BASE TABLE' and table_schema not in ('pg_catalog', 'information_schema')`,
+  );
+  for (const { name } of rows) {
+    const found = await pool.query<{ row: string }>(`select t::text as row from ${name} t`);
+    texts.push(...found.rows.map(({ row }) => row));
+  }
+  return texts.join("\n").toLowerCase();
+}
+
+test("a window of live is sent in the sandbox with the same outcomes and nothing of a person, once, over a crash too", async () => {
+  const { id: partner, key } = world.partners[0]!;
+  const from = new Date(Date.now() - 60_000).toISOString();
+  const text = { text: personal.text };
+  const twins: readonly (readonly [string, string])[] = [
+    [await past(partner, "sms", personal.grace, text, [sent, delivered]), "delivered"],
+    [await past(partner, "sms", personal.boss, { text: personal.cyrillic }, [sent]), "sent"],
+    [
+      await past(partner, "email", personal.mail, { ...text, subject: personal.subject }, [
+        sent,
+        bounced,
+      ]),
+      "bounced",
+    ],
+  ];
+  await past(partner, "sms", personal.grace, text, []);
+  await past(world.partners[1]!.id, "sms", personal.grace, text, [sent]);
+  const liveBefore = await world.platform.contexts.live.log.head();
+
+  const asked = await fork(partner, from);
+  expect(asked.status, asked.text).toBe(202);
+  const done = await ended(asked.body.id);
+  expect(done).toMatchObject({
+    status: "done",
+    seen: 4,
+    copied: 3,
+    skipped: { under_way: 1 },
+    complete: true,
+    progress: 1,
+  });
+  expect(await world.platform.contexts.live.log.head()).toBe(liveBefore);
+
+  const twinOf = (id: string) => deterministicId("msg", "sandbox", partner, "fork", id);
+  for (const [live, status] of twins) {
+    const shown = await until(
+      async () => {
+        const { body } = await world.call("GET", `/api/v1/messages/${twinOf(live)}`, { key });
+        return body.status === status ? body : undefined;
+      },
+      { timeoutMs: 30_000 },
+    );
+    expect(shown).toMatchObject({ environment: "sandbox", client_ref: null, metadata: {} });
+  }
+  const words = Object.values(personal).flatMap((value) => [value, ...value.split(/[^\p{L}\d]+/u)]);
+  const all = await everything();
+  expect(all).toContain(twinOf(twins[0]![0]).toLowerCase());
+  for (const word of words.filter((each) => each.length > 4))
+    expect([word, all.includes(word.toLowerCase())]).toEqual([word, false]);
+
+  // Its process died after it had sent and before that was noted: another goes on, and sends nothing twice.
+  const { pool, log } = world.platform.contexts.sandbox;
+  const requests = async () =>
+    (await log.readAll({ after: 0n, limit: 1_000, types: ["MessageRequested"] })).events.length;
+  const before = await requests();
+  await pool.query(
+    "update forks.runs set status = 'running', owner = gen_random_uuid(), finished_at = null, reached = after_position, seen = 0, copied = 0, skipped = '{}', updated_at = now() where id = $1",
+    [asked.body.id],
+  );
+  // As long as it shows itself there is no second one of this partner.
+  const second = await fork(partner, from);
+  expect(second).toMatchObject({ status: 409, body: { code: "conflict" } });
+  await pool.query("update forks.runs set updated_at = now() - interval '2 minutes'");
+  await world.restart();
+  expect(await ended(asked.body.id)).toMatchObject({ status: "done", copied: 3 });
+  expect(await requests()).toBe(before);
+
+  const again = await fork(partner, from);
+  const { body } = await world.call("POST", `/api/v1/forks/${again.body.id}/cancel`, {
+    key: admin,
+  });
+  expect(body.code ?? body.status).toMatch(/^(?:canceled|conflict)$/);
+  expect((await world.call("POST", "/api/v1/forks", { key, body: {} })).status).toBe(403);
+});
