@@ -18,9 +18,19 @@ export async function archive(
   signal: AbortSignal,
   evenRestored = false,
 ): Promise<boolean> {
-  const { through, heldBy } = await limitOf(target, environment, before);
-  if (heldBy !== undefined)
-    say(`${heldBy.name} is at position ${heldBy.position}: what lies behind it stays.`);
+  const { databaseUrl, archiveDirIsPreset } = target.settings;
+  if (databaseUrl !== undefined && archiveDirIsPreset)
+    throw new OpsError(
+      "HELIOGRAPH_ARCHIVE_DIR: on a database of its own, say in which folder every process finds the archive",
+    );
+  let reached = 0n;
+  const through = async (): Promise<bigint> => {
+    const limit = await limitOf(target, environment, before);
+    const { heldBy } = limit;
+    if (heldBy !== undefined)
+      say(`${heldBy.name} is at position ${heldBy.position}: what lies behind it stays.`);
+    return (reached = limit.through);
+  };
   const { events, files } = await whileThereIsRoom(
     target.settings.archiveDir,
     signal,
@@ -38,7 +48,7 @@ export async function archive(
       ),
   );
   say(
-    `${environment}: ${count(events)} events up to position ${through} archived, ${count(files)} files in ${resolve(target.settings.archiveDir)}`,
+    `${environment}: ${count(events)} events up to position ${reached} archived, ${count(files)} files in ${resolve(target.settings.archiveDir)}`,
   );
   return true;
 }

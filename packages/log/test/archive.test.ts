@@ -16,6 +16,7 @@ import {
   archivePostgresLog,
   endingAt,
   LogUnavailable,
+  lookAtArchives,
   openPostgresCopySource,
   openPostgresCopyTarget,
   openPostgresLog,
@@ -25,8 +26,8 @@ import {
   type RecordedEvent,
 } from "../src/index.ts";
 import { ARCHIVE_LOCK } from "../src/postgres/archive/archive.ts";
-import { readBlock, readManifest, writeArchive } from "../src/postgres/archive/files.ts";
-import { unpackBlock, type ArchivedRow } from "../src/postgres/archive/format.ts";
+import { markFolder, readersWithout } from "../src/postgres/archive/folder.ts";
+import { unpackBlock } from "../src/postgres/archive/format.ts";
 import { READ_STATEMENTS } from "../src/postgres/reader.ts";
 import { calm, everything, fill, move } from "./copy-support.ts";
 import { event, newStream, watch } from "./support.ts";
@@ -317,6 +318,40 @@ test("only a transaction that archives changes events, and of them only whether 
   await client.query("select pg_advisory_unlock($1)", [ARCHIVE_LOCK]);
 }, 30_000);
 
+test("nothing is taken out of the table where a process that reads it does not have the folder", async () => {
+  const attempt = async (over: Partial<ReturnType<typeof options>> = {}) =>
+    archivePostgresLog({ ...options(), through: 100n, ...over });
+  await attempt();
+  const stays = await archivedRows();
+  const elsewhere = await mkdtemp(join(tmpdir(), "elsewhere-"));
+  // An empty place where the folder would be mounted.
+  await expect(attempt({ archiveDir: elsewhere })).rejects.toThrow(/not mounted, or another/);
+  const heard: unknown[] = [];
+  const onError = (error: unknown) => void heard.push(error);
+  const reader = await open({ archiveDir: elsewhere, onError });
+  await until(() => heard.length > 0, { what: "the reader says that it cannot read the archive" });
+  expect(String(heard[0])).toMatch(/is not the folder of the archive/);
+  const pool = new pg.Pool({ ...database.config, max: 1 });
+  expect((await lookAtArchives(pool, elsewhere, calm)).flaws[0]).toMatch(/not the folder/);
+  expect((await lookAtArchives(pool, archiveDir, calm)).flaws).toEqual([]);
+  const { rows: marks } = await pool.query("select id from log.archive_identity");
+  const identity = { id: marks[0].id, database: database.config.database! };
+  expect(await readersWithout(pool, identity, calm, 0)).toHaveLength(1);
+  // What it has not now it may have later.
+  await markFolder(elsewhere, identity);
+  await until(async () => (await readersWithout(pool, identity, calm, 0)).length === 0, {
+    what: "the reader says that it has the folder",
+  });
+  await reader.close();
+  await pool.end();
+  // The newest file is not there.
+  const refused = attempt({ archiveDir: elsewhere });
+  await expect(refused).rejects.toThrow(/no such file/);
+  expect(await archivedRows()).toBe(stays);
+  await rm(elsewhere, { recursive: true });
+  await restorePostgresLog({ ...options(), after: 0n });
+}, 30_000);
+
 const partials = async () =>
   (await readdir(archiveDir, { recursive: true })).filter((name) => name.endsWith(".partial"));
 
@@ -342,43 +377,8 @@ test("what stops an archive is what is said of it, and nothing half-written stay
   }).catch((error: unknown) => error);
   expect(full).not.toBeInstanceOf(LogUnavailable);
   await restorePostgresLog({ ...options(), after: 0n });
-  const broken = (async function* () {
-    yield [rowAt(1)];
-    throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC", syscall: "write" });
-  })();
-  const failed = await archiveOf(broken).catch((error: unknown) => error);
-  expect(failed).toMatchObject({ code: "ENOSPC" });
   expect(await partials()).toEqual([]);
 }, 30_000);
-
-const rowAt = (position: number): ArchivedRow => ({
-  row: [`${position}`, "id", "s", "0", "Type", "1", "0", `{"of":${position}}`, "{}"],
-  chain: null,
-});
-const archiveOf = (pages: AsyncGenerator<readonly ArchivedRow[]>) =>
-  writeArchive(archiveDir, "shared", pages);
-
-test("two writers at once in one folder have each its own file", async () => {
-  // Each goes on only when the other has begun.
-  const begun = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const written = await Promise.all(
-    [0, 1].map((which) =>
-      archiveOf(
-        (async function* () {
-          begun[which]!.resolve();
-          await begun[1 - which]!.promise;
-          yield [rowAt(which + 1)];
-        })(),
-      ),
-    ),
-  );
-  for (const [which, { file }] of written.entries()) {
-    const { blocks } = await readManifest(archiveDir, file);
-    const block = await readBlock(archiveDir, file, blocks[0]!);
-    expect(block.at(`${which + 1}`)).toEqual(rowAt(which + 1));
-  }
-  expect(await partials()).toEqual([]);
-});
 
 test("what was put back stays, until somebody says otherwise; and a reader that knows a file which is gone finds the one that has come in its place", async () => {
   await archivePostgresLog({ ...options(), through: 600n });
@@ -408,7 +408,12 @@ test("a process of this release starts while a dump reads the table, and no appe
   const dump = new pg.Client(older.config);
   await dump.connect();
   await (await open({ connection: older.config })).close();
-  await dump.query("drop table log.archives; delete from log.migrations where number = 4");
+  await dump.query(
+    "drop table log.archives, log.archive_identity; delete from log.migrations where number >= 4",
+  );
+  // It is not for an archive to bring an older fleet's tables to this release.
+  const early = archivePostgresLog({ ...options(), connection: older.config, through: 1n });
+  await expect(early).rejects.toThrow("start the new version first");
   await dump.query("begin; select count(*) from log.events");
   const started = await open({ connection: older.config });
   expect((await started.append([newStream()]))[0]).toMatchObject({ kind: "appended" });

@@ -19,6 +19,7 @@ export type Settings = {
   readonly dataDir: string;
   /** Where archived events are. */
   readonly archiveDir: string;
+  readonly archiveDirIsPreset: boolean;
   readonly databaseUrl: string | undefined;
   /** S3-compatible storage; undefined: a folder in `dataDir`. */
   readonly attachmentsUrl: string | undefined;
@@ -256,6 +257,7 @@ export function readSettings(
     host: values.HELIOGRAPH_HOST,
     dataDir: values.HELIOGRAPH_DATA_DIR,
     archiveDir: values.HELIOGRAPH_ARCHIVE_DIR ?? join(values.HELIOGRAPH_DATA_DIR, "archive"),
+    archiveDirIsPreset: values.HELIOGRAPH_ARCHIVE_DIR === undefined,
     databaseUrl,
     attachmentsUrl: values.HELIOGRAPH_ATTACHMENTS_URL,
     attachmentsQuotaBytes: values.HELIOGRAPH_ATTACHMENTS_QUOTA_MB * 1_000_000,

@@ -1,6 +1,7 @@
 import pg from "pg";
 import { failpoint } from "@heliograph/contracts";
 import { asUnavailable, clientConfig } from "./connection.ts";
+import { watchFolder } from "./archive/folder.ts";
 import { makeReader } from "./reader.ts";
 import { migrate } from "./schema.ts";
 import { Signal } from "./signal.ts";
@@ -43,9 +44,9 @@ const READ_TIMEOUT_MS = 30_000;
 
 /** Opens the log of one namespace and brings its schema up to date. Throws LogUnavailable when it cannot connect. */
 export async function openPostgresLog(options: PostgresLogOptions): Promise<EventLog> {
-  const { connection, namespace, upcast } = options;
+  const { connection, upcast } = options;
   const onError = options.onError ?? (() => {});
-  const applicationName = `heliograph log ${namespace}`;
+  const applicationName = applicationOf(options);
   const readers = options.maxReaders ?? DEFAULT_READERS;
   const reads = options.reads ?? DEFAULT_READS;
   const pool = openReadPool(connection, applicationName, readers);
@@ -62,28 +63,20 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
     onError,
   });
 
+  let folder: Awaited<ReturnType<typeof watchFolder>> | undefined;
+
   async function openAll() {
     await migrateBy(pool);
-    return Writer.open({
-      connection,
-      applicationName,
-      validate: options.validate,
-      upcast,
-      maxWaiting: options.maxWaiting ?? DEFAULT_MAX_WAITING,
-      flush: options.flush ?? DEFAULT_FLUSH,
-      keepEvents: feed.wanted,
-      committed(events, bytes) {
-        if (events.length > 0) feed.offer(events, bytes);
-        else feed.nudge();
-        signal.announce();
-      },
-      failpoint,
-      onError,
-      watch: options.watch ?? unwatched,
-    });
+    if (options.archiveDir !== undefined)
+      folder = await watchFolder(pool, options.archiveDir, {
+        say: (what) => signal.say(what),
+        onError,
+      });
+    return Writer.open(writerOptions(options, feed, signal));
   }
 
   const writer = await openAll().catch(async (error: unknown) => {
+    folder?.close();
     await signal.close();
     await pool.end();
     throw asUnavailable(error);
@@ -92,6 +85,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   async function closeAll(): Promise<void> {
     await writer.close();
     await feed.close();
+    folder?.close();
     await signal.close();
     await pool.end();
   }
@@ -110,6 +104,30 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   };
   return withFairReads(log, reader.readPage, reads, turnsOf(readers));
 }
+
+const applicationOf = ({ namespace }: PostgresLogOptions): string => `heliograph log ${namespace}`;
+
+const writerOptions = (
+  options: PostgresLogOptions,
+  feed: Feed,
+  signal: Signal,
+): Parameters<typeof Writer.open>[0] => ({
+  connection: options.connection,
+  applicationName: applicationOf(options),
+  validate: options.validate,
+  upcast: options.upcast,
+  maxWaiting: options.maxWaiting ?? DEFAULT_MAX_WAITING,
+  flush: options.flush ?? DEFAULT_FLUSH,
+  keepEvents: feed.wanted,
+  committed(events, bytes) {
+    if (events.length > 0) feed.offer(events, bytes);
+    else feed.nudge();
+    signal.announce();
+  },
+  failpoint,
+  onError: options.onError ?? (() => {}),
+  watch: options.watch ?? unwatched,
+});
 
 function openReadPool(connection: pg.PoolConfig, applicationName: string, max: number): pg.Pool {
   const pool = new pg.Pool({

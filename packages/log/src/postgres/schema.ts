@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type pg from "pg";
+import { FOLDER_MIGRATION } from "./archive/folder.ts";
 import { ARCHIVE_MIGRATION } from "./archive/tables.ts";
 import { CHAIN_MIGRATION } from "./chain.ts";
 import { sqlState } from "./connection.ts";
@@ -105,6 +106,8 @@ const MIGRATIONS: readonly string[] = [
   CHAIN_MIGRATION,
 
   ARCHIVE_MIGRATION,
+
+  FOLDER_MIGRATION,
 ];
 
 /** How many migrations this release knows: a database that is at another number belongs to another release. */

@@ -23,6 +23,8 @@ export class Signal {
   readonly #connection: pg.PoolConfig;
   readonly #name: string;
   readonly #heard: () => void;
+  /** What its name says behind what all have in common. */
+  #saying = "";
   #client: pg.Client | undefined;
   #closed = false;
   #sending = false;
@@ -42,6 +44,14 @@ export class Signal {
   /** True while this process hears others. */
   readonly listening = (): boolean => this.#client !== undefined;
 
+  /** Brings something to the end of the session's name, where whoever looks at the database's sessions finds it. */
+  say(what: string): void {
+    this.#saying = what;
+    this.#client
+      ?.query("select set_config('application_name', $1, false)", [`${this.#name}${what}`])
+      .catch(() => {});
+  }
+
   /** Tells other processes, soon, that something was committed. */
   announce(): void {
     if (this.#believed.isAlone && performance.now() < this.#believed.until) return;
@@ -57,8 +67,9 @@ export class Signal {
   }
 
   async #connect(): Promise<void> {
+    const saying = this.#saying;
     const next = new pg.Client({
-      ...clientConfig(this.#connection, this.#name),
+      ...clientConfig(this.#connection, `${this.#name}${saying}`),
       query_timeout: ANSWER_TIMEOUT_MS,
     });
     let ownPid = 0;
@@ -77,6 +88,7 @@ export class Signal {
         return;
       }
       this.#client = next;
+      if (this.#saying !== saying) this.say(this.#saying);
       this.#believed = { isAlone: false, until: 0 };
       this.#retryMs = RETRY_FIRST_MS;
       // Something may have been missed while nobody listened, and so may others have missed something of ours; and they hear that they are not alone.

@@ -3,8 +3,17 @@ import type pg from "pg";
 import type { Position } from "../../types.ts";
 import { withClient } from "../connection.ts";
 import { chainedPage, type EventRow } from "../rows.ts";
-import { migrate } from "../schema.ts";
+import { logMigrations } from "../schema.ts";
 import { isArchived } from "./bodies.ts";
+import {
+  hasFiles,
+  identityOf,
+  isFolderOf,
+  markFolder,
+  nameOf,
+  readersWithout,
+  type Identity,
+} from "./folder.ts";
 import {
   ArchiveDamaged,
   lookAtArchive,
@@ -56,6 +65,9 @@ const FILES = `select first, last, file as name, encode(sha256, 'hex') as sha256
   where state = any($1) and last > $2 order by last`;
 const RESTORED = `select min(first) as first, max(last) as last from log.archives
   where state = 'filling' or (state = 'restored' and last > (${REACHED}) and first <= $1)`;
+const MIGRATED = "select to_regclass('log.migrations') is not null as there";
+const MIGRATION = "select coalesce(max(number), 0) as done from log.migrations";
+const NEWEST = `select file as name, encode(sha256, 'hex') as sha256 from log.archives where state <> 'restored' order by last desc limit 1`;
 const SET_STATE = "update log.archives set state = $2 where last = $1";
 
 /** Takes the bodies of a block out of the table if they are those in the file, which the digest tells, and all of them are there. */
@@ -81,6 +93,8 @@ export async function lookAtArchives(
 ): Promise<{ readonly files: number; readonly bytes: number; readonly flaws: readonly string[] }> {
   const { rows } = await pool.query<Files>(FILES, [["emptying", "archived", "filling"], "0"]);
   const flaws: string[] = [];
+  if (rows.length > 0 && !(await isFolderOf(archiveDir, await identityOf(pool))))
+    flaws.push(`${archiveDir} is not the folder of this log's archive: not mounted, or another`);
   let bytes = 0;
   for (const file of rows) {
     signal.throwIfAborted();
@@ -103,7 +117,8 @@ const MOST_FLAWS = 10;
  */
 export const archivePostgresLog = (
   options: ArchiveOptions & {
-    readonly through: Position;
+    /** A function is asked once it is certain that something may be archived. */
+    readonly through: Position | (() => Promise<Position>);
     /** Also what somebody has put back, or has begun to. */
     readonly evenRestored?: boolean | undefined;
   },
@@ -111,14 +126,17 @@ export const archivePostgresLog = (
   withSession(options, async (client) => {
     const { rows } = await client.query("select sealed from log.head");
     const sealed = BigInt(rows[0].sealed);
-    const end = options.through < sealed ? options.through : sealed;
+    const { through } = options;
+    const wanted = typeof through === "bigint" ? through : await through();
+    const end = wanted < sealed ? wanted : sealed;
     if (options.evenRestored !== true) await refuseRestored(client, end);
+    const identity = await requireFolder(client, options);
     let [events, files] = [0, 0];
     // What another run has begun, or a restore that was cut off.
     for (const file of await filesIn(client, ["emptying", "filling"], 0n))
       events += await changeBlocks(client, options, file, ["emptying", "archived"], emptyBlock);
     for (;;) {
-      const file = await writeNext(client, options, end);
+      const file = await writeNext(client, options, identity, end);
       if (file === undefined) break;
       events += await changeBlocks(client, options, file, ["emptying", "archived"], emptyBlock);
       files++;
@@ -145,6 +163,18 @@ export const restorePostgresLog = (
     return { events, files: files.length };
   });
 
+/** Processes of an earlier release take archived events for unreadable: it is not an archive that brings the tables of theirs to this release. */
+async function requireMigrated(client: pg.Client): Promise<void> {
+  const { rows } = await client.query(MIGRATED);
+  const done = rows[0].there === "t" ? (await client.query(MIGRATION)).rows[0].done : "0";
+  if (Number(done) === logMigrations) return;
+  throw new ArchiveRefused(
+    Number(done) < logMigrations
+      ? "the tables of the log are those of an earlier release: start the new version first, everywhere"
+      : "the tables of the log are those of a later release: archive with that one",
+  );
+}
+
 const withSession = <T>(
   { connection }: ArchiveOptions,
   work: (client: pg.Client) => Promise<T>,
@@ -153,7 +183,7 @@ const withSession = <T>(
     { ...connection, statement_timeout: STATEMENT_TIMEOUT_MS },
     APPLICATION,
     async (client) => {
-      await migrate(client);
+      await requireMigrated(client);
       const { rows } = await client.query(`select pg_try_advisory_lock(${ARCHIVE_LOCK}) as held`);
       if (rows[0].held !== "t")
         throw new ArchiveRefused("another archive or restore is at work on this database");
@@ -177,10 +207,37 @@ async function refuseRestored(client: pg.Client, end: Position): Promise<void> {
     );
 }
 
+/** What is taken out of the table must be there for everybody who reads it: in the log's own folder, which all processes have. */
+async function requireFolder(
+  client: pg.Client,
+  { archiveDir, signal }: ArchiveOptions,
+): Promise<Identity> {
+  const identity = await identityOf(client);
+  if (!(await isFolderOf(archiveDir, identity))) {
+    if (await hasFiles(client))
+      throw new ArchiveRefused(
+        `${archiveDir} is not the folder with what is archived of this log: not mounted, or another?`,
+      );
+    await markFolder(archiveDir, identity);
+  }
+  const { rows } = await client.query(NEWEST);
+  if (rows[0] !== undefined) await lookAtArchive(archiveDir, rows[0] as ArchiveFile);
+  const without = await readersWithout(client, identity, signal);
+  if (without.length > 0)
+    throw new ArchiveRefused(
+      `${without.length} processes that read the log do not have the folder ${archiveDir}, or are of an earlier release: ${without
+        .slice(0, MOST_FLAWS)
+        .map(({ pid, host }) => `backend ${pid} from ${host}`)
+        .join(", ")}`,
+    );
+  return identity;
+}
+
 /** Writes the next file and registers it; undefined where no event is left. */
 async function writeNext(
   client: pg.Client,
   { archiveDir, fileEvents = FILE_EVENTS, signal }: ArchiveOptions,
+  identity: Identity,
   end: Position,
 ): Promise<Files | undefined> {
   const { rows: reached } = await client.query(REACHED);
@@ -189,7 +246,11 @@ async function writeNext(
   const last = rows[0].last as string | null;
   if (last === null) return undefined;
   const pages = readPages(client, after, last, signal);
-  const { file, manifest } = await writeArchive(archiveDir, client.database!, pages);
+  const { file, manifest } = await writeArchive(
+    archiveDir,
+    { own: nameOf(identity), database: identity.database },
+    pages,
+  );
   // As it is on the disk: a file that cannot be read shows now, and not when it is needed.
   for (const place of (await readManifest(archiveDir, file)).blocks)
     await readBlock(archiveDir, file, place);

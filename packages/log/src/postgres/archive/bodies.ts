@@ -32,8 +32,8 @@ type Damage = { readonly first: bigint; readonly last: bigint; readonly error: A
 /** An archived event has no data in the table, which no event is stored with. */
 export const isArchived = (row: readonly string[], event: number): boolean => row[event + 7] === "";
 
-export function openBodies(query: Query, folder: string | undefined): Bodies {
-  const blocks = new BlockCache();
+/** The files of archived events, by what the database says of them. */
+function openFiles(query: Query, folder: string | undefined) {
   /** By name; the one used last is the last. */
   const files = new Map<string, Opened>();
 
@@ -63,6 +63,13 @@ export function openBodies(query: Query, folder: string | undefined): Bodies {
     return use({ found, places });
   }
 
+  return { of: fileOf, forget: (name: string) => void files.delete(name) };
+}
+
+export function openBodies(query: Query, folder: string | undefined): Bodies {
+  const blocks = new BlockCache();
+  const files = openFiles(query, folder);
+
   async function blockIn({ found, places }: Opened, position: bigint): Promise<Block | Damage> {
     let range: Pick<Damage, "first" | "last"> = found;
     try {
@@ -79,12 +86,12 @@ export function openBodies(query: Query, folder: string | undefined): Bodies {
   }
 
   async function blockOf(position: bigint): Promise<Block | Damage> {
-    const opened = await fileOf(position);
+    const opened = await files.of(position);
     let block = await blockIn(opened, position);
     if ("has" in block) return block;
     // It may have been restored and deleted, and archived again in another file. And what cannot be had now may be later.
-    files.delete(opened.found.name);
-    const other = await fileOf(position);
+    files.forget(opened.found.name);
+    const other = await files.of(position);
     if (other.found.name !== opened.found.name) block = await blockIn(other, position);
     // Whoever reads waits, as for a database that is away: nothing may look as if it were not there.
     if (!("has" in block) && block.error.isAway)

@@ -38,13 +38,13 @@ const manifestOf = (folder: string, name: string): string => join(folder, `${nam
  */
 export async function writeArchive(
   folder: string,
-  database: string,
+  { own, database }: { readonly own: string; readonly database: string },
   pages: AsyncIterable<readonly ArchivedRow[]>,
 ): Promise<{ readonly file: ArchiveFile; readonly manifest: Manifest }> {
-  await mkdir(join(folder, database), { recursive: true, mode: 0o750 });
+  await mkdir(join(folder, own), { recursive: true, mode: 0o750 });
   const blocks: BlockPlace[] = [];
   let offset = 0;
-  const named = await writeAside(join(folder, database), async (file) => {
+  const named = await writeAside(join(folder, own), async (file) => {
     for await (const rows of inBlocks(pages)) {
       const packed = await packBlock(rows);
       await file.writeFile(packed);
@@ -58,15 +58,15 @@ export async function writeArchive(
     const manifest: Manifest = { format: 1, database, first, last, events, bytes: offset, blocks };
     const text = `${JSON.stringify(manifest, undefined, 1)}\n`;
     const digest = sha256(text);
-    const name = join(database, `${pad(first)}-${pad(last)}-${digest.slice(0, 12)}`);
+    const name = join(own, `${pad(first)}-${pad(last)}-${digest.slice(0, 12)}`);
     return { path: eventsOf(folder, name), manifest, text, file: { name, sha256: digest } };
   });
   const { manifest, file } = named;
-  await writeAside(join(folder, database), async (partial) => {
+  await writeAside(join(folder, own), async (partial) => {
     await partial.writeFile(named.text);
     return { path: manifestOf(folder, file.name) };
   });
-  await syncFolder(join(folder, database));
+  await syncFolder(join(folder, own));
   await syncFolder(folder);
   return { file, manifest };
 }
@@ -108,7 +108,7 @@ async function writeAside<T extends { readonly path: string }>(
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path);
   try {
     await folder.sync();
