@@ -33,7 +33,7 @@ async function goOn(
 async function killed(worker: SpawnedService): Promise<void> {
   if ((await worker.exited).signal !== "SIGKILL") throw new Error(worker.output());
 }
-const messageIds = () => sink.messages.map(({ raw }) => /^Message-ID: (.*)$/m.exec(raw)![1]);
+const messageIds = () => sink.messages.map(({ raw }) => /^Message-ID:\s+(.*)$/m.exec(raw)![1]);
 
 test.each([
   ["before the intent", "dispatch.before_intent:kill", 1, []],
