@@ -4,7 +4,7 @@ import { expect, test, vi } from "vitest";
 import { isDone } from "../src/broadcasts/fan-out.ts";
 import { Lives } from "../src/broadcasts/lives.ts";
 import { outcomeAfter } from "../src/broadcasts/reactor.ts";
-import { roundOf, withRest } from "../src/broadcasts/turns.ts";
+import { alone, roundOf, withRest } from "../src/broadcasts/turns.ts";
 import { verdictOf } from "../src/broadcasts/verdict.ts";
 import { contactsOf } from "../src/messages/addressed.ts";
 import type { Job } from "../src/tables/fan-out.ts";
@@ -50,6 +50,16 @@ test("After each turn the process rests as long as it took, unless it is to end"
   } finally {
     vi.useRealTimers();
   }
+});
+
+test("A partner has one preview at a time, and the next one however it ended", async () => {
+  const { promise, reject } = Promise.withResolvers<string>();
+  const first = alone("p", () => promise);
+  await expect(alone("p", async () => "second")).rejects.toMatchObject({ code: "rate_limited" });
+  expect(await alone("q", async () => "another's")).toBe("another's");
+  reject(new Error("broke"));
+  await expect(first).rejects.toThrow("broke");
+  expect(await alone("p", async () => "third")).toBe("third");
 });
 
 test("At a limit that is full until midnight it asks again within a minute", () => {

@@ -6,12 +6,22 @@ const idleMs = 60_000;
 /** Such lanes are looked for this often. */
 export const evictEveryMs = 30_000;
 
+/** What a disabled endpoint misses is kept for so long after it was last changed. Whoever has not enabled it by then wants no replay, and each event would cost a row for ever. */
+export const keepMissedMs = 28 * 24 * 60 * 60 * 1_000;
+
 /** An endpoint and what it is told, looked at for each event of its partner; undefined is every type. */
-type Subscriber = { readonly endpoint: Endpoint; readonly types: ReadonlySet<string> | undefined };
+type Subscriber = {
+  readonly endpoint: Endpoint;
+  readonly types: ReadonlySet<string> | undefined;
+  /** Later events are none of its. */
+  readonly untilMs: number;
+};
 
 const subscriberOf = (endpoint: Endpoint): Subscriber => ({
   endpoint,
   types: endpoint.event_types === null ? undefined : typesNamed(endpoint.event_types),
+  untilMs:
+    endpoint.status === "enabled" ? Infinity : Date.parse(endpoint.updated_at) + keepMissedMs,
 });
 
 /** The endpoints as of the newest event seen, and a lane for each that has something to do. */
@@ -52,10 +62,11 @@ export class Lanes {
     lane.target = target;
   }
 
-  /** The partner's endpoints that want this event, whose public type is `type`. What a disabled one misses is discarded, so that a replay finds it. */
+  /** The partner's endpoints that want this event, whose public type is `type`. What a disabled one misses is discarded, so that a replay finds it, for the first weeks. */
   *matching(partner: string, type: string, event: LifecycleSource): Generator<Endpoint> {
-    for (const { endpoint, types } of this.#byPartner.get(partner)?.values() ?? [])
+    for (const { endpoint, types, untilMs } of this.#byPartner.get(partner)?.values() ?? [])
       if (
+        event.recordedAt < untilMs &&
         (types === undefined || types.has(type)) &&
         (endpoint.filters === undefined || passesFilters(endpoint.filters, event))
       )

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { DueLook } from "../src/due.ts";
 import type { Job } from "../src/job.ts";
 import { Health } from "../src/health.ts";
-import { Lanes } from "../src/lanes.ts";
+import { Lanes, keepMissedMs } from "../src/lanes.ts";
 import type { LoadedRow, Store } from "../src/store.ts";
 import { Tally } from "../src/tally.ts";
 import { newSlot, Window } from "../src/window.ts";
@@ -185,4 +185,14 @@ test("what was read for a replay that is canceled, and on record as that, before
   expect(taken).toEqual(["whd of rpl_2"]);
   expect([...window.unwritten()]).toEqual(["whd of rpl_1"]);
   window.close();
+});
+
+test("what a disabled endpoint misses is kept for four weeks, and for an enabled one always", () => {
+  const disabled = { ...endpointOf("whe_1"), status: "disabled" } as const;
+  const lanes = new Lanes(randomBytes(32), [disabled, endpointOf("whe_2")]);
+  const toldAt = (recordedAt: number): string[] =>
+    [...lanes.matching("ptn_1", "message.sent", { recordedAt } as never)].map(({ id }) => id);
+  expect(toldAt(keepMissedMs - 1)).toEqual(["whe_1", "whe_2"]);
+  expect(toldAt(keepMissedMs)).toEqual(["whe_2"]);
+  expect(keepMissedMs).toBe(28 * 86_400_000);
 });

@@ -9,6 +9,7 @@ import type { Broadcast } from "./decide.ts";
 import { type Person, readPeople } from "./people.ts";
 import { ownVariables, templateOf } from "./personal.ts";
 import { type BroadcastPreview, mostCounted, mostPreviewed } from "./schema.ts";
+import { alone, withRest } from "./turns.ts";
 import { verdictOf } from "./verdict.ts";
 
 /** Contacts between two pauses of the work, in which others have the process. */
@@ -31,8 +32,14 @@ type Sum = {
   currency: string | null;
 };
 
-/** Goes the way of each message of a broadcast up to where it would be stored. Throws what every message would be refused with. */
-export async function preview(
+/** Goes the way of each message of a broadcast up to where it would be stored. Throws what every message would be refused with, and `rate_limited` while the partner has another one made. */
+export const preview = (
+  call: AnyCall,
+  broadcast: Broadcast,
+): Promise<z.infer<typeof BroadcastPreview>> =>
+  alone(`${call.env} ${call.partner.partner_id}`, () => previewed(call, broadcast));
+
+async function previewed(
   call: AnyCall,
   { created }: Broadcast,
 ): Promise<z.infer<typeof BroadcastPreview>> {
@@ -65,8 +72,10 @@ export async function preview(
       ? named.slice(sum.lookedAt, sum.lookedAt + pageLength)
       : await nextMembers(pool, { ...asked, after, limit: pageLength });
     const ids = page.map(({ id }) => id);
-    for (const person of await readPeople(pool, { partner, send, template }, ids))
-      await add(sum, call, created.send, person);
+    await withRest(async () => {
+      for (const person of await readPeople(pool, { partner, send, template }, ids))
+        await add(sum, call, send, person);
+    }, call.signal);
     sum.lookedAt += page.length;
     if (page.length < pageLength) break;
     after = page.at(-1)!.position;
