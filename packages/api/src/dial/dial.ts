@@ -67,6 +67,38 @@ type Open = (
   timing: Timing,
 ) => Promise<Socket>;
 
+/** A way to an address through a proxy, of whose own addresses the first few are tried. */
+async function tunnelTo(
+  through: Proxy,
+  options: Pick<Dialing, "resolve" | "ca">,
+  address: string,
+  target: DialTarget,
+  timeoutMs: number,
+  timing: Timing,
+): Promise<Socket> {
+  const began = performance.now();
+  const until = began + timeoutMs;
+  try {
+    const isName = isIP(through.host) === 0;
+    const found = isName ? await options.resolve(through.host).catch(() => []) : [through.host];
+    const places = found.slice(0, maxDials);
+    for (const [index, at] of places.entries()) {
+      const leftMs = Math.max(1, until - performance.now());
+      const limits = { connectMs: leftMs / (places.length - index), timeoutMs: leftMs };
+      try {
+        const to = { address, port: target.port };
+        return await throughProxy(through, at, to, { ...limits, ca: options.ca });
+      } catch (error) {
+        // Whatever else it says, it says of the receiver.
+        if (!isProxyFailure(error) || index === places.length - 1) throw error;
+      }
+    }
+    throw proxyAway();
+  } finally {
+    timing.connect_ms = msSince(began);
+  }
+}
+
 /** What only the operator's list lets through is near this process and not the proxy, whose own loopback is another. */
 const refusedToAll = createAddressGuard([]);
 const isPublic = (address: string): boolean => refusedToAll(address) === undefined;
@@ -100,41 +132,11 @@ function openerOf(options: Omit<Dialing, "guard" | "timeoutMs">): Open {
     return socket;
   }
 
-  async function tunnelTo(
-    through: Proxy,
-    address: string,
-    target: DialTarget,
-    timeoutMs: number,
-    timing: Timing,
-  ): Promise<Socket> {
-    const began = performance.now();
-    const until = began + timeoutMs;
-    try {
-      const isName = isIP(through.host) === 0;
-      const found = isName ? await options.resolve(through.host).catch(() => []) : [through.host];
-      const places = found.slice(0, maxDials);
-      for (const [index, at] of places.entries()) {
-        const leftMs = Math.max(1, until - performance.now());
-        const limits = { connectMs: leftMs / (places.length - index), timeoutMs: leftMs };
-        try {
-          const to = { address, port: target.port };
-          return await throughProxy(through, at, to, { ...limits, ca: options.ca });
-        } catch (error) {
-          // Whatever else it says, it says of the receiver.
-          if (!isProxyFailure(error) || index === places.length - 1) throw error;
-        }
-      }
-      throw proxyAway();
-    } finally {
-      timing.connect_ms = msSince(began);
-    }
-  }
-
   return async (address, target, timeoutMs, timing) => {
     const until = performance.now() + timeoutMs;
     const tunnel =
       proxy !== undefined && isPublic(address)
-        ? await tunnelTo(proxy, address, target, timeoutMs, timing)
+        ? await tunnelTo(proxy, options, address, target, timeoutMs, timing)
         : undefined;
     if (tunnel !== undefined && !target.secure) return tunnel;
     const socket = target.secure
