@@ -193,10 +193,11 @@ export class FanOut {
 
   /** Reads some more of the audience and sends a page. */
   async #advance(job: Job): Promise<Next> {
-    const { log } = this.#tools.context;
+    const { directory, log } = this.#tools.context;
     const sends = await (this.#sends ??= openSends(this.#tools));
     const sender = sends.senderOf(job.id, job.partner);
-    if (sender === undefined) return { afterMs: lookAgainMs };
+    if (sender === undefined || directory.partner(sender.account)?.status === "suspended")
+      return { afterMs: lookAgainMs };
     const life = await this.#lives.read(log.forPartner(job.partner), job.id);
     // Paused or canceled a moment ago: the table has not been told.
     if (life?.status !== "running") return { afterMs: lookAgainMs, orWoken: true };

@@ -22,7 +22,7 @@ export const messageIdOf = (
 /** What accepts the messages of broadcasts: the way that `POST /messages` goes, with a memory of its own. */
 export type Sends = {
   readonly sending: Sending;
-  /** Who sends for a broadcast: see `senderFor`. */
+  /** Who sends for a broadcast; undefined where there is no such partner any more. */
   senderOf(broadcast: string, partner: string): Sender | undefined;
   close(): Promise<void>;
 };

@@ -33,7 +33,7 @@ async function runClaimed(
   const senderNow = (): Sender => {
     if (directory.isOver("sandbox", space)) throw new ForkStopped("the sandbox was reset");
     const sender = senderFor(ofSandbox, id, space);
-    if (sender !== undefined) return sender;
+    if (sender !== undefined && directory.partner(account)?.status !== "suspended") return sender;
     throw new ForkStopped("the partner is suspended, or not there any more");
   };
   const deps = {

@@ -13,7 +13,7 @@ export type Sender = Pick<
   readonly ip: string | undefined;
 };
 
-/** Who sends for something that nobody calls with, by whose id it is named; undefined where there is no such partner any more, and while it is suspended. */
+/** Who sends for something that nobody calls with, by whose id it is named; undefined where there is no such partner any more. */
 export function senderFor(
   {
     deps,
@@ -31,7 +31,7 @@ export function senderFor(
 ): Sender | undefined {
   const account = accountOf(partner);
   const known = directory.partner(account);
-  if (known === undefined || known.status === "suspended") return undefined;
+  if (known === undefined) return undefined;
   const { currency, allowed_countries } = known;
   const { clock } = deps;
   return {
