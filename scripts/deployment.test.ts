@@ -88,6 +88,16 @@ describe.each(["heliograph.service", "heliograph@.service"])("the unit %s", (fil
     expect(unit.has("Service.MemoryDenyWriteExecute")).toBe(false);
   });
 
+  test("reads archived events: with its data, or as a member of the group that docs/operating/archive.md makes", () => {
+    const folder = readSettings(environment).archiveDir;
+    if (!file.includes("@")) {
+      expect(folder).toBe("/var/lib/heliograph/archive");
+      return;
+    }
+    const made = `install -d -m 2750 -g ${one("Service.SupplementaryGroups")} ${folder}`;
+    expect(read("docs/operating/archive.md")).toContain(made);
+  });
+
   test("is one that systemd takes", (context) => {
     const found = spawnSync("systemd-analyze", ["--version"]);
     context.skip(found.status !== 0, "systemd-analyze is not there");
@@ -147,6 +157,14 @@ describe("the chart", () => {
     for (const name of refused) expect(documented).toContain(name);
   });
 
+  test("mounts archived events where its processes look for them, once a claim is named", () => {
+    const [process] = templates as [string, ...string[]];
+    const folder = /name: HELIOGRAPH_ARCHIVE_DIR\n\s+value: (\S+)/.exec(process)![1];
+    expect(process).toContain(`{ name: archive, mountPath: ${folder}, readOnly: true }`);
+    const conditions = process.match(/\{\{- (if|with) \$root\.Values\.archive\.claim \}\}/g);
+    expect(conditions).toHaveLength(3);
+  });
+
   test("has templates that name values which are there, and end what they begin", () => {
     const all = templates.join("\n");
     const actions = [...all.matchAll(/\{\{-?\s*(?!\/\*)(.*?)\s*-?\}\}/gs)].map(([, text]) => text!);
@@ -167,7 +185,15 @@ describe("the chart", () => {
     const helm = (...args: string[]) => spawnSync("helm", args, { encoding: "utf8" });
     context.skip(helm("version").status !== 0, "helm is not there");
     expect(helm("lint", "--strict", chart)).toMatchObject({ status: 0 });
-    const made = helm("template", "acme", chart, "--set", "ingress.enabled=true");
+    const made = helm(
+      "template",
+      "acme",
+      chart,
+      "--set",
+      "ingress.enabled=true",
+      "--set",
+      "archive.claim=shared",
+    );
     expect(made.stderr).toBe("");
     const objects = parseAllDocuments(made.stdout).map((each) => each.toJS() as Made);
     const named = (kind: string): string[] =>
@@ -186,6 +212,7 @@ describe("the chart", () => {
         readinessProbe: { httpGet: { path: "/readyz" } },
         securityContext: { readOnlyRootFilesystem: true },
       });
+      expect(container!.volumeMounts).toContainEqual(expect.objectContaining({ name: "archive" }));
       const env = container!.env.map(({ name }) => name);
       expect(env.filter((name) => secrets.includes(name))).toEqual([]);
       for (const name of env)
@@ -201,7 +228,12 @@ type Made = {
   readonly metadata: { readonly name: string };
   readonly spec?: {
     readonly template: {
-      readonly spec: { readonly containers: readonly { readonly env: { name: string }[] }[] };
+      readonly spec: {
+        readonly containers: readonly {
+          readonly env: { name: string }[];
+          readonly volumeMounts: object[];
+        }[];
+      };
     };
   };
 };

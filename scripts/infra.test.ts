@@ -24,6 +24,7 @@ type Service = {
   readonly healthcheck?: { readonly test?: readonly string[] };
   readonly command?: readonly string[];
   readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
 };
 type Compose = {
   readonly services: Readonly<Record<string, Service>>;
@@ -97,6 +98,14 @@ describe("compose", () => {
       existsSync(join(root, "infra/compose", service.build!.context, service.build!.dockerfile)),
     ).toBe(true);
     expect(compose.services["postgres"]?.healthcheck).toBeDefined();
+  });
+
+  test.each(own)("%s reads archived events where they are mounted", (name) => {
+    const { environment, volumes } = compose.services[name]!;
+    const folder = environment?.["HELIOGRAPH_ARCHIVE_DIR"];
+    expect(folder).toMatch(/^\//);
+    expect(volumes).toEqual([`\${HELIOGRAPH_ARCHIVE_DIR:-archive}:${folder}:ro`]);
+    expect(Object.keys(compose.volumes ?? {})).toContain("archive");
   });
 
   test("holds no password or key of its own", () => {

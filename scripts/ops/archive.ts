@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { Environment } from "@heliograph/contracts";
 import { archivePostgresLog, positionBefore, restorePostgresLog } from "@heliograph/log";
 import { databaseConfig, listProjections, openLog, type ProjectionRow } from "@heliograph/runtime";
+import { roomAt, roomText } from "./doctor/disk.ts";
 import { OpsError } from "./error.ts";
 import { newLine } from "./progress.ts";
 import type { Target } from "./target.ts";
@@ -20,13 +21,56 @@ export async function archive(
   const { through, heldBy } = await limitOf(target, environment, before);
   if (heldBy !== undefined)
     say(`${heldBy.name} is at position ${heldBy.position}: what lies behind it stays.`);
-  const { events, files } = await working(target, environment, signal, (options) =>
-    archivePostgresLog({ ...options, through, evenRestored }),
+  const { events, files } = await whileThereIsRoom(
+    target.settings.archiveDir,
+    signal,
+    (lasting, look) =>
+      working(target, environment, lasting, (options) =>
+        archivePostgresLog({
+          ...options,
+          through,
+          evenRestored,
+          onProgress(done, position) {
+            options.onProgress?.(done, position);
+            look();
+          },
+        }),
+      ),
   );
   say(
     `${environment}: ${count(events)} events up to position ${through} archived, ${count(files)} files in ${resolve(target.settings.archiveDir)}`,
   );
   return true;
+}
+
+/** Some ten files as large as they come. Where the database is on the same disk, the doctor has warned long before. */
+const fewestFreeBytes = 2 ** 30;
+
+/**
+ * Lets work begin only where a folder has room, and ends it by its signal once that is gone; `look` is called whenever it may have changed. Throws OpsError where there is none, which is before a file that does not fit is begun.
+ */
+export async function whileThereIsRoom<T>(
+  folder: string,
+  signal: AbortSignal,
+  work: (signal: AbortSignal, look: () => void) => Promise<T>,
+  room: typeof roomAt = roomAt,
+): Promise<T> {
+  const full = new AbortController();
+  const look = async (): Promise<void> => {
+    const left = await room(resolve(folder));
+    if (left.free < fewestFreeBytes)
+      full.abort(
+        new OpsError(
+          `too little room for archived events, ${roomText(left)} in ${folder}: nothing is lost; make room and run it again, it goes on where it was`,
+        ),
+      );
+  };
+  await look();
+  full.signal.throwIfAborted();
+  return work(AbortSignal.any([signal, full.signal]), () => {
+    // A folder that cannot be looked at now is the matter of whoever writes there.
+    look().catch(() => {});
+  });
 }
 
 /** Puts back what files have that reach behind a position. */

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { hash } from "node:crypto";
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { streamOf } from "@heliograph/contracts";
 import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
@@ -18,6 +18,8 @@ import {
 } from "@heliograph/testkit";
 import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
+import { archive } from "./archive.ts";
+import { backUp } from "./backup.ts";
 import { rebuild } from "./rebuild.ts";
 import { openTarget } from "./target.ts";
 import { verifyNamespaces } from "./verify-log.ts";
@@ -157,7 +159,24 @@ async function expectMoment(dataDir: string, kept: string, lost: string): Promis
   }
 }
 
-test("a backup made under load starts in another folder with all that came before, and no number is given twice; with the log of the server it comes to any moment since", async () => {
+/** Archives what there is, and tries to back up without the files. */
+async function expectRefusedWithoutArchive(dataDir: string): Promise<void> {
+  const elsewhere = dataFolder();
+  const { signal } = new AbortController();
+  const target = await openTarget({ HELIOGRAPH_DATA_DIR: dataDir });
+  try {
+    await archive(target, "sandbox", Date.now() + 1_000, signal);
+    const unmounted = { ...target, settings: { ...target.settings, archiveDir: elsewhere } };
+    await expect(backUp(unmounted, join(elsewhere, "copy"), undefined, signal)).rejects.toThrow(
+      /^1 files of archived events are needed for sandbox, and not all are in .*: archived events cannot be read.*Without them the backup is not whole/,
+    );
+    expect(readdirSync(elsewhere)).toEqual([]);
+  } finally {
+    await target.close();
+  }
+}
+
+test("a backup made under load starts in another folder with all that came before, archived events among it or there is none, and no number is given twice; with the log of the server it comes to any moment since", async () => {
   const source = dataFolder();
   const { instance, sandbox } = await run(source);
   const server = databaseConfig(serverOf(instance.databaseUrl), "sandbox");
@@ -167,6 +186,7 @@ test("a backup made under load starts in another folder with all that came befor
   await sandbox.post("/webhook-endpoints", { url: `${sink.url}/hook` });
   const before = await send(sandbox);
   await delivered(sandbox, before);
+  await expectRefusedWithoutArchive(source);
 
   const copy = join(dataFolder(), "copy");
   let isOver = false;
@@ -178,6 +198,7 @@ test("a backup made under load starts in another folder with all that came befor
   const key = Buffer.from(readFileSync(join(source, "master.key"), "utf8").trim(), "hex");
   const fingerprint = hash("sha256", key, "hex").slice(0, 16);
   expect(made).toMatchObject({ code: 0, output: expect.stringContaining(fingerprint) });
+  expect(made.output).toContain("holds the three databases, and 1 files of archived events.");
   expect(JSON.parse(readFileSync(join(copy, "backup.json"), "utf8"))).toEqual({
     made_at: expect.any(String),
     master_key: fingerprint,

@@ -66,6 +66,36 @@ describe("an installation", () => {
     expect(exitCodeOf(report)).toBe(1);
   });
 
+  test("is told which file of archived events is missing, and whether their folder can be read", async () => {
+    const { settings, server } = world.platform;
+    const place = (archiveDir: string) => ({
+      settings: { ...settings, archiveDir },
+      server,
+      logger,
+    });
+    await sandbox(
+      "insert into log.archives (first, last, events, file, sha256, state) values (1, 9, 9, 'h_sandbox/1-9', '', 'archived')",
+    );
+    try {
+      const there = of(await examine(place("/")), "archive");
+      expect(there).toMatchObject({
+        status: "failed",
+        summary: "1 files of archived events, 0 MB, in /",
+      });
+      expect(there.details).toEqual([
+        expect.stringMatching(
+          /^failed: sandbox: archived events cannot be read, \/h_sandbox\/1-9\.json: ENOENT/,
+        ),
+        expect.stringMatching(/GiB free of .* there$/),
+      ]);
+      expect(of(await examine(place("/unmounted")), "archive").details).toContainEqual(
+        expect.stringMatching(/^failed: the folder cannot be read: ENOENT/),
+      );
+    } finally {
+      await sandbox("delete from log.archives");
+    }
+  });
+
   test("at another release is not opened, for that would migrate it", async () => {
     const pool = world.platform.contexts.live.pool;
     await pool.query("update log.migrations set number = number + 100 where number = 1");

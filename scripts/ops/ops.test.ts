@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { openPool, newLogger, databaseConfig, serverOf } from "@heliograph/runtime";
 import {
   apiClient,
@@ -9,7 +10,7 @@ import {
   type Instance,
 } from "@heliograph/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { archive, passedBy } from "./archive.ts";
+import { archive, passedBy, whileThereIsRoom } from "./archive.ts";
 import { progressText } from "./progress.ts";
 import { openTarget } from "./target.ts";
 import { verifyNamespaces } from "./verify-log.ts";
@@ -151,6 +152,29 @@ test(
   },
   testTimeoutMs,
 );
+
+test("an archive is not begun where there is no room, and ends between two steps when it runs out", async () => {
+  const { signal } = new AbortController();
+  const total = 100 * 2 ** 30;
+  let free = 2 ** 29;
+  const room = async () => ({ free, total });
+  const run = (work: Parameters<typeof whileThereIsRoom<boolean>>[2]) =>
+    whileThereIsRoom("/archive", signal, work, room);
+  const never = async (): Promise<boolean> => {
+    throw new Error("it was begun");
+  };
+  await expect(run(never)).rejects.toThrow(/^too little room .* 0\.5 GiB free of 100\.0 GiB/);
+  free = 2 ** 32;
+  const running = run(async (lasting, look) => {
+    free = 2 ** 29;
+    const ended = once(lasting, "abort");
+    look();
+    await ended;
+    lasting.throwIfAborted();
+    return true;
+  });
+  await expect(running).rejects.toThrow(/too little room/);
+});
 
 test(
   "old events are archived while the instance serves: what consumers have not passed stays, every answer is as before, and the log is verified from its files",

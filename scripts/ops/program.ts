@@ -251,9 +251,13 @@ program
   .command("backup")
   .description("copy the embedded PostgreSQL, as of one moment, while services go on")
   .argument("<folder>", "what is made: a data folder without the master key")
-  .action((folder: string) =>
+  .option(
+    "--earlier <folder>",
+    "a backup on the same file system, whose files of archived events are linked in place of copied",
+  )
+  .action((folder: string, { earlier }: { earlier?: string }) =>
     withTarget(async (target) =>
-      (await import("./backup.ts")).backUp(target, folder, interrupted.signal),
+      (await import("./backup.ts")).backUp(target, folder, earlier, interrupted.signal),
     ),
   );
 program

@@ -94,34 +94,34 @@ class OperationsConversations:
         answer: "t.ConversationMessage" = self._core.call("POST", "/api/v1/conversations/{id}/notes", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def close(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
+    def close(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
         """Close a conversation: POST /api/v1/conversations/{id}/close"""
-        answer: "t.Conversation" = self._core.call("POST", "/api/v1/conversations/{id}/close", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Conversation" = self._core.call("POST", "/api/v1/conversations/{id}/close", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    def reopen(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
+    def reopen(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
         """Open a conversation that is closed or rests: POST /api/v1/conversations/{id}/reopen"""
-        answer: "t.Conversation" = self._core.call("POST", "/api/v1/conversations/{id}/reopen", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Conversation" = self._core.call("POST", "/api/v1/conversations/{id}/reopen", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    def snooze(self, id: Union[str, int], body: "t.SnoozeConversation", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
+    def snooze(self, id: Union[str, int], body: "t.SnoozeConversation", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
         """Let a conversation rest until a time, or until the person writes: POST /api/v1/conversations/{id}/snooze"""
-        answer: "t.Conversation" = self._core.call("POST", "/api/v1/conversations/{id}/snooze", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Conversation" = self._core.call("POST", "/api/v1/conversations/{id}/snooze", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    def read(self, id: Union[str, int], body: "t.ReadConversation", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
+    def read(self, id: Union[str, int], body: "t.ReadConversation", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
         """Mark everything up to a message as read: POST /api/v1/conversations/{id}/read"""
-        answer: "t.Conversation" = self._core.call("POST", "/api/v1/conversations/{id}/read", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Conversation" = self._core.call("POST", "/api/v1/conversations/{id}/read", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    def assign(self, id: Union[str, int], body: "t.AssignConversation", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.AssignedConversation":
+    def assign(self, id: Union[str, int], body: "t.AssignConversation", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.AssignedConversation":
         """Give a conversation to an agent, or let routing find one: POST /api/v1/conversations/{id}/assign"""
-        answer: "t.AssignedConversation" = self._core.call("POST", "/api/v1/conversations/{id}/assign", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.AssignedConversation" = self._core.call("POST", "/api/v1/conversations/{id}/assign", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    def unassign(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
+    def unassign(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
         """Take a conversation from its agent: POST /api/v1/conversations/{id}/unassign"""
-        answer: "t.Conversation" = self._core.call("POST", "/api/v1/conversations/{id}/unassign", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Conversation" = self._core.call("POST", "/api/v1/conversations/{id}/unassign", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
 
@@ -371,14 +371,14 @@ class OperationsAdminGateways:
         """Remove a gateway; calls that are under way end: DELETE /api/v1/admin/gateways/{id}"""
         self._core.call("DELETE", "/api/v1/admin/gateways/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
 
-    def enable(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.AdminGateway":
+    def enable(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.AdminGateway":
         """Let messages go through a gateway: POST /api/v1/admin/gateways/{id}/enable"""
-        answer: "t.AdminGateway" = self._core.call("POST", "/api/v1/admin/gateways/{id}/enable", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.AdminGateway" = self._core.call("POST", "/api/v1/admin/gateways/{id}/enable", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    def disable(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.AdminGateway":
+    def disable(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.AdminGateway":
         """Let no more messages go through a gateway; calls that are under way end: POST /api/v1/admin/gateways/{id}/disable"""
-        answer: "t.AdminGateway" = self._core.call("POST", "/api/v1/admin/gateways/{id}/disable", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.AdminGateway" = self._core.call("POST", "/api/v1/admin/gateways/{id}/disable", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
     def test(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.TestedGateway":
@@ -424,9 +424,9 @@ class OperationsAdminKeys:
         """Revoke an admin key: DELETE /api/v1/admin/keys/{id}"""
         self._core.call("DELETE", "/api/v1/admin/keys/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
 
-    def rotate(self, id: Union[str, int], body: "t.RotateKey", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.RotatedKey":
+    def rotate(self, id: Union[str, int], body: "t.RotateKey", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.RotatedKey":
         """Make the successor of an admin key; the old one works too until the overlap ends: POST /api/v1/admin/keys/{id}/rotate"""
-        answer: "t.RotatedKey" = self._core.call("POST", "/api/v1/admin/keys/{id}/rotate", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.RotatedKey" = self._core.call("POST", "/api/v1/admin/keys/{id}/rotate", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
 
@@ -478,29 +478,29 @@ class OperationsAdminEvaluations:
         answer: "t.EvaluationWithNotes" = self._core.call("GET", "/api/v1/admin/evaluations/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
         return answer
 
-    def assign(self, id: Union[str, int], body: "t.AssignEvaluation", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationWithNotes":
+    def assign(self, id: Union[str, int], body: "t.AssignEvaluation", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationWithNotes":
         """Give an evaluation to a contact; the visitor gets mail that names both: POST /api/v1/admin/evaluations/{id}/assign"""
-        answer: "t.EvaluationWithNotes" = self._core.call("POST", "/api/v1/admin/evaluations/{id}/assign", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.EvaluationWithNotes" = self._core.call("POST", "/api/v1/admin/evaluations/{id}/assign", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    def note(self, id: Union[str, int], body: "t.NoteEvaluation", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationWithNotes":
+    def note(self, id: Union[str, int], body: "t.NoteEvaluation", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationWithNotes":
         """Write a note: POST /api/v1/admin/evaluations/{id}/note"""
-        answer: "t.EvaluationWithNotes" = self._core.call("POST", "/api/v1/admin/evaluations/{id}/note", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.EvaluationWithNotes" = self._core.call("POST", "/api/v1/admin/evaluations/{id}/note", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    def convert(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationWithNotes":
+    def convert(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationWithNotes":
         """The visitor became a customer: POST /api/v1/admin/evaluations/{id}/convert"""
-        answer: "t.EvaluationWithNotes" = self._core.call("POST", "/api/v1/admin/evaluations/{id}/convert", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.EvaluationWithNotes" = self._core.call("POST", "/api/v1/admin/evaluations/{id}/convert", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    def close(self, id: Union[str, int], body: "t.CloseEvaluation", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationWithNotes":
+    def close(self, id: Union[str, int], body: "t.CloseEvaluation", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationWithNotes":
         """Close an evaluation; its tenant stays: POST /api/v1/admin/evaluations/{id}/close"""
-        answer: "t.EvaluationWithNotes" = self._core.call("POST", "/api/v1/admin/evaluations/{id}/close", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.EvaluationWithNotes" = self._core.call("POST", "/api/v1/admin/evaluations/{id}/close", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    def erase(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.ErasedEvaluation":
+    def erase(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.ErasedEvaluation":
         """Erase what the visitor wrote of a person and the team of the visitor, for ever: POST /api/v1/admin/evaluations/{id}/erase"""
-        answer: "t.ErasedEvaluation" = self._core.call("POST", "/api/v1/admin/evaluations/{id}/erase", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.ErasedEvaluation" = self._core.call("POST", "/api/v1/admin/evaluations/{id}/erase", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
 
@@ -855,14 +855,14 @@ class OperationsAgents:
         answer: "t.Agent" = self._core.call("PATCH", "/api/v1/agents/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    def disable(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Agent":
+    def disable(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Agent":
         """Shut an agent out, and give back what the agent had: POST /api/v1/agents/{id}/disable"""
-        answer: "t.Agent" = self._core.call("POST", "/api/v1/agents/{id}/disable", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Agent" = self._core.call("POST", "/api/v1/agents/{id}/disable", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    def invitation(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Agent":
+    def invitation(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Agent":
         """Send an agent's invitation again; earlier links end: POST /api/v1/agents/{id}/invitation"""
-        answer: "t.Agent" = self._core.call("POST", "/api/v1/agents/{id}/invitation", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Agent" = self._core.call("POST", "/api/v1/agents/{id}/invitation", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
     def delete_totp(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
@@ -1307,9 +1307,9 @@ class OperationsKeys:
         """Revoke an API key: DELETE /api/v1/keys/{id}"""
         self._core.call("DELETE", "/api/v1/keys/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
 
-    def rotate(self, id: Union[str, int], body: "t.RotateKey", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.RotatedKey":
+    def rotate(self, id: Union[str, int], body: "t.RotateKey", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.RotatedKey":
         """Make the successor of an API key; the old one works too until the overlap ends: POST /api/v1/keys/{id}/rotate"""
-        answer: "t.RotatedKey" = self._core.call("POST", "/api/v1/keys/{id}/rotate", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.RotatedKey" = self._core.call("POST", "/api/v1/keys/{id}/rotate", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
 

@@ -1,4 +1,4 @@
-import { channelModule, contentFaults, shapeFaults } from "@heliograph/channels";
+import { channelModule, contentFaults, shapeFaults, valueFaults } from "@heliograph/channels";
 import { type EventData, type FieldError, PublicError, type Replaced } from "@heliograph/contracts";
 import {
   type TemplateAt,
@@ -40,6 +40,8 @@ function fromTemplate(body: SendMessage, template: TemplateAt | undefined): Cont
     ref.on_missing_language,
   );
   if (rendered.kind !== "rendered") throw templateRefusal(template.slug, rendered);
+  const errors = valueFaults(body.channel, rendered.variables);
+  if (errors.length > 0) throw templateRefusal(template.slug, { kind: "invalid", errors });
   const { text, subject, html } = rendered;
   return {
     ...(text !== undefined && { text }),

@@ -49,17 +49,28 @@ export function conditional(route: Pick<Route, "etag">, call: Conditional, answe
     : { ...answer, etag };
 }
 
-/** Whether a change can be asked of a state: then what the request names is never passed over in silence. */
-export const takesMatch = ({ method }: Pick<Route, "method">): boolean =>
-  method === "PATCH" || method === "PUT" || method === "DELETE";
+/** Whether `If-Match` means something: to whatever may change a state. What the request names is then never passed over in silence. */
+export const takesMatch = ({ method }: Pick<Route, "method">): boolean => method !== "GET";
 
-/** Refuses a change that names a state where none has a tag: nobody could tell whether it is still so. Throws `precondition_failed`. */
-export function refuseUntold(route: Pick<Route, "method" | "etag">, call: Conditional): void {
+/** Whether a change holds `If-Match` against the state that it meets. What makes something anew meets none, although its answer has a tag. */
+export const holdsMatch = ({
+  method,
+  path,
+  etag,
+}: Pick<Route, "method" | "path" | "etag">): boolean =>
+  etag === true && takesMatch({ method }) && (method !== "POST" || path.includes("/:"));
+
+/** Refuses a call that names a state where none is looked at: nobody would tell whether it is still so. Throws `precondition_failed`. */
+export function refuseUntold(
+  route: Pick<Route, "method" | "path" | "etag">,
+  call: Conditional,
+): void {
   const header = call.request.headers["if-match"];
-  if (header === undefined || header.trim() === "*" || route.etag || !takesMatch(route)) return;
+  if (header === undefined || header.trim() === "*") return;
+  if (!takesMatch(route) || holdsMatch(route)) return;
   throw new PublicError(
     "precondition_failed",
-    "This has no ETag that If-Match could name: ask again without it.",
+    "This call looks at no state that If-Match could name: ask again without it.",
   );
 }
 

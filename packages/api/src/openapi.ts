@@ -5,7 +5,7 @@ import {
   type ZodOpenApiOperationObject,
   type ZodOpenApiPathsObject,
 } from "zod-openapi";
-import { takesMatch } from "./etag.ts";
+import { holdsMatch, takesMatch } from "./etag.ts";
 import { otherNames } from "./other-names.ts";
 import { type Document, complete } from "./openapi-complete.ts";
 import { apiPrefix } from "./pipeline.ts";
@@ -130,10 +130,9 @@ const requestHeadersOf = (route: Route): z.ZodObject =>
         "0000000000104200",
       ).optional(),
     }),
-    ...(takesMatch(route) &&
-      route.etag && {
-        "If-Match": text("Does it only to the state with this ETag; else 412.", '"12"').optional(),
-      }),
+    ...(holdsMatch(route) && {
+      "If-Match": text("Does it only to the state with this ETag; else 412.", '"12"').optional(),
+    }),
     ...(showsTag(route) && {
       "If-None-Match": text(
         "The ETag that you have: where it is still so, 304.",

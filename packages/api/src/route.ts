@@ -53,7 +53,7 @@ export type RouteDefinition<Body, Query, Params> = {
   readonly csv?: true;
   /** What `Prefer` does here, for the documentation; left out: nothing. */
   readonly prefer?: string;
-  /** Answers have an `etag`; a change holds `If-Match` against it with `requireMatch`. Where it is missing a change that names a state in `If-Match` is refused. */
+  /** Answers have an `etag`; a change of something that is there holds `If-Match` against it with `requireMatch`. Any other call that names a state in `If-Match` is refused. */
   readonly etag?: true;
   /** Beyond those every route can give. */
   readonly errors: readonly ErrorCode[];

@@ -75,6 +75,19 @@ describe("a route whose answers have tags", () => {
               body: z.strictObject({}),
               handler: () => ({ status: 200, body: { version: ++revision } }),
             }),
+            ...[{}, { etag: true } as const].map((tagged, at) =>
+              route({
+                ...tagged,
+                method: "POST",
+                path: ["/shown/:id/start", "/made"][at]!,
+                scope: "*",
+                errors: [],
+                response: z.object({ version: z.int() }),
+                summary: "Command it",
+                mutates: true,
+                handler: () => ({ status: 200, body: { version: ++revision } }),
+              }),
+            ),
             route({
               ...shape,
               method: "PATCH",
@@ -127,6 +140,9 @@ describe("a route whose answers have tags", () => {
     expect((await call("GET", { "if-none-match": tag }, "/shown")).status).toBe(304);
     const refused = await call("PUT", { "if-match": tag }, "/untold");
     expect([refused.status, refused.body.code]).toEqual([412, "precondition_failed"]);
+    // A command, and what makes something: neither looks at the state that is named.
+    for (const path of ["/shown/1/start", "/made"])
+      expect((await call("POST", { "if-match": tag }, path)).status).toBe(412);
     expect((await call("GET", {}, "/shown")).body).toEqual(first.body);
     expect((await call("PUT", { "if-match": "*" }, "/untold")).status).toBe(200);
     expect((await call("GET", { "if-none-match": tag }, "/shown")).status).toBe(200);

@@ -38,6 +38,8 @@ export type ChannelModule = {
   readonly media?: number;
   /** Of each group there must be one; the first is named when there is none. */
   readonly needs: readonly (readonly Field[])[];
+  /** What it does not carry as the value of a template's variable; left out where it carries every one. */
+  readonly value?: (text: string) => Read<string>;
   /** Replaces what makes a text longer to send than it looks; left out where nothing does. */
   readonly smartEncoding?: (text: string) => {
     readonly text: string;

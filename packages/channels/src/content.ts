@@ -31,6 +31,21 @@ export function mediaFaults(channel: Channel, count: number): readonly FieldErro
   return [{ path: "media", code: "too_many", message: `${noun} carries at most ${most}` }];
 }
 
+/** Which values of a template's variables its channel does not carry. Paths are `variables.` and the name. */
+export function valueFaults(
+  channel: Channel,
+  variables: Readonly<Record<string, unknown>>,
+): readonly FieldError[] {
+  const { value: check } = channelModule(channel);
+  if (check === undefined) return [];
+  return Object.entries(variables).flatMap(([name, value]) => {
+    const found = check(String(value));
+    if (found.kind === "read") return [];
+    const { code, message } = found;
+    return [{ path: `variables.${name}`, code, message }];
+  });
+}
+
 /**
  * What is wrong with a body as it will be sent, so after its template is filled: longer than the channel carries, nothing to read, or a
  * subject that would end its header.

@@ -1,7 +1,16 @@
-import type { ChannelModule } from "./channel.ts";
+import { type ChannelModule, type Read, fault, read } from "./channel.ts";
 import { magicDigits } from "./magic.ts";
 import { numberOrName, phoneRecipient } from "./number-channel.ts";
 import { oneMessage } from "./segments.ts";
+
+/** What Meta refuses in a value (error 132018 and its neighbours). */
+function value(text: string): Read<string> {
+  if (text === "") return fault("blank", "is empty");
+  if (/[\r\n\t]/.test(text)) return fault("line_break", "has a line break or a tab in it");
+  return / {5}/.test(text)
+    ? fault("too_many_blanks", "has more than four blanks in a row")
+    : read(text);
+}
 
 export const whatsapp: ChannelModule = {
   noun: "a WhatsApp message",
@@ -12,6 +21,7 @@ export const whatsapp: ChannelModule = {
   // One message of the Cloud API is one file.
   media: 1,
   needs: [["text"]],
+  value,
   segments: ({ text = "" }) => oneMessage(text),
   magic: magicDigits,
 };

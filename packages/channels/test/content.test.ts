@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { contentFaults, magicOutcome, shapeFaults } from "@heliograph/channels";
+import { contentFaults, magicOutcome, shapeFaults, valueFaults } from "@heliograph/channels";
 
 const codes = (faults: readonly { path: string; code: string }[]) =>
   faults.map(({ path, code }) => `${path} ${code}`);
@@ -40,6 +40,17 @@ describe("a body", () => {
       "subject line_break",
     ]);
   });
+});
+
+it("has values of variables that its channel carries", () => {
+  const values = { a: "one\ntwo", b: "one\ttwo", c: "one     two", d: "", e: "one    two", f: 5 };
+  expect(valueFaults("sms", values)).toEqual([]);
+  expect(codes(valueFaults("whatsapp", values))).toEqual([
+    "variables.a line_break",
+    "variables.b line_break",
+    "variables.c too_many_blanks",
+    "variables.d blank",
+  ]);
 });
 
 describe("a sandbox recipient", () => {

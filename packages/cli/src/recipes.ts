@@ -9,6 +9,8 @@ export const waitsFor: Readonly<Partial<Record<keyof EventByType, string>>> = {
   "webhook_endpoint.disabled": "an endpoint that answers 410",
   "webhook_endpoint.failing": "a day of nothing but failures",
   "webhook_endpoint.recovered": "an answer after a day of nothing but failures",
+  "gateway.degraded": "a gateway of yours alone that fails",
+  "gateway.recovered": "a gateway of yours alone that works again after it failed",
   "key.expiring": "a key that ends within a week",
   "conversation.overdue": "a team's target that nobody keeps",
 };

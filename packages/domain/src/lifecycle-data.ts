@@ -1,4 +1,4 @@
-import { channels } from "@heliograph/contracts";
+import { channels, gatewayTroubles } from "@heliograph/contracts";
 import { z } from "zod";
 import type { LifecycleType } from "./lifecycle.ts";
 
@@ -47,6 +47,12 @@ const message = {
   metadata: z
     .record(z.string(), z.unknown())
     .meta({ description: "Yours, from the request; `{}` when there was none." }),
+};
+const gateway = {
+  gateway_id: id("gtw"),
+  name: z.string(),
+  channel: z.enum(channels),
+  since: Time.meta({ description: "When messages began to keep away from it: RFC 3339, UTC." }),
 };
 const price = { cost: Money, currency: Currency };
 const provider = {
@@ -128,6 +134,14 @@ export const lifecycleData: Readonly<Record<LifecycleType, z.ZodObject>> = {
       description: "It is told when so many days are left: 7, and again 1.",
     }),
   }),
+  "gateway.degraded": z.looseObject({
+    ...gateway,
+    reason: z.enum(gatewayTroubles).meta({
+      description:
+        "`failing`: half of its last calls failed by its own fault; `unreachable`: no connection could be made.",
+    }),
+  }),
+  "gateway.recovered": z.looseObject(gateway),
   "wallet.low_balance": z.looseObject({
     available: Money,
     threshold: Money.meta({ description: "`low_balance_threshold` of the wallet's settings." }),

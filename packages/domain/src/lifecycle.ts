@@ -12,6 +12,7 @@ import {
   endpointTypes,
   isEndpointNotice,
 } from "./lifecycle-endpoint.ts";
+import { gatewayData, gatewaySamples, gatewayTypes, isGatewayNotice } from "./lifecycle-gateway.ts";
 import { isPeopleEvent, peopleData, peopleSamples, peopleTypes } from "./lifecycle-people.ts";
 
 /**
@@ -33,6 +34,7 @@ const publicTypes = {
   ...endpointTypes,
   BalanceLow: "wallet.low_balance",
   KeyExpiring: "key.expiring",
+  ...gatewayTypes,
   ...peopleTypes,
 } as const;
 
@@ -57,6 +59,8 @@ export const lifecycleTypes = {
     "Nothing but failures came from a webhook endpoint for a while; if that goes on, it is disabled.",
   "webhook_endpoint.recovered": "A webhook endpoint that was told of as failing took a delivery.",
   "key.expiring": "An API key ends within a week, or within a day.",
+  "gateway.degraded": "A gateway of yours fails by its own fault, and messages keep away from it.",
+  "gateway.recovered": "A gateway that was told of as degraded has worked again for a while.",
   "wallet.low_balance": "What is available fell below the wallet's threshold.",
   "message.received": "A message came from a person, and it is known from whom.",
   "contact.created": "There is a new contact.",
@@ -163,6 +167,7 @@ export function bodyBehind(body: string, sequence: number, previous: number): st
 function dataOf(event: LifecycleSource): Readonly<Record<string, unknown>> {
   if (isPeopleEvent(event)) return peopleData(event);
   if (isEndpointNotice(event)) return endpointData(event);
+  if (isGatewayNotice(event)) return gatewayData(event);
   const { type, data } = event;
   if (type === "KeyExpiring") {
     const { key_id, name, prefix, expires_at, notice_days } = data;
@@ -261,6 +266,8 @@ export function sampleLifecycle(
 function sampleData(type: LifecycleType, at: string): Record<string, unknown> {
   if (Object.hasOwn(endpointSamples, type))
     return endpointSamples[type as keyof typeof endpointSamples](at);
+  if (Object.hasOwn(gatewaySamples, type))
+    return gatewaySamples[type as keyof typeof gatewaySamples](at);
   if (type === "key.expiring")
     return {
       key_id: "key_00000000000000000000000000",

@@ -153,6 +153,7 @@ describe("the lifecycle mapping", () => {
     };
     const refund = { amount: "0.012", currency: "USD", transaction_id: newId("wtx") };
     const provider = { name: "simulator", message_id: "p-1", status: "accepted" };
+    const gateway = { gateway_id: newId("gtw"), name: "mail", channel: "email", since: at };
     const conversation = { conversation_id: newId("cnv"), contact_id: newId("cnt") };
     const external = { source: "sms", id: "sealed:v1.x", name: "n" };
     const agent = { id: newId("agt"), name: "Ada" };
@@ -204,6 +205,8 @@ describe("the lifecycle mapping", () => {
             at: "2025-12-25T00:00:00Z",
           },
         ],
+        ["GatewayDegraded", { ...gateway, reason: "failing" }],
+        ["GatewayRecovered", gateway],
         ["BalanceLow", { available: "0.99", threshold: "1", currency: "USD" }],
         [
           "MessageReceived",

@@ -53,6 +53,8 @@ export type Report = Pick<Receipt, "status" | "permanent" | "error" | "diagnosti
   readonly messageId?: string | undefined;
   /** Of that message, where the provider gives it back as well. */
   readonly attempt?: number | undefined;
+  /** Nothing shows yet that it is about a message of ours: where it finds none it is about another program's, and waits for nothing. */
+  readonly mayBeOthers?: true;
   /** The same for the same event of the provider's, however often it is told; at most 255 characters. */
   readonly eventId: string;
   /** When it happened by the provider, RFC 3339; left out: when it came. */
@@ -63,8 +65,10 @@ export type Report = Pick<Receipt, "status" | "permanent" | "error" | "diagnosti
 export type SenderClaim = {
   /** A server that is trusted has checked it. */
   readonly authenticated: boolean;
-  /** What it answers: a provider's ids, which are known to whoever had the messages alone. */
+  /** What it answers: ids, which are known to whoever had the messages alone. */
   readonly answers: readonly string[];
+  /** Those of our messages that it answers by ids which name them and are signed: they are believed even where no provider's answer was recorded. */
+  readonly messages: readonly string[];
 };
 
 /** One of the things that a callback tells. */
@@ -106,8 +110,8 @@ export type CallbackItem =
 /** By what a gateway's own signatures in a callback are told from made-up ones. */
 export type Signer = {
   readonly gatewayId: string;
-  /** Those whose mail may come back to the same addresses; left out: it is alone. */
-  readonly sharing?: readonly string[];
+  /** The other gateways whose mail may come back to a domain; left out: it is alone. */
+  readonly sharing?: (domain: string) => readonly string[];
   readonly masterKey: MasterKey;
 };
 

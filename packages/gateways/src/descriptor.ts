@@ -133,6 +133,8 @@ type Definition<Settings, Known> = Common & {
   readonly fault?: (settings: Settings, secrets: Known) => ConfigurationFault | undefined;
   /** The one form of an address, where mail that comes to it is for such a gateway; left out where none ever is. */
   readonly takesMail?: (address: Email, rules: MailRules<Settings>) => string | undefined;
+  /** Under which domains mail comes back to such a gateway. */
+  readonly mailDomains?: (settings: Settings) => readonly string[];
   /** What the provider sends by itself; left out where it sends nothing. */
   readonly callbacks?: Callbacks<Settings, Known>;
   /** What a request to the provider would look like, without its secrets, for who tries a configuration; left out where there is nothing to see. */
@@ -161,6 +163,7 @@ export type GatewayKind = Common & {
   /** Of settings and secrets that each fit their schema. */
   readonly fault?: (settings: unknown, secrets: unknown) => ConfigurationFault | undefined;
   readonly takesMail?: (address: Email, rules: MailRules<unknown>) => string | undefined;
+  readonly mailDomains?: (settings: unknown) => readonly string[];
   /** Undefined where the settings are not those of the kind. */
   readonly through?: (settings: GatewayConfig["settings"]) => Through | undefined;
   /** Throws ZodError when settings or secrets are not what the kind needs. */
@@ -168,7 +171,8 @@ export type GatewayKind = Common & {
 };
 
 export function gatewayKind<Settings, Known>(definition: Definition<Settings, Known>): GatewayKind {
-  const { create, callbacks, preview, through, fault, takesMail, ...kind } = definition;
+  const { create, callbacks, preview, through, fault, takesMail, mailDomains, ...kind } =
+    definition;
   return {
     ...kind,
     ...(callbacks !== undefined && { callbacks: checkedCallbacks(definition, callbacks) }),
@@ -184,6 +188,12 @@ export function gatewayKind<Settings, Known>(definition: Definition<Settings, Kn
       takesMail: (address, { settings: given, ...rules }) => {
         const settings = definition.settings.safeParse(given).data;
         return settings === undefined ? undefined : takesMail(address, { ...rules, settings });
+      },
+    }),
+    ...(mailDomains !== undefined && {
+      mailDomains: (given) => {
+        const settings = definition.settings.safeParse(given).data;
+        return settings === undefined ? [] : mailDomains(settings);
       },
     }),
     ...(through !== undefined && {

@@ -21,6 +21,7 @@ export {
   parseInbound,
   playedReceipts,
   previewOf,
+  hasMailDomain,
   providerIdKeys,
   reaching,
   readCallback,

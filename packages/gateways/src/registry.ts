@@ -311,6 +311,19 @@ export function mailTaker(
   return undefined;
 }
 
+const domainsOf = new WeakMap<object, readonly string[]>();
+
+/** Whether mail of the gateway may come back to an address of a domain. Read once of the same settings: it is asked of every gateway for each mail. */
+export function hasMailDomain(
+  { kind, settings }: Pick<GatewayConfig, "kind" | "settings">,
+  domain: string,
+): boolean {
+  let domains = domainsOf.get(settings);
+  if (domains === undefined)
+    domainsOf.set(settings, (domains = byName.get(kind)?.mailDomains?.(settings) ?? []));
+  return domains.includes(domain);
+}
+
 /** Whether people can answer through gateways of this kind. */
 export const takesInbound = (kind: string): boolean => byName.get(kind)?.inbound !== undefined;
 

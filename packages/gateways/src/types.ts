@@ -38,7 +38,13 @@ type Media = Omit<NonNullable<Content["media"]>[number], "url" | "attachment_id"
 
 /** What a provider made of an attempt. `uncertain` means that it may or may not have taken the message. */
 export type ProviderAnswer =
-  | { readonly type: "accepted"; readonly providerMessageId: string; readonly status: string }
+  | {
+      readonly type: "accepted";
+      readonly providerMessageId: string;
+      /** Where what the recipient sees has another one besides. */
+      readonly serverMessageId?: string;
+      readonly status: string;
+    }
   /**
    * `error.permanent` tells whether another attempt can help. `gone`: the recipient will never take anything again, so an address that is kept may be forgotten, unless it was registered after
    * `since` (epoch ms), where the provider says since when.

@@ -1,5 +1,5 @@
 import { deterministicId } from "@heliograph/contracts";
-import { attemptIdOf, deliveredUrl, readCallback, type CallbackItem } from "../src/index.ts";
+import { deliveredUrl, readCallback, type CallbackItem } from "../src/index.ts";
 import { mailIdOf } from "../src/smtp/mail-id.ts";
 import { returnPathOf } from "../src/smtp/return-path.ts";
 import { configOf, toolsOf } from "./support.ts";
@@ -21,13 +21,16 @@ export const gateway = configOf({
 });
 export const messageId = deterministicId("msg", "one");
 export const local = returnPathOf(masterKey, gateway.gateway_id, { messageId, attempt: 2 });
-export const mailId = mailIdOf(masterKey, attemptIdOf(messageId, 2), domain);
+export const mailId = mailIdOf(masterKey, { messageId, attempt: 2 }, domain);
 
 export const read = (
   body: Buffer,
   to = `${local}@${domain}`,
   headers: Readonly<Record<string, string>> = { "mail-from": "" },
-  { more = {}, ...by }: { more?: object; sharing?: readonly string[]; masterKey?: Buffer } = {},
+  {
+    more = {},
+    ...by
+  }: { more?: object; sharing?: (domain: string) => readonly string[]; masterKey?: Buffer } = {},
 ): Promise<readonly CallbackItem[]> =>
   readCallback(
     { ...gateway, settings: { ...gateway.settings, ...more } },

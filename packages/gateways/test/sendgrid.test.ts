@@ -2,7 +2,6 @@ import { deterministicId } from "@heliograph/contracts";
 import { smtpSink } from "@heliograph/testkit";
 import { expect, test } from "vitest";
 import {
-  attemptIdOf,
   configured,
   createGateway,
   readCallback,
@@ -30,7 +29,7 @@ const configWith = (changes: Readonly<Record<string, unknown>> = {}): GatewayCon
   });
 const mailId = mailIdOf(
   tools.masterKey,
-  attemptIdOf(deterministicId("msg", "one"), 1),
+  { messageId: deterministicId("msg", "one"), attempt: 1 },
   "shop.example",
 );
 const seconds = 1_779_546_137;

@@ -2,7 +2,6 @@ import { deterministicId } from "@heliograph/contracts";
 import { selfSignedCertificate } from "@heliograph/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
-  attemptIdOf,
   configured,
   readCallback,
   verifyCallback,
@@ -173,7 +172,7 @@ test("a subscription is confirmed at SNS alone, for its own topic, once its ques
 });
 
 const messageId = deterministicId("msg", "one");
-const mailId = mailIdOf(tools.masterKey, attemptIdOf(messageId, 1), "shop.example");
+const mailId = mailIdOf(tools.masterKey, { messageId, attempt: 1 }, "shop.example");
 const mail = {
   messageId: "0102018f-ses-000000",
   source: "shop@shop.example",
@@ -272,8 +271,16 @@ test("a mail is found by the Message-ID that it came with, or by its return path
   const strangers = [{ name: "Message-ID", value: "<somebody@else.example>" }];
   expect(await about({ headers: strangers })).toMatchObject([{ kind: "ignored" }]);
   expect(await about({ headers: [] }), "without headers by what SES calls it").toMatchObject([
-    { report: { providerMessageId: mail.messageId } },
+    { report: { providerMessageId: mail.messageId, mayBeOthers: true } },
   ]);
+  const elsewhere = returnPathOf(tools.masterKey, "gtw_other", { messageId, attempt: 1 });
+  for (const forged of [elsewhere, path.replace(/.{20}$/, "0".repeat(20))]) {
+    const source = `${forged}@shop.example`;
+    const [item] = await about({ headers: [], source });
+    expect(item, forged).toMatchObject({ report: { mayBeOthers: true } });
+    expect(item, forged).not.toHaveProperty("report.messageId");
+    expect(await about({ headers: strangers, source })).toMatchObject([{ kind: "ignored" }]);
+  }
 });
 
 test("words are without the address, and what is no event changes nothing", async () => {

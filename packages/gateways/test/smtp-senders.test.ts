@@ -27,14 +27,23 @@ const claimOf = async (
 };
 
 test("who wrote a mail is claimed by what it answers, and by nothing that its writer alone says", async () => {
-  expect(await claimOf(person)).toEqual({ authenticated: false, answers: [] });
+  expect(await claimOf(person)).toEqual({ authenticated: false, answers: [], messages: [] });
   const answering = [
     ...person,
     `In-Reply-To: ${mailId}`,
     "References: <a@x.example>\r\n <b@x.example>",
   ];
-  expect(await claimOf(answering)).toMatchObject({
-    answers: [mailId, "<a@x.example>", "<b@x.example>"],
+  expect(await claimOf(answering), "of what is nobody's nothing is looked for").toEqual({
+    authenticated: false,
+    answers: [mailId],
+    messages: [messageId],
+  });
+  const forged = mailId.replace(/.{20}@/, `${"0".repeat(20)}@`);
+  const outlook = "<a1@AS8PR01MB0001.eurprd01.prod.outlook.com>";
+  const others = [...person, `References: ${forged} ${outlook}`];
+  expect(await claimOf(others), "the signature counts").toMatchObject({
+    answers: [forged, outlook],
+    messages: [],
   });
 });
 
@@ -107,6 +116,13 @@ test("who unsubscribes by the header of a mail is known by what that names, whoe
   const asked = [{ kind: "report", report: { messageId, status: "unsubscribed" } }];
   expect(await asks(`unsubscribe ${token}`)).toMatchObject(asked);
   expect(await asks(`Unsubscribe  ${token}`)).toMatchObject(asked);
+  const named = async (id: string): Promise<unknown> => {
+    const headers = [...person.slice(0, 1), `Subject: unsubscribe ${token}`, `Message-ID: <${id}>`];
+    const [item] = await read(writtenMail(headers, ""), "help@shop.example", isPerson);
+    return item?.kind === "report" ? item.report.eventId : item;
+  };
+  expect(await named("a@x"), "the same mail once").toBe(await named("a@x"));
+  expect(await named("a@x"), "another one again").not.toBe(await named("b@x"));
   const next = Buffer.alloc(32, 8);
   const rotating = { masterKey: masterKeyOf(next, masterKey) };
   expect(await asks(`unsubscribe ${token}`, rotating), "while the key is rotated").toMatchObject(
@@ -135,11 +151,11 @@ test("the Message-ID that a return path stands for is known under either key whi
   const [item] = await read(deliveryReport(), undefined, undefined, {
     masterKey: masterKeyOf(next, masterKey),
   });
-  const attemptId = attemptIdOf(messageId, 2);
+  const attempt = { messageId, attempt: 2 };
   expect(item).toMatchObject({
     report: {
-      providerMessageId: mailIdOf(next, attemptId, domain),
-      otherIds: [mailId, `<${attemptId}@${domain}>`],
+      providerMessageId: mailIdOf(next, attempt, domain),
+      otherIds: [mailId, `<${attemptIdOf(messageId, 2)}@${domain}>`],
     },
   });
   const [now] = await read(deliveryReport());

@@ -31,6 +31,7 @@ export {
   restorePostgresLog,
 } from "./postgres/archive/archive.ts";
 export type { Archived, ArchiveOptions } from "./postgres/archive/archive.ts";
+export type { Manifest as ArchiveManifest } from "./postgres/archive/format.ts";
 export { ArchiveDamaged } from "./postgres/archive/files.ts";
 export { openPostgresCopySource, openPostgresCopyTarget } from "./postgres/copy-target.ts";
 export type { PostgresCopyOptions, PostgresCopySource } from "./postgres/copy-target.ts";

@@ -24,12 +24,16 @@ export function statusOfRoom({ free, total }: { free: number; total: number }): 
   return free < fewest.warningBytes && free < total * fewest.warningShare ? "warning" : "ok";
 }
 
+export const roomText = ({ free, total }: { free: number; total: number }): string => {
+  const gib = (bytes: number): string => `${(bytes / gibibyte).toFixed(1)} GiB`;
+  return `${gib(free)} free of ${gib(total)}`;
+};
+
 export async function lookAtDisk({ settings }: Place): Promise<Finding> {
   const room = await roomAt(settings.dataDir);
-  const gib = (bytes: number): string => `${(bytes / gibibyte).toFixed(1)} GiB`;
   return {
     status: statusOfRoom(room),
-    summary: `${gib(room.free)} free of ${gib(room.total)} for the data folder ${settings.dataDir}`,
+    summary: `${roomText(room)} for the data folder ${settings.dataDir}`,
   };
 }
 

@@ -15,6 +15,7 @@ export type Written = {
   readonly text?: string;
   readonly to?: string;
   readonly profile_name?: string;
+  readonly unverified?: boolean;
   /** What the provider calls it; posted again it is the same. */
   readonly provider_message_id?: string;
   readonly gateway_id?: string;

@@ -58,6 +58,10 @@ describe("an inbound message", () => {
   it("fills an empty name only", async () => {
     const phone = newPhone();
     await setting.made({ external_ids: [phone] });
+    expect(
+      await write({ from: phone.id, profile_name: "Mallory", unverified: true }),
+    ).toMatchObject({ unverified: true });
+    expect((await setting.get(pathOf(phone)))["name"], "nobody proved it").toBeNull();
     await write({ from: phone.id, profile_name: "Grace" });
     expect((await setting.get(pathOf(phone)))["name"]).toBe("Grace");
   });

@@ -1,3 +1,5 @@
+import type { EventData } from "@heliograph/contracts";
+
 /** Of the last results kept, this share of faults opens the breaker, once there are enough to judge by. */
 const WINDOW = 20;
 const ENOUGH = 5;
@@ -10,6 +12,14 @@ export type BreakerState = "closed" | "open" | "half_open";
 
 /** Which call a result is of: given when it begins. A breaker counts a result only while it is in the period in which the call began. */
 export type Ticket = number;
+
+/** One time of being open, through all probes that failed. Another object for another time. */
+export type Trouble = {
+  readonly since: number;
+  readonly reason: EventData<"GatewayDegraded">["reason"];
+  /** Undefined until a probe succeeds. */
+  readonly closedAt?: number;
+};
 
 /**
  * Keeps messages away from a gateway that fails by its own fault. Times are epoch ms.
@@ -36,6 +46,8 @@ export type Breaker = {
   abandoned(ticket: Ticket): void;
   /** When an open breaker lets a probe through; 0 when it is not open. */
   readonly opensAt: number;
+  /** The last that there was; it may be over. */
+  readonly trouble: Trouble | undefined;
 };
 
 export function createBreaker(scale: number): Breaker {
@@ -46,6 +58,7 @@ export function createBreaker(scale: number): Breaker {
   /** The ticket that counts: of every call while closed, of the probe while half open. It changes with every state, so that no older call has it. */
   let current: Ticket = 0;
   let probing = false;
+  let trouble: Trouble | undefined;
 
   /** A clock that was set back by an hour makes no pause an hour longer. */
   const isOpen = (now: number): boolean => now < until && until - now <= pauseMs;
@@ -56,13 +69,15 @@ export function createBreaker(scale: number): Breaker {
     probing = false;
     results.length = 0;
   }
-  function open(now: number): void {
+  function open(now: number, reason: Trouble["reason"]): void {
+    if (until === 0) trouble = { since: now, reason };
     pauseMs = Math.max(1, Math.min(LONGEST_PAUSE_MS, PAUSE_MS * 2 ** pauses) * scale);
     enter(now + pauseMs);
     pauses = Math.min(pauses + 1, 10);
   }
-  function close(): void {
+  function close(now: number): void {
     enter(0);
+    if (trouble !== undefined) trouble = { ...trouble, closedAt: now };
     pauses = 0;
   }
 
@@ -81,21 +96,24 @@ export function createBreaker(scale: number): Breaker {
     },
     record(ticket, fault, now) {
       if (ticket !== current) return;
-      if (probing) return fault ? open(now) : close();
+      if (probing) return fault ? open(now, "failing") : close(now);
       if (until !== 0) return;
       results.push(fault);
       if (results.length > WINDOW) results.shift();
       if (!fault || results.length < ENOUGH) return;
-      if (results.filter(Boolean).length >= results.length * SHARE) open(now);
+      if (results.filter(Boolean).length >= results.length * SHARE) open(now, "failing");
     },
     unreachable(ticket, now) {
-      if (ticket === current && (probing || until === 0)) open(now);
+      if (ticket === current && (probing || until === 0)) open(now, "unreachable");
     },
     abandoned(ticket) {
       if (ticket === current) probing = false;
     },
     get opensAt() {
       return until;
+    },
+    get trouble() {
+      return trouble;
     },
   };
 }
@@ -109,4 +127,5 @@ export const alwaysClosed: Breaker = {
   unreachable: () => {},
   abandoned: () => {},
   opensAt: 0,
+  trouble: undefined,
 };

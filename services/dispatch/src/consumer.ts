@@ -1,4 +1,5 @@
 import { gatewaysDdl } from "./tables/gateways.ts";
+import { troubleDdl } from "./tables/trouble.ts";
 import { limitTables, prepareTables, reactor, type Reactor } from "@heliograph/runtime";
 import { startDispatcher } from "./dispatcher.ts";
 import { createGatewayPool } from "./gateway-pool.ts";
@@ -20,7 +21,7 @@ export function dispatchReactor(): Reactor {
     ],
     spaces: { timers: "partner" },
     sharded: true,
-    migrations: [`${ddl}${gatewaysDdl}`, partnersDdl, revisionsDdl, decidedDdl],
+    migrations: [`${ddl}${gatewaysDdl}`, partnersDdl, revisionsDdl, decidedDdl, troubleDdl],
     async start(tools) {
       const { pool: database, settings } = tools.context;
       // Undivided, one copy at a time dispatches.

@@ -63,7 +63,12 @@ export function accepted(
     gateway: call.gateway,
     gateway_kind: call.gatewayKind,
     choice: call.choice,
-    provider: { name: call.gateway, message_id: result.providerMessageId, status: result.status },
+    provider: {
+      name: call.gateway,
+      message_id: result.providerMessageId,
+      ...(result.serverMessageId !== undefined && { server_message_id: result.serverMessageId }),
+      status: result.status,
+    },
     cost: request.cost,
     currency: request.currency,
   };

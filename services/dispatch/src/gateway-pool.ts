@@ -8,6 +8,7 @@ import {
   type Receipt,
 } from "@heliograph/gateways";
 import { type Alarm, createAlarm, messageOf, type ServiceContext } from "@heliograph/runtime";
+import { announceTrouble } from "./announce.ts";
 import { type Bucket, createBucket, noBucket } from "./bucket.ts";
 import { createConnections, type Connections } from "./connections.ts";
 import { publishHealth } from "./health.ts";
@@ -77,7 +78,7 @@ const receiverOf =
   };
 
 function open(context: ServiceContext, now: () => number, sharesRates: boolean): Shared {
-  const { environment, settings, directory, logger, masterKey, projectionPool } = context;
+  const { environment, settings, directory, logger, masterKey } = context;
   const rooms = new Set<() => void>();
   const shards = new Set<Shard>();
   /** Who is told first may take all there is, so whoever took is told last. Turns by the count of tellings fell in step with calls that ended and left nothing to take. */
@@ -119,7 +120,7 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
     reconcile();
     all();
   });
-  const health = publishHealth(connections, environment, projectionPool, now);
+  const health = tellHealth(context, connections, now);
   const opened: Shared = {
     connections: {
       ...connections,
@@ -145,6 +146,23 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
     },
   };
   return opened;
+}
+
+/** In numbers that may be lost, and in the log where it changes. */
+function tellHealth(
+  context: ServiceContext,
+  connections: Connections,
+  now: () => number,
+): { close(): void } {
+  const { environment, projectionPool } = context;
+  const numbers = publishHealth(connections, environment, projectionPool, now);
+  const notices = announceTrouble(context, connections, now);
+  return {
+    close() {
+      numbers.close();
+      notices.close();
+    },
+  };
 }
 
 /** What keeps a gateway's rate: with other processes where rates are shared, else here. */

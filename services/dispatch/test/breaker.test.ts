@@ -110,3 +110,15 @@ test("a clock that is set back by an hour makes no pause an hour longer", () => 
   breaker.record(breaker.begin(-3_600_000), true, -3_600_000);
   expect([breaker.admits(-3_590_001), breaker.admits(-3_590_000)]).toEqual([false, true]);
 });
+
+test("it tells since when it is open, through probes that fail, why, and when it closed", () => {
+  const breaker = createBreaker(1);
+  expect(breaker.trouble).toBeUndefined();
+  breaker.unreachable(breaker.begin(10), 10);
+  breaker.record(breaker.begin(6_000), true, 6_000);
+  expect(breaker.trouble).toEqual({ since: 10, reason: "unreachable" });
+  breaker.record(breaker.begin(20_000), false, 20_001);
+  expect(breaker.trouble).toEqual({ since: 10, reason: "unreachable", closedAt: 20_001 });
+  results(breaker, [true, true, true, true, true], 30_000);
+  expect(breaker.trouble).toEqual({ since: 30_000, reason: "failing" });
+});

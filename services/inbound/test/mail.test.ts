@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { newId, streamOf } from "@heliograph/contracts";
 import { refoldCallbacks } from "@heliograph/delivery";
 import { checkpointOf } from "@heliograph/runtime";
-import { attemptIdOf, callbackUrl, unsubscribeToken } from "@heliograph/gateways";
+import { attemptIdOf, callbackUrl, recordCallback, unsubscribeToken } from "@heliograph/gateways";
 import { until } from "@heliograph/testkit";
 import { createTransport } from "nodemailer";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -93,6 +93,26 @@ test("a full mailbox bounces its message alone, and a complaint that names the r
 test("a report finds its message at whichever of the gateways that share an address it was sent by, and one on a mail that never was takes no place among those that wait", async () => {
   const one = await sentTo("second@example.com", other);
   const never = `<${attemptIdOf(newId("msg"), 1)}@shop.example>`;
+  // Of another program's mail, by what SES calls it.
+  const mail = { messageId: "0102018f-ses-000000" };
+  const posted = {
+    Type: "Notification",
+    TopicArn: "x",
+    MessageId: "x",
+    Timestamp: "x",
+    Message: JSON.stringify({ eventType: "Delivery", mail }),
+    SignatureVersion: "2",
+    Signature: "x",
+    SigningCertURL: "x",
+  };
+  await recordCallback(live(), {
+    gateway,
+    url: "https://api.example.com/callbacks/x",
+    headers: {},
+    contentType: "text/plain",
+    body: Buffer.from(JSON.stringify(posted)),
+    receivedAt: new Date().toISOString(),
+  });
   for (const mailId of [never, one.mailId])
     await deliver({ from: "", to: "shop@shop.example" }, report("5.1.1", mailId));
   await until(async () => (await one.state()).status === "bounced");
@@ -242,6 +262,16 @@ test("STOP stops who wrote it, which an answer to a mail of ours shows; what is 
     direction === "inbound" ? [unverified] : [],
   );
   expect(marks).toEqual([true, true, true, true, true, false]);
+});
+
+test("STOP in answer to a mail whose server was lost before it said whether it took it stops its recipient", async () => {
+  const one = await sentTo("eli@example.com", gateway, "lost");
+  await deliver(
+    { from: "eli@example.com", to: "help@shop.example" },
+    `From: eli@example.com\r\nMessage-ID: <l1@x.example>\r\nIn-Reply-To: ${one.mailId}\r\n\r\nSTOP`,
+  );
+  await until(async () => (await one.periods()).length > 0);
+  expect((await one.periods()).map(({ data }) => data)).toMatchObject([{ reason: "keyword" }]);
 });
 
 test("a mail that unsubscribes as a mail of ours says how stops advertising to whom that went, whoever it is from", async () => {

@@ -61,6 +61,20 @@ test("At a limit that is full until midnight it asks again within a minute", () 
   ]);
 });
 
+test("What a template has of late is nothing that a contact's own value could mend", () => {
+  const about = (code: string) => {
+    const errors = [{ path: "variables.plan", code, message: "It is wrong." }];
+    return verdictOf(new PublicError("template_variables_invalid", "x", { errors }), ["plan"]).kind;
+  };
+  expect(["wrong_type", "too_long", "too_many_blanks", "unknown", "required"].map(about)).toEqual([
+    "skip",
+    "skip",
+    "skip",
+    "pause",
+    "pause",
+  ]);
+});
+
 test("It is over when as many have an outcome as were accepted, or more", () => {
   expect(isDone(job("a", "a", { failed: 1 }))).toBe(true);
   expect(isDone(job("a", "a", { sent: 2 }))).toBe(false);

@@ -174,9 +174,17 @@ test("Everybody of the audience is sent one message, and whoever is not is liste
 test("One that is paused sends nothing until it is resumed, and nothing after it was canceled", async () => {
   const slow = phones(40);
   await contacts("slow", slow);
-  const id = await started({ audience: { tag: "slow" }, text: "Slow", per_second: 4 });
+  const english = (text: string) => ({ variables: {}, languages: { en: { text } } });
+  const versions = "/templates/slow/versions";
+  const slug = { slug: "slow", channel: "sms", default_language: "en" };
+  await post("/templates", { ...slug, ...english("Slow") });
+  const said = { template: "slow", text: undefined };
+  const id = await started({ audience: { tag: "slow" }, ...said, per_second: 4 });
   const accepted = async (): Promise<number> => (await get(`/broadcasts/${id}`))["counts"].accepted;
   await until(async () => (await accepted()) > 0);
+  expect((await post(versions, english("Newer"))).status).toBe(201);
+  const [earlier, partner] = [await accepted(), world.partners[0]!.id];
+  await until(async () => (await accepted()) > earlier + 1);
   expect((await post(`/broadcasts/${id}/pause`)).body).toMatchObject({
     status: "paused",
     paused_for: { code: "requested" },
@@ -188,6 +196,7 @@ test("One that is paused sends nothing until it is resumed, and nothing after it
     return accepted();
   };
   const before = await turn();
+  expect(await messagesTo(partner, "Newer")).toEqual({});
   expect(await turn()).toBe(before);
   expect((await post(`/broadcasts/${id}/start`)).status).toBe(409);
   expect((await post(`/broadcasts/${id}/resume`)).body.status).toBe("running");
@@ -196,7 +205,8 @@ test("One that is paused sends nothing until it is resumed, and nothing after it
   const last = await turn();
   expect(await turn()).toBe(last);
   expect(last).toBeLessThan(slow.length);
-  expect(Object.keys(await messagesTo(world.partners[0]!.id, "Slow")).length).toBe(last);
+  const [older, newer] = [await messagesTo(partner, "Slow"), await messagesTo(partner, "Newer")];
+  expect([older, newer].map((each) => Object.keys(each).length)).toEqual([before, last - before]);
   // Where the table has not been told yet.
   await setStatus(id, "running");
   expect(await turn()).toBe(last);

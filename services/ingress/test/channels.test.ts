@@ -133,6 +133,12 @@ describe("limits hold for what is sent", () => {
     const fill = (a: string) => dry({ ...whatsapp, template: made.slug, variables: { a } });
     expect((await fill("😀".repeat(5))).status).toBe(202);
     expect((await fill("😀".repeat(6))).body.code).toBe("template_variables_invalid");
+    // Fits, and Meta takes no such value.
+    const { status: refused, body: told } = await fill("a\nb");
+    expect([refused, told.errors?.[0]]).toMatchObject([
+      422,
+      { path: "variables.a", code: "line_break" },
+    ]);
   });
 
   test("a subject leaves room for its name on the line", async () => {

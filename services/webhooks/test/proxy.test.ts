@@ -51,12 +51,15 @@ async function asking(
   webhookProxy: string,
   {
     addresses = ["93.184.216.34"],
+    proxies = [],
     ca,
     allow = [],
-  }: { addresses?: string[]; ca?: string; allow?: string[] } = {},
+  }: { addresses?: string[]; proxies?: string[]; ca?: string; allow?: string[] } = {},
 ) {
   const settings = { webhookAllowCidrs: allow, webhookProxy };
-  const resolve = async () => addresses;
+  // The receiver's name is asked for first, then the proxy's.
+  const answers = [addresses, proxies];
+  const resolve = async () => answers.shift() ?? [];
   const timing = {};
   const dial = dialAs(settings, ca === undefined ? { resolve } : { resolve, ca }, 1_000);
   try {
@@ -92,14 +95,13 @@ it("goes out through the operator's proxy, by the address that was judged and wi
   for (const isSecure of [false, true]) {
     const { port, asked } = await proxyTo(secure, isSecure);
     const at = `${isSecure ? "https://sink.test" : "http://127.0.0.1"}:${port}`;
-    const addresses = isSecure ? ["127.0.0.1"] : ["93.184.216.34"];
-    // Its own name is resolved as any other, and not judged.
-    const options = { addresses, ca: certificate, allow: ["127.0.0.0/8"] };
+    // Its own name is resolved as any other, and not judged; of its addresses the first that takes the connection is used.
+    const options = { proxies: ["127.0.0.2", "127.0.0.1"], ca: certificate };
     expect(await asking("https://sink.test/", at, options)).toMatchObject({
       text: expect.stringContaining("secret"),
       timing: { tls_ms: expect.any(Number) },
     });
-    expect(asked).toMatchObject([{ to: `${addresses[0]}:443`, proof: undefined }]);
+    expect(asked).toMatchObject([{ to: "93.184.216.34:443", proof: undefined }]);
     // The certificate is the receiver's, and the proxy cannot stand in for it.
     expect(await asking("https://hooks.example/", at, options)).toMatchObject({
       code: "tls_failed",
@@ -120,12 +122,29 @@ it("asks a proxy for no address that would not be dialed without it", async () =
   expect(asked.map(({ to }) => to)).toEqual(["93.184.216.34:80"]);
 });
 
+it("dials what only the operator's list lets through itself: the proxy's own loopback is another", async () => {
+  const receiver = await listening(createHttp((_, response) => response.end("near")));
+  const { port, asked } = await proxyTo(1);
+  const allow = ["127.0.0.0/8"];
+  const told = await asking(`http://127.0.0.1:${receiver}/`, `http://127.0.0.1:${port}`, { allow });
+  expect(told).toMatchObject({ text: expect.stringContaining("near") });
+  expect(asked).toEqual([]);
+});
+
+it("says a password to the proxy without a name too", async () => {
+  const { port, asked } = await proxyTo(await listening(createHttp((_, res) => res.end())));
+  await asking("http://hooks.example/", `http://:token@127.0.0.1:${port}`);
+  expect(asked[0]?.proof).toBe(`Basic ${Buffer.from(":token").toString("base64")}`);
+});
+
 it.each([
   ["HTTP/1.1 403 Forbidden\r\n\r\n", "proxy_refused", undefined],
   ["HTTP/1.1 407 Who\r\nproxy-authenticate: Basic\r\n\r\n", "proxy_failed", undefined],
   ["HTTP/1.1 302 Found\r\nlocation: http://10.0.0.1/\r\n\r\n", "proxy_refused", undefined],
   ["HTTP/1.1 502 Bad Gateway\r\n\r\n", "connection_failed", "connection_failed"],
   ["HTTP/1.1 504 Gateway Timeout\r\n\r\n", "connect_timeout", "connect_timeout"],
+  // More than the head: nobody was asked anything yet.
+  ["HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "proxy_failed", undefined],
   ["SSH-2.0-OpenSSH\r\n\r\n", "proxy_failed", undefined],
   [`HTTP/1.1 200 OK\r\nx: ${"y".repeat(9_000)}`, "proxy_failed", undefined],
   ["", "connect_timeout", "connect_timeout"],

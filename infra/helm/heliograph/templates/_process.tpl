@@ -45,6 +45,10 @@ spec:
           env:
             - name: CREDENTIALS_DIRECTORY
               value: /run/heliograph
+            {{- if $root.Values.archive.claim }}
+            - name: HELIOGRAPH_ARCHIVE_DIR
+              value: /var/lib/heliograph/archive
+            {{- end }}
             {{- $api := printf "http://%s-ingress:8080" $root.Release.Name }}
             {{- $own := ternary (dict "HELIOGRAPH_API_URL" $api) (dict) (has .name (list "console" "site")) }}
             {{- range $name, $value := merge (dict) (get .service "settings" | default (dict)) $root.Values.settings $own }}
@@ -80,9 +84,16 @@ spec:
           volumeMounts:
             - { name: secrets, mountPath: /run/heliograph, readOnly: true }
             - { name: tmp, mountPath: /tmp }
+            {{- if $root.Values.archive.claim }}
+            - { name: archive, mountPath: /var/lib/heliograph/archive, readOnly: true }
+            {{- end }}
       volumes:
         - name: secrets
           secret: { secretName: {{ $root.Values.secret.name }}, defaultMode: 0440 }
         - name: tmp
           emptyDir: { sizeLimit: 256Mi }
+        {{- with $root.Values.archive.claim }}
+        - name: archive
+          persistentVolumeClaim: { claimName: {{ . }} }
+        {{- end }}
 {{- end -}}

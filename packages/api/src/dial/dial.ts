@@ -2,7 +2,7 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { ServiceContext } from "@heliograph/runtime";
 import { createAddressGuard, type AddressGuard } from "./guard.ts";
-import { proxyAway, proxyOf, throughProxy, type Proxy } from "./proxy.ts";
+import { isProxyFailure, proxyAway, proxyOf, throughProxy, type Proxy } from "./proxy.ts";
 import { createResolver, type ResolveHost } from "./resolve.ts";
 
 /** What took how long until there was a connection. */
@@ -56,7 +56,7 @@ type Dialing = {
   readonly timeoutMs: number;
   /** Further certificate authorities (tests). */
   readonly ca?: string;
-  /** Through which all connections go. */
+  /** Through which connections to public addresses go. */
   readonly proxy?: Proxy;
 };
 
@@ -67,7 +67,11 @@ type Open = (
   timing: Timing,
 ) => Promise<Socket>;
 
-/** Opens connections to addresses that were judged, through the proxy where there is one. */
+/** What only the operator's list lets through is near this process and not the proxy, whose own loopback is another. */
+const refusedToAll = createAddressGuard([]);
+const isPublic = (address: string): boolean => refusedToAll(address) === undefined;
+
+/** Opens connections to addresses that were judged, to public ones through the proxy where there is one. */
 function openerOf(options: Omit<Dialing, "guard" | "timeoutMs">): Open {
   const { proxy } = options;
   const sessions = new Map<string, Buffer>();
@@ -104,16 +108,23 @@ function openerOf(options: Omit<Dialing, "guard" | "timeoutMs">): Open {
     timing: Timing,
   ): Promise<Socket> {
     const began = performance.now();
+    const until = began + timeoutMs;
     try {
       const isName = isIP(through.host) === 0;
-      const [at] = isName ? await options.resolve(through.host).catch(() => []) : [through.host];
-      if (at === undefined) throw proxyAway();
-      return await throughProxy(
-        through,
-        at,
-        { address, port: target.port },
-        { timeoutMs, ca: options.ca },
-      );
+      const found = isName ? await options.resolve(through.host).catch(() => []) : [through.host];
+      const places = found.slice(0, maxDials);
+      for (const [index, at] of places.entries()) {
+        const leftMs = Math.max(1, until - performance.now());
+        const limits = { connectMs: leftMs / (places.length - index), timeoutMs: leftMs };
+        try {
+          const to = { address, port: target.port };
+          return await throughProxy(through, at, to, { ...limits, ca: options.ca });
+        } catch (error) {
+          // Whatever else it says, it says of the receiver.
+          if (!isProxyFailure(error) || index === places.length - 1) throw error;
+        }
+      }
+      throw proxyAway();
     } finally {
       timing.connect_ms = msSince(began);
     }
@@ -121,7 +132,10 @@ function openerOf(options: Omit<Dialing, "guard" | "timeoutMs">): Open {
 
   return async (address, target, timeoutMs, timing) => {
     const until = performance.now() + timeoutMs;
-    const tunnel = proxy && (await tunnelTo(proxy, address, target, timeoutMs, timing));
+    const tunnel =
+      proxy !== undefined && isPublic(address)
+        ? await tunnelTo(proxy, address, target, timeoutMs, timing)
+        : undefined;
     if (tunnel !== undefined && !target.secure) return tunnel;
     const socket = target.secure
       ? dialTls(address, target, tunnel)
@@ -136,7 +150,7 @@ function openerOf(options: Omit<Dialing, "guard" | "timeoutMs">): Open {
 /**
  * It resolves names itself, drops every address the guard refuses and dials the very addresses that were judged, so a name that answers differently
  * the second time (DNS rebinding) gains nothing. IP literals pass the same guard. For TLS the certificate is verified against the name in the
- * URL, which is also sent as SNI. With a proxy the same holds: it is asked for a way to the address that was judged.
+ * URL, which is also sent as SNI. With a proxy the same holds: it is asked for a way to the address that was judged, if that is a public one.
  */
 export function createDial(options: Dialing): Dial {
   const open = openerOf(options);

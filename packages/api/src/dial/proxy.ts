@@ -19,7 +19,9 @@ export function proxyOf(given: string): Proxy {
     port: Number(port) || (secure ? 443 : 80),
     secure,
     authorization:
-      username === "" ? undefined : `Basic ${Buffer.from(credentials).toString("base64")}`,
+      username === "" && password === ""
+        ? undefined
+        : `Basic ${Buffer.from(credentials).toString("base64")}`,
   };
 }
 
@@ -29,6 +31,10 @@ const fault = (code: "proxy_failed" | "proxy_refused" | "connect_timeout", messa
 
 /** It cannot be reached, or does not speak as a proxy. */
 export const proxyAway = (): Error => fault("proxy_failed", "the operator's proxy does not answer");
+
+/** Whether another address of the proxy may do better. */
+export const isProxyFailure = (error: unknown): boolean =>
+  (error as { code?: unknown }).code === "proxy_failed";
 
 /** More head than this no proxy needs to say yes or no. */
 const maxHeadBytes = 8_192;
@@ -48,12 +54,17 @@ function refusal(status: number): Error {
  * without it.
  *
  * @param at Where the proxy is.
+ * @param limits `connectMs` until the proxy has the connection, `timeoutMs` for all of it.
  */
 export function throughProxy(
   { host, port: proxyPort, secure, authorization }: Proxy,
   at: string,
   { address, port }: { readonly address: string; readonly port: number },
-  { timeoutMs, ca }: { readonly timeoutMs: number; readonly ca: string | undefined },
+  {
+    connectMs,
+    timeoutMs,
+    ca,
+  }: { readonly connectMs: number; readonly timeoutMs: number; readonly ca: string | undefined },
 ): Promise<Socket> {
   const socket = secure
     ? connectTls({
@@ -67,7 +78,6 @@ export function throughProxy(
   const authority = `${isIPv6(address) ? `[${address}]` : address}:${port}`;
   const proof = authorization === undefined ? "" : `proxy-authorization: ${authorization}\r\n`;
   return new Promise((resolve, reject) => {
-    let isAsked = false;
     let head = Buffer.alloc(0);
     const settle = (error?: Error): void => {
       clearTimeout(timer);
@@ -78,10 +88,9 @@ export function throughProxy(
       reject(error);
     };
     const broke = (): void => settle(proxyAway());
-    const timer = setTimeout(
-      () => (isAsked ? settle(fault("connect_timeout", "connect timed out")) : broke()),
-      timeoutMs,
-    );
+    const began = performance.now();
+    let timer = setTimeout(broke, connectMs);
+    const late = (): void => settle(fault("connect_timeout", "connect timed out"));
     const read = (chunk: Buffer): void => {
       head = Buffer.concat([head, chunk]);
       const end = head.indexOf("\r\n\r\n");
@@ -89,13 +98,14 @@ export function throughProxy(
       const status = /^HTTP\/1\.[01] (\d{3})\b/.exec(head.toString("latin1", 0, 64))?.[1];
       if (status === undefined) return broke();
       if (!status.startsWith("2")) return settle(refusal(Number(status)));
-      const early = head.subarray(end + 4);
+      // Nobody was asked anything yet: an honest receiver cannot have said this.
+      if (head.length > end + 4) return broke();
       settle();
-      if (early.length > 0) socket.unshift(early);
     };
     socket.on("data", read).on("error", broke).on("end", broke).on("close", broke);
     socket.once(secure ? "secureConnect" : "connect", () => {
-      isAsked = true;
+      clearTimeout(timer);
+      timer = setTimeout(late, Math.max(1, timeoutMs - (performance.now() - began)));
       socket.write(`CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n${proof}\r\n`);
     });
   });

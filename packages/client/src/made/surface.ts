@@ -23,15 +23,15 @@ export type Operations = {
     /** Get a conversation, now or as of an earlier position or time: `GET /api/v1/conversations/{id}` */ get(id: string | number, query?: { /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<"ifNoneMatch">): Promise<T.Conversation>;
     /** Which events a field of a conversation comes from, now or as of an earlier position or time: `GET /api/v1/conversations/{id}/explain` */ explain(id: string | number, query: { /** The field of the answer, or its path. */ readonly field: string; /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<never>): Promise<T.FieldExplanation>;
     /** Write a note that the person does not see: `POST /api/v1/conversations/{id}/notes` */ note(id: string | number, body: T.WriteNote, options?: C.Options<"idempotencyKey">): Promise<T.ConversationMessage>;
-    /** Close a conversation: `POST /api/v1/conversations/{id}/close` */ close(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Conversation>;
-    /** Open a conversation that is closed or rests: `POST /api/v1/conversations/{id}/reopen` */ reopen(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Conversation>;
-    /** Let a conversation rest until a time, or until the person writes: `POST /api/v1/conversations/{id}/snooze` */ snooze(id: string | number, body: T.SnoozeConversation, options?: C.Options<"idempotencyKey">): Promise<T.Conversation>;
-    /** Mark everything up to a message as read: `POST /api/v1/conversations/{id}/read` */ read(id: string | number, body: T.ReadConversation, options?: C.Options<"idempotencyKey">): Promise<T.Conversation>;
+    /** Close a conversation: `POST /api/v1/conversations/{id}/close` */ close(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.Conversation>;
+    /** Open a conversation that is closed or rests: `POST /api/v1/conversations/{id}/reopen` */ reopen(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.Conversation>;
+    /** Let a conversation rest until a time, or until the person writes: `POST /api/v1/conversations/{id}/snooze` */ snooze(id: string | number, body: T.SnoozeConversation, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.Conversation>;
+    /** Mark everything up to a message as read: `POST /api/v1/conversations/{id}/read` */ read(id: string | number, body: T.ReadConversation, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.Conversation>;
     readonly timeline: {
       /** Every event of a conversation, oldest first: `GET /api/v1/conversations/{id}/timeline` */ list(id: string | number, query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string }, options?: C.Options<never>): C.Listing<{ /** A place in the log. */ readonly position: string; /** The event's id. */ readonly id: string; /** The event's type. */ readonly type: string; /** RFC 3339, UTC. */ readonly timestamp: string; /** Who did it: the id of a key, or `platform`. */ readonly actor: string; /** The event's own fields, its texts opened. */ readonly data: Readonly<Record<string, unknown>>; /** Why. */ readonly reason?: string }, T.ConversationTimeline>;
     };
-    /** Give a conversation to an agent, or let routing find one: `POST /api/v1/conversations/{id}/assign` */ assign(id: string | number, body: T.AssignConversation, options?: C.Options<"idempotencyKey">): Promise<T.AssignedConversation>;
-    /** Take a conversation from its agent: `POST /api/v1/conversations/{id}/unassign` */ unassign(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Conversation>;
+    /** Give a conversation to an agent, or let routing find one: `POST /api/v1/conversations/{id}/assign` */ assign(id: string | number, body: T.AssignConversation, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.AssignedConversation>;
+    /** Take a conversation from its agent: `POST /api/v1/conversations/{id}/unassign` */ unassign(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.Conversation>;
   };
   readonly broadcasts: {
     /** Draft a message to many contacts: `POST /api/v1/broadcasts` */ create(body: T.CreateBroadcast, options?: C.Options<"idempotencyKey">): Promise<T.Broadcast>;
@@ -99,8 +99,8 @@ export type Operations = {
       /** A gateway with its settings: `GET /api/v1/admin/gateways/{id}` */ get(id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.AdminGateway>;
       /** Change a gateway; in force everywhere within a second: `PATCH /api/v1/admin/gateways/{id}` */ update(id: string | number, body: T.PatchGateway, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.AdminGateway>;
       /** Remove a gateway; calls that are under way end: `DELETE /api/v1/admin/gateways/{id}` */ delete(id: string | number, options?: C.Options<"idempotencyKey">): Promise<void>;
-      /** Let messages go through a gateway: `POST /api/v1/admin/gateways/{id}/enable` */ enable(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.AdminGateway>;
-      /** Let no more messages go through a gateway; calls that are under way end: `POST /api/v1/admin/gateways/{id}/disable` */ disable(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.AdminGateway>;
+      /** Let messages go through a gateway: `POST /api/v1/admin/gateways/{id}/enable` */ enable(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.AdminGateway>;
+      /** Let no more messages go through a gateway; calls that are under way end: `POST /api/v1/admin/gateways/{id}/disable` */ disable(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.AdminGateway>;
       /** Reach a gateway's provider with its credentials; sends nothing: `POST /api/v1/admin/gateways/{id}/test` */ test(id: string | number, options?: C.Options<never>): Promise<T.TestedGateway>;
     };
     readonly routing: {
@@ -112,7 +112,7 @@ export type Operations = {
       /** List admin keys, oldest first: `GET /api/v1/admin/keys` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string }, options?: C.Options<never>): C.Listing<T.Key, T.AdminKeyList>;
       /** One admin key: `GET /api/v1/admin/keys/{id}` */ get(id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.Key>;
       /** Revoke an admin key: `DELETE /api/v1/admin/keys/{id}` */ delete(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<void>;
-      /** Make the successor of an admin key; the old one works too until the overlap ends: `POST /api/v1/admin/keys/{id}/rotate` */ rotate(id: string | number, body: T.RotateKey, options?: C.Options<"idempotencyKey">): Promise<T.RotatedKey>;
+      /** Make the successor of an admin key; the old one works too until the overlap ends: `POST /api/v1/admin/keys/{id}/rotate` */ rotate(id: string | number, body: T.RotateKey, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.RotatedKey>;
     };
     readonly audit: {
       /** Who changed what, sent, or was refused, and what the platform did by itself, newest first: `GET /api/v1/admin/audit` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** The id of a key or an agent, `ops`, `unknown`, or for what the platform did by itself a service such as `service:wallet`. */ readonly actor?: string; /** A call, or for what the platform did by itself the type of its event. */ readonly action?: string; /** A path, an id that stands in one, or the id of what was made. */ readonly target?: string; /** Inclusive. */ readonly from?: string; /** Exclusive. */ readonly to?: string; /** `live` or `sandbox`. */ readonly environment?: "live" | "sandbox"; /** The partner's id. */ readonly partner?: string }, options?: C.Options<never>): C.Listing<T.AuditEntry, T.AuditList>;
@@ -126,11 +126,11 @@ export type Operations = {
       /** List evaluations, newest first: `GET /api/v1/admin/evaluations` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** Its status. */ readonly status?: string }, options?: C.Options<never>): C.Listing<T.Evaluation, T.EvaluationList>;
       /** How often a person answered within the promised business day: `GET /api/v1/admin/evaluations/report` */ report(query?: { /** Inclusive; default 30 days before `to`. */ readonly from?: string; /** Exclusive; default now. */ readonly to?: string }, options?: C.Options<never>): Promise<T.EvaluationReport>;
       /** Get an evaluation with its notes: `GET /api/v1/admin/evaluations/{id}` */ get(id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.EvaluationWithNotes>;
-      /** Give an evaluation to a contact; the visitor gets mail that names both: `POST /api/v1/admin/evaluations/{id}/assign` */ assign(id: string | number, body: T.AssignEvaluation, options?: C.Options<"idempotencyKey">): Promise<T.EvaluationWithNotes>;
-      /** Write a note: `POST /api/v1/admin/evaluations/{id}/note` */ note(id: string | number, body: T.NoteEvaluation, options?: C.Options<"idempotencyKey">): Promise<T.EvaluationWithNotes>;
-      /** The visitor became a customer: `POST /api/v1/admin/evaluations/{id}/convert` */ convert(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.EvaluationWithNotes>;
-      /** Close an evaluation; its tenant stays: `POST /api/v1/admin/evaluations/{id}/close` */ close(id: string | number, body: T.CloseEvaluation, options?: C.Options<"idempotencyKey">): Promise<T.EvaluationWithNotes>;
-      /** Erase what the visitor wrote of a person and the team of the visitor, for ever: `POST /api/v1/admin/evaluations/{id}/erase` */ erase(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.ErasedEvaluation>;
+      /** Give an evaluation to a contact; the visitor gets mail that names both: `POST /api/v1/admin/evaluations/{id}/assign` */ assign(id: string | number, body: T.AssignEvaluation, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.EvaluationWithNotes>;
+      /** Write a note: `POST /api/v1/admin/evaluations/{id}/note` */ note(id: string | number, body: T.NoteEvaluation, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.EvaluationWithNotes>;
+      /** The visitor became a customer: `POST /api/v1/admin/evaluations/{id}/convert` */ convert(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.EvaluationWithNotes>;
+      /** Close an evaluation; its tenant stays: `POST /api/v1/admin/evaluations/{id}/close` */ close(id: string | number, body: T.CloseEvaluation, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.EvaluationWithNotes>;
+      /** Erase what the visitor wrote of a person and the team of the visitor, for ever: `POST /api/v1/admin/evaluations/{id}/erase` */ erase(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.ErasedEvaluation>;
     };
     readonly projections: {
       /** Every consumer: where it stands, how fast it goes, what went wrong: `GET /api/v1/admin/projections` */ list(options?: C.Options<never>): Promise<T.ProjectionList>;
@@ -218,8 +218,8 @@ export type Operations = {
     /** List the agents of this environment, oldest first: `GET /api/v1/agents` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** Its status. */ readonly status?: string; /** What the agent may do: `owner`, `admin`, `agent` or `viewer`. */ readonly role?: string }, options?: C.Options<never>): C.Listing<T.Agent, T.AgentList>;
     /** Read an agent: `GET /api/v1/agents/{id}` */ get(id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.Agent>;
     /** Change an agent: `PATCH /api/v1/agents/{id}` */ update(id: string | number, body: T.PatchAgent, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.Agent>;
-    /** Shut an agent out, and give back what the agent had: `POST /api/v1/agents/{id}/disable` */ disable(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Agent>;
-    /** Send an agent's invitation again; earlier links end: `POST /api/v1/agents/{id}/invitation` */ invitation(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Agent>;
+    /** Shut an agent out, and give back what the agent had: `POST /api/v1/agents/{id}/disable` */ disable(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.Agent>;
+    /** Send an agent's invitation again; earlier links end: `POST /api/v1/agents/{id}/invitation` */ invitation(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.Agent>;
     /** Turn an agent's codes off; every session of the agent ends: `DELETE /api/v1/agents/{id}/totp` */ deleteTotp(id: string | number, options?: C.Options<"idempotencyKey">): Promise<void>;
     /** Say whether an agent is there: `PUT /api/v1/agents/{id}/presence` */ setPresence(id: string | number, body: T.SetPresence, options?: C.Options<"idempotencyKey">): Promise<T.Presence>;
   };
@@ -337,7 +337,7 @@ export type Operations = {
     /** List API keys, oldest first: `GET /api/v1/keys` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string }, options?: C.Options<never>): C.Listing<T.Key, T.KeyList>;
     /** One API key: `GET /api/v1/keys/{id}` */ get(id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.Key>;
     /** Revoke an API key: `DELETE /api/v1/keys/{id}` */ delete(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<void>;
-    /** Make the successor of an API key; the old one works too until the overlap ends: `POST /api/v1/keys/{id}/rotate` */ rotate(id: string | number, body: T.RotateKey, options?: C.Options<"idempotencyKey">): Promise<T.RotatedKey>;
+    /** Make the successor of an API key; the old one works too until the overlap ends: `POST /api/v1/keys/{id}/rotate` */ rotate(id: string | number, body: T.RotateKey, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.RotatedKey>;
   };
   readonly audit: {
     /** Who changed what of the partner, sent, or was refused, and what the platform did by itself, newest first: `GET /api/v1/audit` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** The id of a key or an agent, `ops`, `unknown`, or for what the platform did by itself a service such as `service:wallet`. */ readonly actor?: string; /** A call, or for what the platform did by itself the type of its event. */ readonly action?: string; /** A path, an id that stands in one, or the id of what was made. */ readonly target?: string; /** Inclusive. */ readonly from?: string; /** Exclusive. */ readonly to?: string }, options?: C.Options<never>): C.Listing<T.AuditEntry, T.AuditList>;

@@ -60,11 +60,14 @@ export const BroadcastCreated = defineEvent(
   }),
 );
 
+/** Of the template, where the broadcast names none: until somebody resumes it, everybody is said this one. */
+const template_version = z.int().min(1).optional();
+
 export const BroadcastStarted = defineEvent(
   "BroadcastStarted",
   1,
   "A broadcast began: its audience are the contacts that there are now.",
-  z.strictObject({ broadcast_id: Id, started_at: Time }),
+  z.strictObject({ broadcast_id: Id, started_at: Time, template_version }),
 );
 
 export const BroadcastPaused = defineEvent(
@@ -84,7 +87,7 @@ export const BroadcastResumed = defineEvent(
   "BroadcastResumed",
   1,
   "A paused broadcast goes on where it was.",
-  z.strictObject({ broadcast_id: Id, resumed_at: Time }),
+  z.strictObject({ broadcast_id: Id, resumed_at: Time, template_version }),
 );
 
 export const BroadcastCanceled = defineEvent(

@@ -41,6 +41,29 @@ export const GatewayRemoved = defineEvent(
   z.strictObject({ gateway_id: Id, environment: z.enum(["live", "sandbox"]), removed_at: Time }),
 );
 
+/** Why a gateway's breaker opened: half of its calls failed by its own fault, or no connection could be made. */
+export const gatewayTroubles = ["failing", "unreachable"] as const;
+const health = {
+  gateway_id: Id,
+  name: plainText(z.string().max(64)),
+  channel: Channel,
+  /** When the breaker opened. */
+  since: Time,
+};
+/** Stream `gateway-<id>` of the namespace of the gateway's environment, where what is sent through it is. With its owner as the partner; of one that all share it names nobody. */
+export const GatewayDegraded = defineEvent(
+  "GatewayDegraded",
+  1,
+  "The circuit breaker of a gateway opened: messages keep away from it.",
+  z.strictObject({ ...health, reason: z.enum(gatewayTroubles) }),
+);
+export const GatewayRecovered = defineEvent(
+  "GatewayRecovered",
+  1,
+  "The circuit breaker of a gateway that was told of as degraded has been closed for a while.",
+  z.strictObject(health),
+);
+
 /** What a rule looks at; what is left out it does not look at. */
 const RoutingMatch = z.strictObject({
   channel: Channel.optional(),

@@ -164,6 +164,7 @@ export {
 } from "./common.ts";
 export { EndpointFilters } from "./endpoint.ts";
 export { FailoverTrigger } from "./content.ts";
+export { gatewayTroubles } from "./gateway.ts";
 export { receiptStatuses } from "./receipts.ts";
 export type { WorkingHours } from "./team.ts";
 export type { Content, FailoverStep, QuietHours, Replaced, Segments } from "./content.ts";

@@ -103,6 +103,14 @@ export const DispatchAttemptFailed = defineEvent(
   }),
 );
 
+const Acceptance = z.strictObject({
+  name: z.string(),
+  message_id: ProviderMessageId,
+  /** What a mail server that puts a Message-ID of its own in the place of ours calls the mail. */
+  server_message_id: ProviderMessageId.optional(),
+  status: z.string().max(64),
+});
+
 export const MessageSent = defineEvent(
   "MessageSent",
   1,
@@ -115,11 +123,7 @@ export const MessageSent = defineEvent(
     gateway: z.string(),
     gateway_kind: z.string(),
     choice: GatewayChoice,
-    provider: z.strictObject({
-      name: z.string(),
-      message_id: ProviderMessageId,
-      status: z.string().max(64),
-    }),
+    provider: Acceptance,
     cost: Money,
     currency: z.string(),
     step: Step.optional(),
@@ -140,11 +144,7 @@ export const MessageResent = defineEvent(
     gateway: z.string(),
     gateway_kind: z.string(),
     choice: GatewayChoice,
-    provider: z.strictObject({
-      name: z.string(),
-      message_id: ProviderMessageId,
-      status: z.string().max(64),
-    }),
+    provider: Acceptance,
     /** The price of the message, which is taken once. Events from before the second acceptance was told to partners lack both. */
     cost: Money.optional(),
     currency: z.string().optional(),

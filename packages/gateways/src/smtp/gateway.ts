@@ -92,7 +92,7 @@ type Parts = {
 };
 
 /**
- * Sends e-mail over SMTP. The text and the HTML go as multipart/alternative, the Message-ID is `<attempt id.signature@domain>`, so that a second send of the same attempt can
+ * Sends e-mail over SMTP. The text and the HTML go as multipart/alternative, the Message-ID is `<m-message-attempt-signature@domain>`, so that a second send of the same attempt can
  * be recognised downstream. The domain is the return path's, or the sender's where what comes back goes there.
  */
 export function createSmtpGateway({ config, settings, secrets, tools }: Parts): Gateway {
@@ -115,12 +115,8 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     if (recipient === undefined) return invalid(config.name, "invalid_recipient");
     if (sender === undefined) return invalid(config.name, "invalid_sender");
     const track: Track = {};
-    const messageId = mailIdOf(
-      tools.masterKey,
-      attempt.attemptId,
-      returnDomain ?? sender.email.domain,
-    );
-    const forProvider = settings.events === "sendgrid" ? sendgridHeaders(messageId) : {};
+    const messageId = mailIdOf(tools.masterKey, attempt, returnDomain ?? sender.email.domain);
+    const forProvider = providerHeaders(url, settings, messageId);
     const mail = {
       from: { name: sender.name, address: sender.email.address },
       to: { name: "", address: recipient.address },
@@ -140,11 +136,12 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     try {
       const info = await transport.sendMail(mail);
       const response = oneLine(info.response ?? "250");
-      // Two names of one mail: its recipient knows it by the second alone.
-      const ids = [messageId, serverIdIn(response) ?? []].flat();
+      // Its recipient knows the mail by this alone.
+      const serverMessageId = serverIdIn(response);
       return {
         type: "accepted",
-        providerMessageId: ids.join(" ").slice(0, 512),
+        providerMessageId: messageId,
+        ...(serverMessageId !== undefined && { serverMessageId }),
         status: response.slice(0, 64),
       };
     } catch (error) {
@@ -185,6 +182,12 @@ function ownSender(host: string): Mailbox {
   const domain = isIP(bare) === 4 ? `[${bare}]` : isIP(bare) === 6 ? `[IPv6:${bare}]` : host;
   return { name: "", email: { address: `no-reply@${domain}`, local: "no-reply", domain } };
 }
+
+/** Postmark puts a Message-ID of its own in the place of ours unless a mail asks it not to. */
+const providerHeaders = ({ hostname }: URL, { events }: SmtpSettings, mailId: string) => ({
+  ...(/\.postmarkapp\.com$/i.test(hostname) && { "X-PM-KeepID": "true" }),
+  ...(events === "sendgrid" && sendgridHeaders(mailId)),
+});
 
 /** Without what was given: of the recipient nothing is kept that is not sealed. */
 const invalid = (name: string, code: "invalid_recipient" | "invalid_sender"): SendResult => ({

@@ -52,7 +52,7 @@ export function headersOf(
     readonly replyTo: string | undefined;
     readonly ownLink: string | undefined;
     readonly token: string;
-    readonly forProvider: Readonly<Record<string, object>>;
+    readonly forProvider: Readonly<Record<string, string | object>>;
   },
 ): object {
   const answers = attempt.replyTo ?? replyTo;

@@ -1,7 +1,11 @@
 import { hash } from "node:crypto";
 import { mailReferences, parseMailId, textOfHtml } from "@heliograph/channels";
+import type { MasterKey } from "@heliograph/contracts";
+import type { SenderClaim } from "../callbacks.ts";
 import type { InboundReading, InboundRequest } from "../descriptor.ts";
 import { headerIn, isAutomatic, parseMail, type ParsedMail } from "./mail.ts";
+import { attemptOfMailId, ownMailId } from "./mail-id.ts";
+import { isServerId } from "./server-ids.ts";
 
 /** What the events of a message have room for. */
 const max = { text: 90_000, html: 180_000, subject: 900, profileName: 255, id: 250 } as const;
@@ -27,14 +31,24 @@ export function senderOf({ from }: ParsedMail): string | undefined {
   return address === "" || address.length > 254 ? undefined : address;
 }
 
-/** The mails that it names as answered or as gone before: who knows one has had it, or has seen an answer to it. */
-export function answeredBy(mail: ParsedMail): readonly string[] {
+/**
+ * The mails of ours that it names as answered or as gone before: who knows one has had it, or has seen an answer to it. What has neither our shape nor that of a server which names mail itself is nothing to
+ * look for.
+ */
+export function answeredBy(
+  mail: ParsedMail,
+  masterKey: MasterKey,
+): Pick<SenderClaim, "answers" | "messages"> {
   const inReplyTo = headerIn(mail, "in-reply-to");
   const named = [
     mailReferences({ inReplyTo }),
     mailReferences({ references: headerIn(mail, "references") }),
   ];
-  return [...new Set(named.flat())];
+  const answers = [...new Set(named.flat())].filter(
+    (id) => ownMailId(id) !== undefined || isServerId(id),
+  );
+  const messages = answers.flatMap((id) => attemptOfMailId(masterKey, id)?.messageId ?? []);
+  return { answers, messages: [...new Set(messages)] };
 }
 
 /** Files are named, behind what was written, and not kept anywhere but in the mail. A picture that the page shows is none. */

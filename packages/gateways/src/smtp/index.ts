@@ -5,7 +5,7 @@ import { mailInbound } from "./inbound.ts";
 import { smtpErrors } from "./result.ts";
 import { mailKeys } from "./server-ids.ts";
 import { SmtpSecrets, SmtpSettings, smtpFault, splitUrl } from "./settings.ts";
-import { takenAddress } from "./taken.ts";
+import { mailDomains, takenAddress } from "./taken.ts";
 
 /** A mail server that takes messages for others. */
 export const smtp = gatewayKind({
@@ -25,6 +25,7 @@ export const smtp = gatewayKind({
   },
   inbound: mailInbound,
   takesMail: takenAddress,
+  mailDomains,
   // Both are built into the pool of connections.
   rebuiltBy: ["max_concurrent", "timeout_ms"],
   asks: false,

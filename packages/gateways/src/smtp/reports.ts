@@ -63,7 +63,7 @@ export async function readMail(
   if (settings !== undefined && isForReports(to, settings))
     return ignored("no report, at an address for reports");
   const token = headers["mail-from"] === "" ? undefined : unsubscribeTokenIn(mail);
-  const asked = token === undefined ? undefined : unsubscribing(token, place);
+  const asked = token === undefined ? undefined : unsubscribing(token, mail, place);
   if (asked !== undefined) return [asked];
   if (isAutomatic(mail, headers["mail-from"])) return ignored("a mail that a machine wrote");
   const sender = senderOf(mail);
@@ -77,7 +77,7 @@ export async function readMail(
       raw: body,
       claim: {
         authenticated: isAuthenticated(mail, headers["remote-address"], settings?.authenticated_by),
-        answers: answeredBy(mail),
+        ...answeredBy(mail, gateway.masterKey),
       },
     },
     ...(token === undefined
@@ -87,7 +87,11 @@ export async function readMail(
 }
 
 /** What a mail program writes when its user unsubscribes by the header of a mail of ours: it names that mail by a token, whoever it says that it is from. Gateways that send mail are in live alone. */
-function unsubscribing(token: string, { gateway: { masterKey } }: Place): CallbackItem | undefined {
+function unsubscribing(
+  token: string,
+  mail: ParsedMail,
+  { gateway: { masterKey } }: Place,
+): CallbackItem | undefined {
   const message = readUnsubscribeToken(masterKey, token);
   if (message?.environment !== "live") return undefined;
   const { messageId } = message;
@@ -97,7 +101,8 @@ function unsubscribing(token: string, { gateway: { masterKey } }: Place): Callba
       // Of whichever attempt: what is done about it is done to the message's recipient.
       providerMessageId: messageId,
       messageId,
-      eventId: `unsubscribe.${messageId}`,
+      // Another mail counts again: the partner may have ended what the first one began.
+      eventId: eventIdOf("unsubscribe", mail, [messageId]),
       status: "unsubscribed",
     },
   };
@@ -131,14 +136,16 @@ function aboutOf(place: Place, returned: Fields, said = ""): About | undefined {
     : { ids: { providerMessageId: original }, name: original };
 }
 
-/** The return path that a text names, where this gateway gave it out, or another one with the same addresses: a complaint comes to whichever address the mailbox provider was told. */
+/** The return path that a text names, where this gateway gave it out, or another one whose return paths have that domain: a complaint comes to whichever address the mailbox provider was told. */
 function signedIn(
-  { gateway: { masterKey, gatewayId, sharing = [gatewayId] } }: Place,
+  { gateway: { masterKey, gatewayId, sharing = () => [] } }: Place,
   text: string,
 ): Pick<Email, "local" | "domain"> | undefined {
   const [, local, domain] = /^<?(b-[\w-]{1,62})@([a-z0-9.-]{1,253})>?$/i.exec(text) ?? [];
-  return local !== undefined && isReturnPath(masterKey, sharing, local)
-    ? { local, domain: domain!.toLowerCase() }
+  if (local === undefined) return undefined;
+  const at = domain!.toLowerCase();
+  return isReturnPath(masterKey, [gatewayId, ...sharing(at)], local)
+    ? { local, domain: at }
     : undefined;
 }
 

@@ -8,9 +8,19 @@ export type ReturnPath = { readonly messageId: string; readonly attempt: number 
  * `b-<message>-<attempt>-<signature>`: 54 of the 64 characters that a local part has (RFC 5321 §4.5.3.1.1). Letters, digits and hyphens in one case, because servers on the way fold cases
  * and take `+` and `=` for something of their own.
  */
-const shape = /^b-([0-9a-z]{26})-([1-9]\d{0,3})-([0-9a-f]{20})$/;
+const shape = /^b-([0-9a-z]{26}-[1-9]\d{0,3})-[0-9a-f]{20}$/;
 /** 80 bits: not to be guessed by whoever can try an address at a time. */
 const signatureCharacters = 20;
+
+/** In one case, and without an underline. */
+export const attemptText = ({ messageId, attempt }: ReturnPath): string =>
+  `${messageId.slice(4).toLowerCase()}-${attempt}`;
+
+export function attemptNamed(text: string): ReturnPath | undefined {
+  const [message = "", attempt] = text.split("-");
+  const messageId = `msg_${message.toUpperCase()}`;
+  return isId("msg", messageId) ? { messageId, attempt: Number(attempt) } : undefined;
+}
 
 const signatureOf = (
   masterKey: Buffer,
@@ -24,14 +34,12 @@ const signatureOf = (
 
 /** The local part of an attempt's return path. */
 export const returnPathOf = (masterKey: Buffer, gatewayId: string, path: ReturnPath): string =>
-  `b-${path.messageId.slice(4).toLowerCase()}-${path.attempt}-${signatureOf(masterKey, gatewayId, path)}`;
+  `b-${attemptText(path)}-${signatureOf(masterKey, gatewayId, path)}`;
 
 /** What a local part names, unverified: a mail is stored only once its recipient is (`isReturnPath`). */
 export function readReturnPath(local: string): ReturnPath | undefined {
   const found = shape.exec(local.toLowerCase());
-  if (found === null) return undefined;
-  const messageId = `msg_${found[1]!.toUpperCase()}`;
-  return isId("msg", messageId) ? { messageId, attempt: Number(found[2]) } : undefined;
+  return found === null ? undefined : attemptNamed(found[1]!);
 }
 
 /** Whether one of these gateways gave out the return path, under either key while two are given: reports come for days. */

@@ -1,3 +1,4 @@
+import type { MasterKey } from "@heliograph/contracts";
 import { z } from "zod";
 import type { CallbackItem, Report, Signer } from "../callbacks.ts";
 import { jsonIn } from "../json-in.ts";
@@ -5,8 +6,8 @@ import { failureOf } from "../failure.ts";
 import { bounceOf, isComplaint, notOfAddress, stranger } from "./bounce.ts";
 import { deliveredStatus } from "./enhanced-status.ts";
 import { smtpErrors } from "./result.ts";
-import { mailIdsOfPath, ownMailId } from "./mail-id.ts";
-import { readReturnPath } from "./return-path.ts";
+import { attemptOfMailId, mailIdsOfPath, ownMailId } from "./mail-id.ts";
+import { isReturnPath, readReturnPath } from "./return-path.ts";
 import { SnsMessage } from "./sns.ts";
 
 const Text = z.string().max(4_000);
@@ -47,7 +48,7 @@ const Event = z
   .partial({ eventType: true, notificationType: true })
   .loose();
 type Event = z.infer<typeof Event>;
-type Gateway = Pick<Signer, "masterKey"> & { readonly name: string };
+type Gateway = Pick<Signer, "masterKey" | "gatewayId"> & { readonly name: string };
 
 /** What SES means by a label, where the recipient has no status of its own (SES, "Bounce types"). Of other labels nothing is known: an automatic answer is called `Transient`, `General` too. */
 const labels: Readonly<Record<string, string>> = {
@@ -61,6 +62,7 @@ const labels: Readonly<Record<string, string>> = {
   "Transient/AttachmentRejected": "4.6.0",
 };
 
+type Ids = Pick<Report, "providerMessageId" | "otherIds" | "messageId" | "attempt" | "mayBeOthers">;
 type Outcome = Pick<
   Report,
   "status" | "permanent" | "error" | "diagnostic" | "eventId" | "occurredAt"
@@ -86,20 +88,20 @@ function readEvent(event: Event, gateway: Gateway): CallbackItem {
 }
 
 /**
- * SES gives a mail another Message-ID, and tells ours among the headers that it came with; the return path names the attempt as well. Where it tells no header of a mail, what it calls the mail itself
- * stands in its answer to us. Undefined for mail of other programs.
+ * SES gives a mail another Message-ID, and tells ours among the headers that it came with; the return path names the attempt as well, where this gateway gave it out: other programs of the account write
+ * what they like. Where it tells no header of a mail, what it calls the mail itself stands in its answer to us. Undefined for mail of other programs.
  */
 function idsOf(
   { messageId: sesId, source, headers, commonHeaders }: z.infer<typeof Mail>,
-  { masterKey }: Gateway,
-): Pick<Report, "providerMessageId" | "otherIds" | "messageId" | "attempt"> | undefined {
+  { masterKey, gatewayId }: Gateway,
+): Ids | undefined {
   const own = headers
     .flatMap((header) => Header.safeParse(header).data ?? [])
     .filter(({ name }) => name.toLowerCase() === "message-id")
     .map(({ value }) => value);
   const [named] = [...own, commonHeaders.messageId].flatMap((text) => ownMailId(text) ?? []);
   const [, local = "", domain = ""] = /^<?([^@]{1,64})@([^@>]{1,255})>?$/.exec(source) ?? [];
-  const path = readReturnPath(local);
+  const path = isReturnPath(masterKey, [gatewayId], local) ? readReturnPath(local) : undefined;
   if (named === undefined && path === undefined && own.length > 0) return undefined;
   const ofPath = path && mailIdsOfPath(masterKey, path, domain.toLowerCase());
   const byPath = ofPath === undefined ? [] : [...ofPath.signed, ofPath.plain];
@@ -110,8 +112,13 @@ function idsOf(
     providerMessageId: first!,
     otherIds: others,
     ...path,
+    ...(!isProven(masterKey, named) && path === undefined && { mayBeOthers: true }),
   };
 }
+
+/** An id that an earlier release gave out is unsigned: a mail that it names is known by now, or nobody's. */
+const isProven = (masterKey: MasterKey, named = ""): boolean =>
+  attemptOfMailId(masterKey, named) !== undefined;
 
 const outcomes: Readonly<Record<string, (event: Event, gateway: string) => Outcome | undefined>> = {
   Bounce: bounced,

@@ -31,6 +31,15 @@ export const isForReports = ({ address, local, domain }: Email, settings: SmtpSe
   forReports.has(local.toLowerCase()) &&
   ownAddress(address, settings) === undefined;
 
+export const mailDomains = ({
+  from,
+  reply_to: replyTo,
+  return_path_domain: returnDomain,
+}: SmtpSettings): readonly string[] => [
+  ...[from, replyTo].flatMap((text) => parseMailbox(text ?? "")?.email.domain ?? []),
+  ...(returnDomain === undefined ? [] : [returnDomain]),
+];
+
 function ownAddress(address: string, settings: SmtpSettings): string | undefined {
   return [settings.from, settings.reply_to]
     .flatMap((text) => (text === undefined ? [] : [parseMailbox(text)?.email.address]))

@@ -1,3 +1,4 @@
+import { valueFaults } from "@heliograph/channels";
 import type { Attempt } from "../types.ts";
 
 type Media = NonNullable<Attempt["media"]>[number];
@@ -68,13 +69,14 @@ function typeOf({ type = "" }: Media): "image" | "video" | "audio" | "document" 
  * `button_<index>` where they say.
  */
 function templateOf({ slug, language, variables }: Template): object | string {
+  // What was accepted before acceptance had this rule.
+  const [wrong] = valueFaults("whatsapp", variables);
+  if (wrong !== undefined) return `${wrong.path} ${wrong.message}`;
   const body: Parameter[] = [];
   const components: object[] = [];
   const entries = Object.entries(variables).toSorted(([one], [other]) => compare(one, other));
   for (const [name, value] of entries) {
     const text = String(value);
-    const wrong = faultOf(text);
-    if (wrong !== undefined) return `variables.${name} ${wrong}`;
     const button = inButton.exec(name)?.[1];
     if (name === inHeader)
       components.push({ type: "header", parameters: [{ type: "text", text }] });
@@ -105,10 +107,3 @@ const compare = (one: string, other: string): number =>
     : one < other
       ? -1
       : 1;
-
-/** What Meta refuses in a value (error 132018 and its neighbours). */
-function faultOf(text: string): string | undefined {
-  if (text === "") return "is empty";
-  if (/[\n\t]/.test(text)) return "has a line break or a tab in it";
-  return / {5}/.test(text) ? "has more than four blanks in a row" : undefined;
-}

@@ -82,9 +82,12 @@ export async function match(
   for (const callbackId of [data.callback_id, ...(data.further_callback_ids ?? [])])
     if (callbackId !== undefined) await context.vault.adopt(callbackId, partner, [name]);
   const own = reacting(context, event, partner);
+  const unverified = isUnverified(data, reading, partner);
+  // Whoever writes in somebody's name chooses what that person is called, too.
+  const profileName = unverified ? undefined : reading.profileName;
   for (let tries = 0; tries < maxErasures; tries++) {
     await claimVariant(own, data.channel, address.value);
-    const found = await sealable(own, address.value, reading, data.message_id);
+    const found = await sealable(own, address.value, profileName, data.message_id);
     if (found === undefined) continue;
     const { contact, seal } = found;
     const known = contact.message_id !== data.message_id;
@@ -97,7 +100,7 @@ export async function match(
       channel: data.channel,
       external_id: { source: address.value.source, id: seal(address.value.id), name },
       ...contentOf(reading, seal),
-      ...(isUnverified(data, reading, partner) && { unverified: true }),
+      ...(unverified && { unverified: true }),
       provider: {
         gateway: gatewayName,
         name: gatewayName,
@@ -119,10 +122,10 @@ export async function match(
 async function sealable(
   own: ContactsContext,
   address: { readonly source: string; readonly id: string },
-  reading: InboundReading,
+  called: string | undefined,
   messageId: string,
 ) {
-  const profileName = reading.profileName?.slice(0, maxName).toWellFormed();
+  const profileName = called?.slice(0, maxName).toWellFormed();
   const found = await contactOfSender(own, address, {
     messageId,
     ...(profileName !== undefined && profileName !== "" && { profileName }),

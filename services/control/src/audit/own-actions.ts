@@ -15,6 +15,8 @@ export const ownTypes = [
   "WebhookEndpointDisabled",
   "WebhookEndpointFailing",
   "WebhookEndpointRecovered",
+  "GatewayDegraded",
+  "GatewayRecovered",
   "EvaluationProvisioned",
   "EvaluationAssigned",
   "EvaluationReminded",
@@ -80,6 +82,9 @@ function aboutOf(event: Own): About | undefined {
     case "WebhookEndpointFailing":
     case "WebhookEndpointRecovered":
       return { path: "/api/v1/webhook-endpoints", id: event.data.endpoint_id };
+    case "GatewayDegraded":
+    case "GatewayRecovered":
+      return { path: "/api/v1/admin/gateways", id: event.data.gateway_id };
     case "EvaluationAssigned":
       return event.data.by === "rota" ? evaluationOf(event.data) : undefined;
     case "EvaluationClosed":
@@ -108,6 +113,8 @@ export async function streamsOf(log: EventLog, target: string): Promise<readonly
       return [streamOf("key", id)];
     case "whe":
       return [streamOf("endpoint", id)];
+    case "gtw":
+      return [streamOf("gateway", id)];
     case "evl":
       return [streamOf("evaluation", id)];
     case "sup": {

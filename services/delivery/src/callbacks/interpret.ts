@@ -2,10 +2,12 @@ import { externalIdName } from "@heliograph/channels";
 import { streamOf } from "@heliograph/contracts";
 import {
   deliveredTo,
+  hasMailDomain,
   providerIdKeys,
   readCallback,
   storedCallback,
   type CalledGateway,
+  type GatewayConfig,
   type Report,
 } from "@heliograph/gateways";
 import { ofType } from "@heliograph/log";
@@ -88,15 +90,13 @@ export async function interpret(
     const { gateway_id: gatewayId, gateway: name, gateway_kind: kind, channel } = data;
     const gateway = gatewayNow(context, { name, kind, channel });
     const callback = storedCallback(data);
-    const to = deliveredTo(callback.url)?.address;
+    const mailedTo = deliveredTo(callback.url);
+    const to = mailedTo?.address;
     const isMail = to !== undefined;
     const alike = isMail ? sharing(context, gateway) : [];
-    const senders = [...new Set([name, ...alike.map((each) => each.name)])];
-    const signer = {
-      gatewayId,
-      sharing: [...new Set([gatewayId, ...alike.map((each) => each.gateway_id)])],
-      masterKey: context.masterKey,
-    };
+    const senders = sendersOf(name, alike, mailedTo?.domain ?? "");
+    const { masterKey } = context;
+    const signer = { gatewayId, sharing: (at: string) => ofDomain(alike, at), masterKey };
     for (const item of await readCallback(gateway, callback, signer)) {
       if (item.kind === "unreadable") faults.set(event, item.why);
       else if (item.kind === "ignored") {
@@ -126,7 +126,7 @@ export async function interpret(
       return ids.flatMap(({ id, keys }) =>
         keys.map((key) => {
           const standIn = standInOf({ gateway: gateway.name, key });
-          return { event, report: named(id), standIn, waits: !isMail };
+          return { event, report: named(id), standIn, waits: !isMail && !each.report.mayBeOthers };
         }),
       );
     const report = named(reported);
@@ -168,6 +168,22 @@ const sharing = (
   { directory, environment }: Pick<ReadingContext, "directory" | "environment">,
   { kind, channel }: CalledGateway,
 ) => directory.gateways(environment, channel).filter((each) => each.kind === kind);
+
+const ofDomain = (alike: readonly GatewayConfig[], domain: string): readonly string[] =>
+  alike.filter((each) => hasMailDomain(each, domain)).map((each) => each.gateway_id);
+
+/** Anybody can write a mail, and each id that it names is looked for at every one of these. */
+export const maxSenders = 100;
+
+/** Those by which a mail may have gone out that something came back to: the one that it came to, and before all others those of its domain. */
+export function sendersOf(
+  name: string,
+  alike: readonly GatewayConfig[],
+  domain: string,
+): readonly string[] {
+  const near = alike.filter((each) => hasMailDomain(each, domain));
+  return [...new Set([name, ...[...near, ...alike].map((each) => each.name)])].slice(0, maxSenders);
+}
 
 /** A message whose id the provider gave back: one of which no name is known, or of an attempt whose answer is not recorded, and may never be. */
 async function byOurId(

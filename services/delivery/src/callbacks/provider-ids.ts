@@ -50,7 +50,10 @@ export async function providerIdsOf(
     const partner = metadata.partner ?? "";
     const owner = externalIdName(vault, partner, { source: channel, id: open(message.to) });
     const now = gatewayNow(context, { name: gateway, kind, channel });
-    return providerIdKeys(now, provider.message_id).map((key) => ({
+    const { message_id: accepted, server_message_id: further } = provider;
+    const ids = further === undefined ? [accepted] : [accepted, further];
+    const keys = new Set(ids.flatMap((id) => providerIdKeys(now, id)));
+    return [...keys].map((key) => ({
       gateway,
       key,
       message_id,

@@ -13,6 +13,8 @@ export type Broadcast = {
   readonly partner: string;
   readonly created: Created;
   readonly status: BroadcastStatus;
+  /** Of a template that is named without one: the newest when it started or went on. */
+  readonly templateVersion?: number | undefined;
   readonly pause?: Pause | undefined;
   readonly startedAt?: string | undefined;
   readonly endedAt?: string | undefined;
@@ -40,11 +42,21 @@ export function evolveBroadcast(
   if (broadcast === undefined) return undefined;
   switch (type) {
     case "BroadcastStarted":
-      return { ...broadcast, status: "running", startedAt: data.started_at };
+      return {
+        ...broadcast,
+        status: "running",
+        startedAt: data.started_at,
+        templateVersion: data.template_version,
+      };
     case "BroadcastPaused":
       return { ...broadcast, status: "paused", pause: { code: data.code, reason: data.reason } };
     case "BroadcastResumed":
-      return { ...broadcast, status: "running", pause: undefined };
+      return {
+        ...broadcast,
+        status: "running",
+        pause: undefined,
+        templateVersion: data.template_version,
+      };
     case "BroadcastCanceled":
       return { ...broadcast, status: "canceled", pause: undefined, endedAt: data.canceled_at };
     case "BroadcastCompleted":
@@ -56,7 +68,8 @@ export function evolveBroadcast(
 
 /** What is asked of a broadcast. */
 export type Command =
-  | { readonly name: "start" | "resume" | "cancel" }
+  | { readonly name: "start" | "resume"; readonly templateVersion?: number | undefined }
+  | { readonly name: "cancel" }
   | ({ readonly name: "pause" } & Pause);
 
 /** From which states a command is taken; in the one that it leads to nothing is left to be done. */
@@ -96,10 +109,16 @@ export function decideCommand(
   return { events: [eventOf(command, created.broadcast_id, at)] };
 }
 
+const versionIn = ({ templateVersion }: { readonly templateVersion?: number | undefined }) =>
+  templateVersion === undefined ? {} : { template_version: templateVersion };
+
 function eventOf(command: Command, broadcast_id: string, at: string) {
   switch (command.name) {
     case "start":
-      return { type: "BroadcastStarted", data: { broadcast_id, started_at: at } } as const;
+      return {
+        type: "BroadcastStarted",
+        data: { broadcast_id, started_at: at, ...versionIn(command) },
+      } as const;
     case "pause": {
       const { code, reason } = command;
       return {
@@ -108,7 +127,10 @@ function eventOf(command: Command, broadcast_id: string, at: string) {
       } as const;
     }
     case "resume":
-      return { type: "BroadcastResumed", data: { broadcast_id, resumed_at: at } } as const;
+      return {
+        type: "BroadcastResumed",
+        data: { broadcast_id, resumed_at: at, ...versionIn(command) },
+      } as const;
     case "cancel":
       return { type: "BroadcastCanceled", data: { broadcast_id, canceled_at: at } } as const;
     default:

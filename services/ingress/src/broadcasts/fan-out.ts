@@ -15,6 +15,7 @@ import {
 } from "./decide.ts";
 import { Lives } from "./lives.ts";
 import { sendPage } from "./page.ts";
+import { newestVersion, pinned } from "./personal.ts";
 import { messageIdOf, openSends, type Sends } from "./sends.ts";
 import { roundOf, withRest } from "./turns.ts";
 
@@ -184,9 +185,21 @@ export class FanOut {
     this.#wake = undefined;
   }
 
+  #opened(): Promise<Sends> {
+    return (this.#sends ??= openSends(this.#tools));
+  }
+
   async #startNow(job: Job): Promise<Next> {
+    const { log } = this.#tools.context;
+    const sends = await this.#opened();
+    const sender = sends.senderOf(job.id, job.partner);
+    const life = await this.#lives.read(log.forPartner(job.partner), job.id);
+    const templateVersion =
+      sender &&
+      life &&
+      (await newestVersion(sends.sending.templates, sender.account, life.created.send));
     await this.#command(job, "start", (state, when) =>
-      decideCommand(state, job.partner, { name: "start" }, when),
+      decideCommand(state, job.partner, { name: "start", templateVersion }, when),
     );
     return soon;
   }
@@ -194,14 +207,15 @@ export class FanOut {
   /** Reads some more of the audience and sends a page. */
   async #advance(job: Job): Promise<Next> {
     const { directory, log } = this.#tools.context;
-    const sends = await (this.#sends ??= openSends(this.#tools));
+    const sends = await this.#opened();
     const sender = sends.senderOf(job.id, job.partner);
     if (sender === undefined || directory.partner(sender.account)?.status === "suspended")
       return { afterMs: lookAgainMs };
     const life = await this.#lives.read(log.forPartner(job.partner), job.id);
     // Paused or canceled a moment ago: the table has not been told.
     if (life?.status !== "running") return { afterMs: lookAgainMs, orWoken: true };
-    const { per_second, audience, send } = life.created;
+    const { per_second, audience } = life.created;
+    const send = pinned(life.created.send, life.templateVersion);
     const collected = job.collected ? "all" : await this.#collect(job, audience);
     if (collected === "waits") return soon;
     const room = mostInFlight - (job.accepted - job.sent - job.failed);

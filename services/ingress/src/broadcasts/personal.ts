@@ -25,7 +25,7 @@ export const isPersonal = (send: Send): boolean =>
   isOfContact(send.language) || ownVariables(send).length > 0;
 
 /**
- * The template of a broadcast that says something else to each contact, as it is now; undefined where everybody is said the same, or where none is named. Throws `template_not_found`.
+ * The template of a broadcast that says something else to each contact, the version that is named or else the newest; undefined where everybody is said the same, or where none is named. Throws `template_not_found`.
  */
 export async function templateOf(
   templates: Pick<TemplateCache, "get">,
@@ -39,6 +39,25 @@ export async function templateOf(
   if (found === undefined) throw templateMissing({ ...ref, channel }, "template");
   return found;
 }
+/** The newest version of a template that is named without one, for a broadcast to keep to; undefined where a version is named, or nothing is there. */
+export async function newestVersion(
+  templates: Pick<TemplateCache, "get">,
+  account: string,
+  send: Send,
+): Promise<number | undefined> {
+  const ref = refOf(send);
+  if (ref === undefined || ref.version !== undefined) return undefined;
+  return (await templates.get(account, send.channel, ref.slug))?.number;
+}
+
+/** A send whose template has this version, if it names none itself. */
+export function pinned(send: Send, version: number | undefined): Send {
+  const ref = refOf(send);
+  return ref === undefined || version === undefined
+    ? send
+    : { ...send, template: { version, ...ref } };
+}
+
 const refOf = ({ template }: Send) =>
   typeof template === "string" ? { slug: template } : template;
 

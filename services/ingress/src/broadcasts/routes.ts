@@ -36,7 +36,7 @@ import {
   decideCommand,
   evolveBroadcast,
 } from "./decide.ts";
-import { examplesOf, templateOf } from "./personal.ts";
+import { examplesOf, newestVersion, templateOf } from "./personal.ts";
 import { preview } from "./preview.ts";
 import {
   BroadcastPreview,
@@ -146,16 +146,25 @@ async function find(call: Call<unknown, unknown>): Promise<Broadcast> {
 const shown = async (call: Call<unknown, unknown>, found: Broadcast): Promise<object> =>
   view(found, await readCounts(call.deps.projectionPool, found.created.broadcast_id));
 
+/** What goes on from now keeps to the newest version of its template. */
+async function withVersion(call: Call<undefined, unknown>, asked: Command): Promise<Command> {
+  if (asked.name !== "start" && asked.name !== "resume") return asked;
+  const { send } = (await find(call)).created;
+  const { templates } = sendingOf(call);
+  return { ...asked, templateVersion: await newestVersion(templates, call.account, send) };
+}
+
 async function command(call: Call<undefined, unknown>, asked: Command): Promise<Answer> {
   const id = call.params["id"]!;
   if (!isId("brc", id)) throw broadcastNotFound();
   const at = call.timestamp();
+  const decided = await withVersion(call, asked);
   const { state, position } = await changeOnce<Broadcast>(call, {
     stream: streamOf("broadcast", id),
     name: `${asked.name} ${id}`,
     correlation: id,
     evolve: evolveBroadcast,
-    decide: (found) => decideCommand(found, call.partner.partner_id, asked, at),
+    decide: (found) => decideCommand(found, call.partner.partner_id, decided, at),
   });
   return { status: 200, body: await shown(call, state!), position };
 }

@@ -41,8 +41,18 @@ export function verdictOf(error: PublicError, own: readonly string[] = []): Verd
 function isOfOwnValues({ code, errors }: PublicError, own: readonly string[]): boolean {
   if (own.length === 0 || errors.length === 0) return false;
   const paths = errors.map(({ path }) => path);
+  // A variable that the template has not, or has of late and nobody was asked for, is of everybody.
+  if (!errors.every(({ code: fault }) => faultsOfValues.has(fault))) return false;
   return code === "template_variables_invalid"
     ? paths.every((path) => own.some((name) => path === `variables.${name}`))
     : code === "invalid_request" && paths.every((path) => ofContent.has(path));
 }
+const faultsOfValues: ReadonlySet<string> = new Set([
+  "wrong_type",
+  "too_long",
+  "line_break",
+  "too_many_blanks",
+  "invalid_characters",
+  "blank",
+]);
 const ofContent: ReadonlySet<string> = new Set(["text", "html", "subject", "variables"]);

@@ -41,7 +41,7 @@ export async function writeArchive(
   database: string,
   pages: AsyncIterable<readonly ArchivedRow[]>,
 ): Promise<{ readonly file: ArchiveFile; readonly manifest: Manifest }> {
-  await mkdir(join(folder, database), { recursive: true, mode: 0o700 });
+  await mkdir(join(folder, database), { recursive: true, mode: 0o750 });
   const blocks: BlockPlace[] = [];
   let offset = 0;
   const named = await writeAside(join(folder, database), async (file) => {
@@ -91,7 +91,7 @@ async function writeAside<T extends { readonly path: string }>(
   write: (file: FileHandle) => Promise<T>,
 ): Promise<T> {
   const partial = join(folder, `${randomUUID()}.partial`);
-  const file = await open(partial, "wx", 0o600);
+  const file = await open(partial, "wx", 0o640);
   try {
     let written: T;
     try {
