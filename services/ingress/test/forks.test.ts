@@ -6,6 +6,7 @@ import {
   streamOf,
   uuid7,
 } from "@heliograph/contracts";
+import { service as control } from "@heliograph/control";
 import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
 import { service as lifecycle } from "@heliograph/lifecycle";
@@ -24,9 +25,9 @@ const running: { stop(): Promise<void> }[] = [];
 beforeAll(async () => {
   const others = [wallet, dispatch, delivery, lifecycle];
   world = await openWorld({
-    services: [service, ...others],
+    services: [service, control, ...others],
     consumers: "tables",
-    partners: [{ funds: "100" }, {}],
+    partners: [{ funds: "100" }, { funds: "100" }],
   });
   admin = await world.addKey(world.partners[0]!.id, { admin: true });
   // Those of the sandbox alone: nothing happens to what the test writes into live.
@@ -122,6 +123,15 @@ const fork = (partner: string, from: string) =>
     key: admin,
     body: { partner, from, to: new Date().toISOString() },
   });
+const cancel = (id: string) => world.call("POST", `/api/v1/forks/${id}/cancel`, { key: admin });
+const change = async (partner: string, body: object) => {
+  const path = `/api/v1/admin/partners/${partner}`;
+  expect((await world.call("PATCH", path, { key: admin, body })).status).toBe(200);
+};
+const twinOf = (partner: string, live: string) =>
+  deterministicId("msg", "sandbox", partner, "fork", live);
+const eventsOf = (id: string) =>
+  world.platform.contexts.sandbox.log.readStream(streamOf("message", id));
 const ended = (id: string) =>
   until(
     async () => {
@@ -184,11 +194,12 @@ test("a window of live is sent in the sandbox with the same outcomes and nothing
   });
   expect(await world.platform.contexts.live.log.head()).toBe(liveBefore);
 
-  const twinOf = (id: string) => deterministicId("msg", "sandbox", partner, "fork", id);
   for (const [live, status] of twins) {
     const shown = await until(
       async () => {
-        const { body } = await world.call("GET", `/api/v1/messages/${twinOf(live)}`, { key });
+        const { body } = await world.call("GET", `/api/v1/messages/${twinOf(partner, live)}`, {
+          key,
+        });
         return body.status === status ? body : undefined;
       },
       { timeoutMs: 30_000 },
@@ -197,7 +208,7 @@ test("a window of live is sent in the sandbox with the same outcomes and nothing
   }
   const words = Object.values(personal).flatMap((value) => [value, ...value.split(/[^\p{L}\d]+/u)]);
   const all = await everything();
-  expect(all).toContain(twinOf(twins[0]![0]).toLowerCase());
+  expect(all).toContain(twinOf(partner, twins[0]![0]).toLowerCase());
   for (const word of words.filter((each) => each.length > 4))
     expect([word, all.includes(word.toLowerCase())]).toEqual([word, false]);
 
@@ -218,10 +229,95 @@ test("a window of live is sent in the sandbox with the same outcomes and nothing
   expect(await ended(asked.body.id)).toMatchObject({ status: "done", copied: 3 });
   expect(await requests()).toBe(before);
 
-  const again = await fork(partner, from);
-  const { body } = await world.call("POST", `/api/v1/forks/${again.body.id}/cancel`, {
-    key: admin,
-  });
-  expect(body.code ?? body.status).toMatch(/^(?:canceled|conflict)$/);
   expect((await world.call("POST", "/api/v1/forks", { key, body: {} })).status).toBe(403);
+});
+
+test("a canceled one sends no further twin, and one of the same window goes on, whatever has become of its messages", async () => {
+  const { id: partner } = world.partners[0]!;
+  const from = new Date().toISOString();
+  const text = { text: "hello" };
+  // As many as are sent together have no twin, so whatever there is to be sent comes after them.
+  await Promise.all(
+    Array.from({ length: 100 }, () => past(partner, "sms", personal.grace, text, [])),
+  );
+  const last = await past(partner, "sms", personal.grace, text, [sent]);
+  const { pool } = world.platform.contexts.sandbox;
+  await pool.query(`create function forks.hold() returns trigger language plpgsql as
+      $$ begin perform pg_advisory_xact_lock(4711); return null; end $$;
+    create trigger hold before update of seen on forks.runs for each statement execute function forks.hold()`);
+  const holder = await pool.connect();
+  await holder.query("select pg_advisory_lock(4711)");
+  const { body } = await fork(partner, from);
+  await until(async () => {
+    const { rowCount } = await holder.query(
+      "select 1 from pg_locks where locktype = 'advisory' and objid = 4711 and not granted",
+    );
+    return rowCount === 1 ? true : undefined;
+  });
+  expect(await cancel(body.id)).toMatchObject({ status: 200, body: { status: "canceled" } });
+  await holder.query("select pg_advisory_unlock(4711)");
+  holder.release();
+  await pool.query("drop trigger hold on forks.runs; drop function forks.hold()");
+  // Forks run one after the other: behind this one the canceled one has stopped.
+  const other = await fork(world.partners[1]!.id, from);
+  await ended(other.body.id);
+  expect(await eventsOf(twinOf(partner, last))).toEqual([]);
+  expect((await cancel(other.body.id)).status).toBe(409);
+
+  const copied = { status: "done", seen: 101, copied: 1, skipped: { under_way: 100 } };
+  expect(await ended((await fork(partner, from)).body.id)).toMatchObject(copied);
+  const [type, data] = delivered;
+  await world.platform.contexts.live.log.append([
+    {
+      stream: streamOf("message", last),
+      expected: 1,
+      events: [
+        {
+          id: uuid7(),
+          type,
+          data: { message_id: last, ...data, message: { channel: "sms", to: personal.grace } },
+          metadata: { partner },
+        },
+      ],
+    },
+  ]);
+  expect(await ended((await fork(partner, from)).body.id)).toMatchObject(copied);
+});
+
+test("one that the sandbox holds up lets others go first and can be canceled; nothing is sent for a suspended partner", async () => {
+  const other = world.partners[0]!.id;
+  const partner = world.partners[1]!.id;
+  const from = new Date().toISOString();
+  const text = { text: "hello" };
+  const lives = [
+    await past(partner, "sms", personal.grace, text, [sent]),
+    await past(partner, "sms", personal.boss, text, [sent]),
+  ];
+  await past(other, "sms", personal.grace, text, [sent]);
+  await change(partner, { daily_messages: 1 });
+  const held = await fork(partner, from);
+  const { pool } = world.platform.contexts.sandbox;
+  await until(async () => {
+    const { rowCount } = await pool.query(
+      "select 1 from forks.runs where id = $1 and status = 'queued' and not_before > now() + interval '5 seconds'",
+      [held.body.id],
+    );
+    return rowCount === 1 ? true : undefined;
+  });
+  expect(await ended((await fork(other, from)).body.id)).toMatchObject({ status: "done" });
+  const { body } = await world.call("GET", `/api/v1/forks/${held.body.id}`, { key: admin });
+  expect(body).toMatchObject({ status: "queued", copied: 0 });
+  expect(await cancel(held.body.id)).toMatchObject({ status: 200, body: { status: "canceled" } });
+  const twins = await Promise.all(lives.map((live) => eventsOf(twinOf(partner, live))));
+  expect(twins.filter((events) => events.length > 0)).toHaveLength(1);
+
+  await change(partner, { daily_messages: 10, status: "suspended" });
+  const { directory } = world.platform;
+  await until(async () => (directory.partner(partner)?.status === "suspended" ? true : undefined));
+  const refused = await ended((await fork(partner, from)).body.id);
+  expect(refused).toMatchObject({
+    status: "failed",
+    copied: 0,
+    error: expect.stringContaining("suspended"),
+  });
 });

@@ -39,10 +39,10 @@ const ForkView = z
     skipped: z
       .record(z.string(), z.int())
       .meta({ description: "How many have none, by the reason." }),
-    complete: z
-      .boolean()
-      .nullable()
-      .meta({ description: "false: it ended at its most messages, 100,000." }),
+    complete: z.boolean().nullable().meta({
+      description:
+        "false: it ended at its most messages, 100,000, or at the 10,000,000 of all partners that it reads.",
+    }),
     error: z.string().nullable(),
     created_at: z.string(),
     finished_at: z.string().nullable(),

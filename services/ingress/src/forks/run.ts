@@ -12,10 +12,16 @@ import type { Counts, Fork } from "../tables/forks.ts";
 import type { Fakes } from "./fake.ts";
 import { pastOf, sealedOf, twinOf } from "./twin.ts";
 
-/** Messages of a page: their streams are some hundreds of KB, and a crash has so many looked at again. */
-const pageMessages = 100;
+/** Messages of all partners in a page; its bytes are bounded by the log. */
+const scanLength = 2_000;
+/** Twins that are sent together: the streams of their messages are some hundreds of KB, and a crash has so many looked at again. */
+const sendLength = 100;
 /** A sandbox is no second installation: a window with more ends there, and says so. */
 const mostMessages = 100_000;
+/** Of all partners: so much is read for one who has few among many. */
+const mostScanned = 10_000_000;
+/** Others wait meanwhile; who has to wait longer is given back. */
+const longestWaitMs = 5_000;
 
 /** Somebody has to do something first: the fork ends with this, and one of the same window goes on. */
 export class ForkStopped extends Error {}
@@ -29,53 +35,84 @@ export type ForkDeps = {
   readonly pressure?: ((early: boolean) => Promise<void> | undefined) | undefined;
 };
 
+/** How a run of one ended: copied whole; cut off at the most that is copied or scanned; to go on later; `stopped` when it is not this run's any more or was aborted. */
+export type ForkEnd = "whole" | "cut" | "stopped" | { readonly afterMs: number };
+
+/** Whoever has claimed it. Both show that somebody is there, and say by false that it is to stop. */
+export type Claim = {
+  /** How far it is. */
+  note(reached: bigint, counts: Counts): Promise<boolean>;
+  renew(): Promise<boolean>;
+};
+
+type Request = RecordedEvent<"MessageRequested">;
 type Twin = { readonly live: string; readonly send: SendMessage };
+type Part = {
+  readonly requests: readonly Request[];
+  readonly scanned: number;
+  readonly upTo: bigint;
+};
 
 /** A twin's id follows from its message: what was sent before, by this fork or another of the same sandbox, is the same. */
 const keyPartsOf = (message: string): readonly string[] => ["fork", message];
 
-/**
- * Sends in the sandbox what a partner's messages between two positions of live come to, page by page. `paged` is told after each page how far it is, and ends it by false. Gives whether the
- * window was copied whole; undefined when it was ended before.
- */
+/** Sends in the sandbox what a partner's messages between two positions of live come to, part by part. Throws `ForkStopped`. */
 export async function runFork(
   deps: ForkDeps,
-  { account, space, reached: from, to, ...counted }: Fork,
-  paged: (reached: bigint, counts: Counts) => Promise<boolean>,
+  fork: Fork,
+  claim: Claim,
   signal: AbortSignal,
-): Promise<boolean | undefined> {
-  let reached = from;
-  let { seen, copied } = counted;
-  const skipped: Record<string, number> = { ...counted.skipped };
+): Promise<ForkEnd> {
+  const { account, to } = fork;
+  let { reached, scanned, seen, copied } = fork;
+  const skipped: Record<string, number> = { ...fork.skipped };
   const skip = (reason: string): void => void (skipped[reason] = (skipped[reason] ?? 0) + 1);
   while (reached < to) {
     await deps.pressure?.(true);
-    if (signal.aborted) return undefined;
-    const began = performance.now();
+    if (signal.aborted) return "stopped";
     const page = await deps.live.log.readAll({
       after: reached,
-      limit: pageMessages,
+      limit: scanLength,
       types: ["MessageRequested"],
     });
-    const requests = page.events.filter(
-      ({ position, metadata }) => position <= to && accountOf(metadata.partner ?? "") === account,
-    );
-    const twins: Twin[] = [];
-    for (const [index, twin] of (await twinsOf(deps, requests)).entries())
-      if (typeof twin === "string") skip(twin);
-      else twins.push({ live: requests[index]!.data.message_id, send: twin });
-    const refused = await sendAll(deps, space, twins, signal);
-    if (refused === undefined) return undefined;
-    for (const reason of refused) skip(reason);
-    await failpoint("forks.sent");
-    seen += requests.length;
-    copied += twins.length - refused.length;
-    reached = page.position === reached || page.position > to ? to : page.position;
-    if (!(await paged(reached, { seen, copied, skipped }))) return undefined;
-    if (seen >= mostMessages) return reached >= to;
-    if (reached < to) await pause(restMs(performance.now() - began), signal);
+    const end = page.position === reached || page.position > to ? to : page.position;
+    for (const part of partsOf(page.events, account, end)) {
+      const began = performance.now();
+      const twins: Twin[] = [];
+      for (const [index, twin] of (await twinsOf(deps, part.requests)).entries())
+        if (typeof twin === "string") skip(twin);
+        else twins.push({ live: part.requests[index]!.data.message_id, send: twin });
+      const refused = await sendAll(deps, fork.space, twins, claim, signal);
+      if (refused === "stopped" || "afterMs" in refused) return refused;
+      for (const reason of refused) skip(reason);
+      await failpoint("forks.sent");
+      reached = part.upTo;
+      scanned += part.scanned;
+      seen += part.requests.length;
+      copied += twins.length - refused.length;
+      if (!(await claim.note(reached, { scanned, seen, copied, skipped }))) return "stopped";
+      if (reached >= to) return "whole";
+      if (seen >= mostMessages || scanned >= mostScanned) return "cut";
+      await pause(restMs(performance.now() - began), signal);
+    }
   }
-  return true;
+  return "whole";
+}
+
+/** A page by what is sent together; the last part reaches to its end. */
+function partsOf(events: readonly Request[], account: string, end: bigint): readonly Part[] {
+  const within = events.filter(({ position }) => position <= end);
+  const parts: Part[] = [];
+  let requests: Request[] = [];
+  let first = 0;
+  for (const [index, event] of within.entries()) {
+    if (accountOf(event.metadata.partner ?? "") === account) requests.push(event);
+    if (requests.length < sendLength) continue;
+    parts.push({ requests, scanned: index + 1 - first, upTo: event.position });
+    requests = [];
+    first = index + 1;
+  }
+  return [...parts, { requests, scanned: within.length - first, upTo: end }];
 }
 
 async function twinsOf(
@@ -111,36 +148,22 @@ async function oneByOne(
   return found;
 }
 
-/** Gives why some were refused; undefined when it was to end before all were sent. Throws `ForkStopped`. */
+/** Gives why some were refused, or how the run ends before all were sent. Throws `ForkStopped`. */
 async function sendAll(
-  { sending, sender }: ForkDeps,
+  deps: ForkDeps,
   space: string,
   twins: readonly Twin[],
+  claim: Claim,
   signal: AbortSignal,
-): Promise<readonly string[] | undefined> {
+): Promise<readonly string[] | Exclude<ForkEnd, "whole" | "cut">> {
   let waiting = twins;
+  let waitedMs = 0;
   const refused: string[] = [];
   while (waiting.length > 0) {
-    if (signal.aborted) return undefined;
-    const items = waiting.map(({ live, send }): Item => ({
-      body: send,
-      keyParts: keyPartsOf(live),
-    }));
-    const ids = waiting.map(({ live }) =>
-      deterministicId("msg", "sandbox", space, ...keyPartsOf(live)),
-    );
-    let errors: readonly (PublicError | undefined)[];
-    try {
-      const settled = await sending.send(sender, items, ids);
-      errors = settled.map((each) => (each.kind === "sent" ? undefined : each.error));
-    } catch (error) {
-      const thrown = machinery(error) ?? error;
-      if (!(thrown instanceof PublicError)) throw error;
-      errors = waiting.map(() => thrown);
-    }
+    if (signal.aborted || !(await claim.renew())) return "stopped";
     let afterMs = 0;
     const again: Twin[] = [];
-    for (const [index, error] of errors.entries()) {
+    for (const [index, error] of (await send(deps, space, waiting)).entries()) {
       if (error === undefined) continue;
       const verdict = verdictOf(error);
       if (verdict.kind === "skip") refused.push(verdict.reason);
@@ -150,7 +173,35 @@ async function sendAll(
       } else throw new ForkStopped(`${verdict.code}: ${verdict.reason}`);
     }
     waiting = again;
-    if (again.length > 0) await pause(afterMs, signal);
+    if (again.length === 0) break;
+    waitedMs += afterMs;
+    if (waitedMs > longestWaitMs) return { afterMs };
+    await pause(afterMs, signal);
   }
   return refused;
+}
+
+/** What each was refused with. */
+async function send(
+  { sending, sender }: ForkDeps,
+  space: string,
+  twins: readonly Twin[],
+): Promise<readonly (PublicError | undefined)[]> {
+  const items = twins.map((twin): Item => ({
+    body: twin.send,
+    keyParts: keyPartsOf(twin.live),
+    // Whatever has become of it since: it is the same message.
+    asked: { fork: twin.live },
+  }));
+  const ids = twins.map(({ live }) =>
+    deterministicId("msg", "sandbox", space, ...keyPartsOf(live)),
+  );
+  try {
+    const settled = await sending.send(sender, items, ids);
+    return settled.map((each) => (each.kind === "sent" ? undefined : each.error));
+  } catch (error) {
+    const thrown = machinery(error) ?? error;
+    if (!(thrown instanceof PublicError)) throw error;
+    return twins.map(() => thrown);
+  }
 }

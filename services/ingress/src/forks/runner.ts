@@ -1,16 +1,24 @@
 import { randomUUID } from "node:crypto";
 import { type ApiContext, type Call, hosted } from "@heliograph/api";
 import { isMachinery } from "@heliograph/runtime";
-import { senderFor } from "../messages/sender.ts";
+import { type Sender, senderFor } from "../messages/sender.ts";
 import { openSending, sendingOf } from "../messages/state.ts";
-import { claimFork, finishFork, type Fork, giveForkBack, noteFork } from "../tables/forks.ts";
+import {
+  claimFork,
+  type Counts,
+  finishFork,
+  type Fork,
+  giveForkBack,
+  noteFork,
+  renewFork,
+} from "../tables/forks.ts";
 import { createFakes } from "./fake.ts";
 import { ForkStopped, runFork } from "./run.ts";
 
-/** For those whose process is gone: who asks for a new one wakes the process that took the call. */
+/** For those whose process is gone, and those that were to go on later: who asks for a new one wakes the process that took the call. */
 const lookEveryMs = 15_000;
 
-/** Runs one to its end, or until it is somebody else's, canceled, or this process closes. */
+/** Runs one to its end, or until it is somebody else's, canceled, to go on later, or this process closes. */
 async function runClaimed(
   context: ApiContext,
   owner: string,
@@ -21,31 +29,33 @@ async function runClaimed(
   const { live, sandbox } = environments;
   const { id, account, space } = fork;
   const { pool } = sandbox;
-  const sender = senderFor(
-    { deps: sandbox, directory, counters: counters.sandbox, logger },
-    id,
-    space,
-  );
-  if (sender === undefined) throw new ForkStopped("the partner is not there any more");
+  const ofSandbox = { deps: sandbox, directory, counters: counters.sandbox, logger };
+  const senderNow = (): Sender => {
+    if (directory.isOver("sandbox", space)) throw new ForkStopped("the sandbox was reset");
+    const sender = senderFor(ofSandbox, id, space);
+    if (sender !== undefined && directory.partner(account)?.status !== "suspended") return sender;
+    throw new ForkStopped("the partner is suspended, or not there any more");
+  };
   const deps = {
     live: { log: live.log.forPartner(account), vault: live.vault },
     sending: sendingOf({ context, env: "sandbox" }),
-    sender,
+    sender: senderNow(),
     fakes: createFakes(sandbox.vault.name("forks", account)),
     pressure: sandbox.pressure,
   };
-  const complete = await runFork(
-    deps,
-    fork,
-    async (reached, counts) => {
-      const mine = await noteFork(pool, id, owner, reached, counts);
-      if (directory.isOver("sandbox", space)) throw new ForkStopped("the sandbox was reset");
-      return mine && !signal.aborted;
-    },
-    signal,
-  );
-  if (complete === undefined) await giveForkBack(pool, id, owner);
-  else await finishFork(pool, id, owner, { complete });
+  const goesOn = (isOurs: boolean): boolean => {
+    senderNow();
+    return isOurs && !signal.aborted;
+  };
+  const claim = {
+    note: async (reached: bigint, counts: Counts) =>
+      goesOn(await noteFork(pool, id, owner, reached, counts)),
+    renew: async () => goesOn(await renewFork(pool, id, owner)),
+  };
+  const end = await runFork(deps, fork, claim, signal);
+  if (end === "whole" || end === "cut")
+    await finishFork(pool, id, owner, { complete: end === "whole" });
+  else await giveForkBack(pool, id, owner, end === "stopped" ? 0 : end.afterMs);
 }
 
 /** Runs forks, one after the other, beside whatever this process serves. */
@@ -67,7 +77,7 @@ function openRunner(context: ApiContext) {
       } catch (error) {
         // Trouble with the database or the log passes: whoever looks next takes it up where it was.
         if (isMachinery(error)) {
-          await giveForkBack(pool, claimed.id, owner).catch(() => undefined);
+          await giveForkBack(pool, claimed.id, owner, 0).catch(() => undefined);
           throw error;
         }
         const isOurs = !(error instanceof ForkStopped);

@@ -28,10 +28,11 @@ export const forkTables: OwnTables = {
 );
 create unique index on forks.runs (account) where finished_at is null;
 create index on forks.runs (created_at) where finished_at is null;`,
+    `alter table forks.runs add column scanned bigint not null default 0, add column not_before timestamptz;`,
   ],
 };
 
-/** Whoever runs one shows itself with each page: after so long it is gone. */
+/** Whoever runs one shows itself with whatever it sends and before each wait of some seconds: after so long it is gone. */
 const staleSeconds = 60;
 /** Ends those that take their process along each time. */
 const mostTries = 5;
@@ -39,6 +40,8 @@ const mostTries = 5;
 const mostKept = 1_000;
 
 export type Counts = {
+  /** Messages of all partners that were read. */
+  readonly scanned: number;
   readonly seen: number;
   readonly copied: number;
   readonly skipped: Readonly<Record<string, number>>;
@@ -60,7 +63,7 @@ export type Fork = Counts & {
 };
 
 const columns =
-  "id, account, space, from_time, to_time, after_position::text, to_position::text, reached::text, status, seen::float8 as seen, copied::float8 as copied, skipped, complete, error, created_at, finished_at";
+  "id, account, space, from_time, to_time, after_position::text, to_position::text, reached::text, status, scanned::float8 as scanned, seen::float8 as seen, copied::float8 as copied, skipped, complete, error, created_at, finished_at";
 
 // oxlint-disable-next-line typescript/no-explicit-any -- a row as the driver gives it
 const rowOf = ({ after_position, to_position, reached, skipped, ...row }: any): Fork => ({
@@ -90,7 +93,7 @@ export async function readFork(pool: pg.Pool, id: string): Promise<Fork | undefi
   return rows[0] && rowOf(rows[0]);
 }
 
-/** Ends one that has not ended: false when it had. Its runner stops with its next page. */
+/** Ends one that has not ended: false when it had. Its runner sends nothing more, but for what is on its way that moment. */
 export async function cancelFork(pool: pg.Pool, id: string): Promise<boolean> {
   const { rowCount } = await pool.query(
     "update forks.runs set status = 'canceled', owner = null, finished_at = now() where id = $1 and finished_at is null",
@@ -99,7 +102,7 @@ export async function cancelFork(pool: pg.Pool, id: string): Promise<boolean> {
   return rowCount === 1;
 }
 
-/** Takes the oldest that waits, or whose runner is gone. */
+/** Takes the oldest that waits and may go on, or whose runner is gone. */
 export async function claimFork(pool: pg.Pool, owner: string): Promise<Fork | undefined> {
   const stale = `updated_at < now() - interval '${staleSeconds} seconds'`;
   await pool.query(
@@ -108,7 +111,7 @@ export async function claimFork(pool: pg.Pool, owner: string): Promise<Fork | un
   );
   const { rows } = await pool.query(
     `update forks.runs set status = 'running', owner = $1, tries = tries + 1, updated_at = now() where id = (
-      select id from forks.runs where finished_at is null and (status = 'queued' or ${stale})
+      select id from forks.runs where finished_at is null and ((status = 'queued' and coalesce(not_before <= now(), true)) or (status = 'running' and ${stale}))
       order by created_at, id limit 1 for update skip locked) returning ${columns}`,
     [owner],
   );
@@ -121,20 +124,34 @@ export async function noteFork(
   id: string,
   owner: string,
   reached: bigint,
-  { seen, copied, skipped }: Counts,
+  { scanned, seen, copied, skipped }: Counts,
 ): Promise<boolean> {
   const { rowCount } = await pool.query(
-    "update forks.runs set reached = $3, seen = $4, copied = $5, skipped = $6, tries = 1, updated_at = now() where id = $1 and owner = $2 and status = 'running'",
-    [id, owner, reached, seen, copied, JSON.stringify(skipped)],
+    "update forks.runs set reached = $3, seen = $4, copied = $5, skipped = $6, scanned = $7, tries = 1, updated_at = now() where id = $1 and owner = $2 and status = 'running'",
+    [id, owner, reached, seen, copied, JSON.stringify(skipped), scanned],
   );
   return rowCount === 1;
 }
 
-/** Gives it back, so that the next process that looks goes on with it. */
-export const giveForkBack = (pool: pg.Pool, id: string, owner: string): Promise<unknown> =>
-  pool.query(
-    "update forks.runs set status = 'queued', owner = null, tries = 0 where id = $1 and owner = $2 and status = 'running'",
+/** Shows that somebody still runs it. False as for `noteFork`. */
+export async function renewFork(pool: pg.Pool, id: string, owner: string): Promise<boolean> {
+  const { rowCount } = await pool.query(
+    "update forks.runs set updated_at = now() where id = $1 and owner = $2 and status = 'running'",
     [id, owner],
+  );
+  return rowCount === 1;
+}
+
+/** Gives it back, so that the next process that looks after that time goes on with it. */
+export const giveForkBack = (
+  pool: pg.Pool,
+  id: string,
+  owner: string,
+  afterMs: number,
+): Promise<unknown> =>
+  pool.query(
+    "update forks.runs set status = 'queued', owner = null, tries = 0, not_before = now() + $3 * interval '1 millisecond' where id = $1 and owner = $2 and status = 'running'",
+    [id, owner, afterMs],
   );
 
 /** Ends it, and forgets the oldest of those that ended. */
