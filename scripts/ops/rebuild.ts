@@ -68,7 +68,9 @@ export async function rebuild(
       }
     }),
   );
-  for (const [name, outcome] of await runHere(target, gone, job))
+  // In the order in which they were asked for, whichever was seen to be gone first.
+  const here = names.filter((name) => gone.includes(name));
+  for (const [name, outcome] of await runHere(target, here, job))
     if (outcome.status === "fulfilled") done.set(name, outcome.value);
     else failed.push(outcome.reason);
   for (const [name, result] of done) report(name, result, job);

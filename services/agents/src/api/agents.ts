@@ -206,6 +206,7 @@ async function inviteAgain(call: Call): Promise<Answer> {
   const agent = directory.agent(call.params["id"]!);
   const refusal = refusalOfInvitation(agent, callerOf(call));
   if (refusal !== undefined) throw refusal;
+  requireMatch(call, etagOf(agent!.revision));
   await takeInvitationTry(platformPool, agent!.agent_id);
   const holder = directory.agentOfLogin(agent!.login);
   await invite(call, agent!, holder?.agent_id === agent!.agent_id);
