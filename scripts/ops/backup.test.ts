@@ -168,7 +168,7 @@ async function expectRefusedWithoutArchive(dataDir: string): Promise<void> {
     await archive(target, "sandbox", Date.now() + 1_000, signal);
     const unmounted = { ...target, settings: { ...target.settings, archiveDir: elsewhere } };
     await expect(backUp(unmounted, join(elsewhere, "copy"), undefined, signal)).rejects.toThrow(
-      /^1 files of archived events are needed for sandbox, and not all are in .*: archived events cannot be read.*Without them the backup is not whole/,
+      /^1 files of archived events are needed for sandbox, and not all are in .* is not the folder of this log's archive.*Without them the backup is not whole/,
     );
     expect(readdirSync(elsewhere)).toEqual([]);
   } finally {

@@ -83,6 +83,7 @@ describe("an installation", () => {
         summary: "1 files of archived events, 0 MB, in /",
       });
       expect(there.details).toEqual([
+        "failed: sandbox: / is not the folder of this log's archive: not mounted, or another",
         expect.stringMatching(
           /^failed: sandbox: archived events cannot be read, \/h_sandbox\/1-9\.json: ENOENT/,
         ),

@@ -577,7 +577,7 @@ class AsyncOperationsGateways:
         self._core = core
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, timeout: Optional[float] = None) -> AsyncListing["t.Gateway"]:
-        """The gateways of this environment and how they do: GET /api/v1/gateways"""
+        """The gateways of this environment that may carry your messages, and how they do: GET /api/v1/gateways"""
         return self._core.listing("GET", "/api/v1/gateways", (), {"limit": limit, "after": after, "before": before}, timeout=timeout)
 
 

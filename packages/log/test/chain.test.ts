@@ -66,7 +66,7 @@ async function fill(): Promise<void> {
 }
 
 /** What the database was before there was a chain. */
-const BEFORE = `drop table log.archives; drop trigger no_update on log.events; drop trigger no_delete on log.events; drop trigger no_truncate on log.events;
+const BEFORE = `drop table log.archives, log.archive_identity; drop trigger no_update on log.events; drop trigger no_delete on log.events; drop trigger no_truncate on log.events;
   drop function log.refuse_change; drop function log.seal_next; alter table log.events drop column chain;
   alter table log.head drop column chain, drop column sealed, drop column recorded_at; delete from log.migrations where number >= 3`;
 

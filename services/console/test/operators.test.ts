@@ -222,47 +222,6 @@ describe("prices", () => {
   });
 });
 
-describe("backtests", () => {
-  test("try prices on what was sent, from a form that begins with the rules in force, and show what comes of it", async () => {
-    const sent = await world.call("POST", "/api/v1/messages", {
-      key: keys.sandboxKey,
-      body: { channel: "sms", to: "+15551230001", text: "Hi" },
-    });
-    expect(sent.status).toBe(202);
-    const message = `/api/v1/messages/${sent.body.id}`;
-    await until(async () => {
-      const { body } = await world.call("GET", message, { key: keys.sandboxKey });
-      return body.status === "delivered";
-    });
-    const form = "/console/backtests/new";
-    const window = { from: "2026-01-01T00:00", to: new Date().toISOString().slice(0, 19) };
-    const entries = "channel,prefix,category,min_segments,per_segment\nsms,1,,,123.5";
-    const empty = await press(operator, form, form, { ...window, partner: "<b>" });
-    const why = await empty.text();
-    expect(empty.status).toBe(422);
-    // As it was typed, with what the platform says.
-    for (const part of ['value="2026-01-01T00:00"', 'value="&lt;b&gt;"', "required"])
-      expect(why).toContain(part);
-    const recent = new Date(Date.now() - 86_400_000).toISOString().slice(0, 16);
-    await until(() => new Date().toISOString().slice(0, 19) > window.to);
-    const to = new Date().toISOString().slice(0, 19);
-    const asked = await press(operator, form, form, { from: recent, to, entries });
-    const shown = await follow(operator, asked);
-    expect(shown).toContain("1 price");
-    const path = asked.headers.get("location")!;
-    const done = await until(async () => {
-      const page = await read(operator, path);
-      return page.includes(">done<") && page;
-    });
-    expect(done).toMatch(/\+123\.\d+ <abbr>USD/);
-    expect(done).toContain(sent.body.id as string);
-    expect(await read(operator, "/console/backtests")).toContain(`href="${path}"`);
-    // It has ended: there is nothing to cancel.
-    expect(done).not.toContain(`action="${path}/cancel"`);
-    await read(agent, path, 403);
-  });
-});
-
 describe("evaluations", () => {
   test("are noted, given, closed and erased, each of them once", async () => {
     const made = await world.call("POST", "/api/v1/evaluations", {
@@ -382,6 +341,47 @@ describe("one message and the overview", () => {
         !told,
       ]);
     }
+  });
+});
+
+describe("backtests", () => {
+  test("try prices on what was sent, from a form that begins with the rules in force, and show what comes of it", async () => {
+    const sent = await world.call("POST", "/api/v1/messages", {
+      key: keys.sandboxKey,
+      body: { channel: "sms", to: "+15551230001", text: "Hi" },
+    });
+    expect(sent.status).toBe(202);
+    const message = `/api/v1/messages/${sent.body.id}`;
+    await until(async () => {
+      const { body } = await world.call("GET", message, { key: keys.sandboxKey });
+      return body.status === "delivered";
+    });
+    const form = "/console/backtests/new";
+    const window = { from: "2026-01-01T00:00", to: new Date().toISOString().slice(0, 19) };
+    const entries = "channel,prefix,category,min_segments,per_segment\nsms,1,,,123.5";
+    const empty = await press(operator, form, form, { ...window, partner: "<b>" });
+    const why = await empty.text();
+    expect(empty.status).toBe(422);
+    // As it was typed, with what the platform says.
+    for (const part of ['value="2026-01-01T00:00"', 'value="&lt;b&gt;"', "required"])
+      expect(why).toContain(part);
+    const recent = new Date(Date.now() - 86_400_000).toISOString().slice(0, 16);
+    await until(() => new Date().toISOString().slice(0, 19) > window.to);
+    const to = new Date().toISOString().slice(0, 19);
+    const asked = await press(operator, form, form, { from: recent, to, entries });
+    const shown = await follow(operator, asked);
+    expect(shown).toContain("1 price");
+    const path = asked.headers.get("location")!;
+    const done = await until(async () => {
+      const page = await read(operator, path);
+      return page.includes(">done<") && page;
+    });
+    expect(done).toMatch(/\+\d{3}\.\d+ <abbr>USD/);
+    expect(done).toContain(sent.body.id as string);
+    expect(await read(operator, "/console/backtests")).toContain(`href="${path}"`);
+    // It has ended: there is nothing to cancel.
+    expect(done).not.toContain(`action="${path}/cancel"`);
+    await read(agent, path, 403);
   });
 });
 

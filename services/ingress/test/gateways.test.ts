@@ -1,4 +1,5 @@
 import { newId } from "@heliograph/contracts";
+import { service as dispatch } from "@heliograph/dispatch";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { service } from "../src/service.ts";
@@ -17,7 +18,7 @@ const gateway = {
 } as const;
 beforeAll(async () => {
   world = await openWorld({
-    services: [service],
+    services: [dispatch, service],
     partners: [{ funds: "5" }],
     gateways: [
       { ...gateway, gateway_id: newId("gtw"), name: "own", channel: "whatsapp", partner_id: owner },
@@ -46,4 +47,17 @@ test("what its gateway carries to the country is accepted", async () => {
   const { key } = world.partners[0]!;
   const body = { channel: "sms", to: "+15551230001", text: "hello" };
   expect((await world.call("POST", "/api/v1/messages", { key, body })).status).toBe(202);
+});
+
+test("a gateway that is another partner's is shown to administrators, and to nobody else", async () => {
+  const shown = async (key: string): Promise<readonly string[]> => {
+    const { body } = await world.call("GET", "/api/v1/gateways?limit=100", { key });
+    return (body.data as { name: string }[]).map(({ name }) => name);
+  };
+  const [partner] = world.partners;
+  const theirs = await shown(partner!.key);
+  expect(theirs).toContain("us");
+  expect(theirs).not.toContain("own");
+  const admin = await world.addKey(partner!.id, { scopes: ["admin", "*"] });
+  expect(await shown(admin)).toContain("own");
 });

@@ -127,7 +127,12 @@ it("Feed and webhooks tell the same of both, each numbered by itself without a h
     const { feed, hooks } = told[environment];
     expect(feed.map(({ sequence }) => sequence)).toEqual(feed.map((_, index) => index + 1));
     expect(new Set(feed.map((event) => event.environment))).toEqual(new Set([environment]));
-    expect(hooks.map(({ body }) => JSON.parse(body.toString()))).toEqual(feed);
+    // The feed says with each what its reader was told of before; a webhook is one text for all endpoints.
+    const given = hooks.map(({ body }, index) => ({
+      ...JSON.parse(body.toString()),
+      previous_sequence: index,
+    }));
+    expect(given).toEqual(feed);
   }
   const { live, sandbox } = told;
   expect(bySubject(sandbox.feed, sandbox.alike)).toEqual(bySubject(live.feed, live.alike));

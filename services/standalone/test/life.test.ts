@@ -78,7 +78,9 @@ describe("the life of the example message", () => {
       "message.sent",
       "message.delivered",
     ]);
-    expect(received.toSorted((a, b) => a.sequence - b.sequence)).toEqual(events);
+    // The feed says with each what its reader was told of before; a webhook is the same text for every endpoint.
+    const told = received.toSorted((a, b) => a.sequence - b.sequence);
+    expect(told.map((event, index) => ({ ...event, previous_sequence: index }))).toEqual(events);
     expect(events[1]!.data).toMatchObject({ message_id: id, channel: "whatsapp", to: example.to });
   });
 

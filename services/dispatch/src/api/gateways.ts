@@ -1,4 +1,5 @@
 import { paced } from "@heliograph/gateways";
+import { carries } from "@heliograph/domain";
 import type { Gateway } from "@heliograph/platform";
 import { type GatewayHealth, readGatewayHealth } from "../tables/gateways.ts";
 import { z } from "zod";
@@ -45,7 +46,11 @@ async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
   const page = pageOf(call, "gateways");
   const keyOf = (gateway: Gateway): string => gateway.name;
   const health = await readGatewayHealth(call.deps.projectionPool);
-  const rows = slicePage(call.context.directory.gateways(call.env), page, keyOf);
+  // Another partner's own gateway is nobody else's business, and carries nothing of theirs.
+  const gateways = call.context.directory
+    .gateways(call.env)
+    .filter((gateway) => call.admin || carries(gateway, call.account, ""));
+  const rows = slicePage(gateways, page, keyOf);
   const show = (gateway: Gateway): object => gatewayView(gateway, health.get(gateway.gateway_id));
   return { status: 200, body: listBody(call, "gateways", page, rows, keyOf, show) };
 }
@@ -55,7 +60,7 @@ export const gatewayRoutes: readonly Route[] = [
     method: "GET",
     path: "/gateways",
     scope: "gateways:read",
-    summary: "The gateways of this environment and how they do",
+    summary: "The gateways of this environment that may carry your messages, and how they do",
     query: ListQuery,
     response: listOf(GatewayView, "GatewayList"),
     errors: ["invalid_request"],
