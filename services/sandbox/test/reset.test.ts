@@ -65,6 +65,8 @@ async function use(partner: number) {
   await post("/sandbox/inbound", { channel: "sms", from: "+15550138001", text: "Where is it?" });
   await until(async () => (await get("/conversations")).data[0]);
   await until(async () => (await get("/suppressions")).data[0]);
+  // A list may be a moment behind what was accepted.
+  await until(async () => (await get("/messages")).data.length === 2);
   return { sent: sent.body.id as string, later: later.body.id as string };
 }
 const lists = ["/messages", "/contacts", "/conversations", "/suppressions"];
@@ -162,6 +164,8 @@ it("A key resets once, two at once are one reset, and one that was killed halfwa
   await use(2);
   const { id } = world.partners[2]!;
   const { log } = world.platform.contexts.sandbox;
+  const openings = async (): Promise<number> =>
+    (await get("/wallet/transactions?limit=50")).data.filter(isOpening).length;
   // All but the event: nothing has happened yet.
   const half = { log, from: id, to: `${id}~1`, currencies: ["USD"], actor: "test" };
   await furnish({ ...half, at: new Date().toISOString() });
@@ -173,12 +177,12 @@ it("A key resets once, two at once are one reset, and one that was killed halfwa
   expect((await post("/sandbox/reset", {}, headers)).body).toEqual(first.body);
   expect(await resetsOf(2)).toEqual([1]);
   await until(async () => (await get("/messages")).data[0]?.id === kept);
-  expect((await get("/wallet/transactions?limit=50")).data.filter(isOpening)).toHaveLength(1);
+  await until(async () => (await openings()) === 1);
 
   const answers = await Promise.all([1, 2, 3].map(() => post("/sandbox/reset")));
   expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
   expect((await get("/messages")).data).toEqual([]);
-  expect((await get("/wallet/transactions?limit=50")).data.filter(isOpening)).toHaveLength(1);
+  await until(async () => (await openings()) === 1);
 });
 const isOpening = ({ kind }: { kind: string }): boolean => kind === "topup";
 
