@@ -2,6 +2,7 @@ export * from "./types.ts";
 export * from "./settings.ts";
 export { settingNotes, type SettingNote } from "./settings-table.ts";
 export * from "./databases.ts";
+export { keepLooking, type Looking } from "./looking.ts";
 export * from "./logger.ts";
 export { commitParts, Fenced, inSchema, quoteSchema } from "./tables/parts.ts";
 export { clockSkewMs, watchClock, WORTH_SAYING_MS as clockSkewWorthSayingMs } from "./clock.ts";

@@ -4,6 +4,7 @@ import { service as control } from "@heliograph/control";
 import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { service } from "../src/index.ts";
+import { publish as publishTo } from "./publish.ts";
 import * as streams from "./read-stream.ts";
 
 type Query = (asked: pg.QueryConfig) => Promise<pg.QueryResult>;
@@ -20,21 +21,8 @@ const body = (sequence: number, type: string): string =>
 const told = (sequence: number, type: string, previous: number): string =>
   body(sequence, type).replace(`,"data"`, `,"previous_sequence":${previous},"data"`);
 
-/** Writes the feed as services/lifecycle does: events and counter in one statement. */
-async function publish(partner: string, from: number, types: readonly string[]): Promise<void> {
-  await world.platform.contexts.sandbox.projectionPool.query(
-    `with e as (insert into lifecycle.events (partner, sequence, position, type, body)
-       select $1, s, s, t, b from unnest($2::bigint[], $3::text[], $4::text[]) as x(s, t, b))
-     insert into lifecycle.sequences values ($1, $5) on conflict (partner) do update set sequence = excluded.sequence`,
-    [
-      partner,
-      types.map((_, index) => from + index),
-      types,
-      types.map((type, index) => body(from + index, type)),
-      from + types.length - 1,
-    ],
-  );
-}
+const publish = (partner: string, from: number, types: readonly string[]): Promise<void> =>
+  publishTo(world, body, partner, from, types);
 
 const get = (key: string, query: string, headers: Record<string, string> = {}) =>
   world.call("GET", `/api/v1/events${query}`, { key, headers });

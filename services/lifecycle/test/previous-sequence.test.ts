@@ -1,6 +1,7 @@
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { service } from "../src/index.ts";
+import { publish as publishTo } from "./publish.ts";
 import { readStream } from "./read-stream.ts";
 
 let world: World;
@@ -12,21 +13,8 @@ afterAll(() => world.close());
 const body = (sequence: number, type: string): string =>
   `{"id":"evt_${sequence}","type":"${type}","timestamp":"2026-01-01T00:00:00.000Z","environment":"sandbox","sequence":${sequence},"data":{}}`;
 
-/** Writes the feed as services/lifecycle does: events and counter in one statement. */
-async function publish(partner: string, from: number, types: readonly string[]): Promise<void> {
-  await world.platform.contexts.sandbox.projectionPool.query(
-    `with e as (insert into lifecycle.events (partner, sequence, position, type, body)
-       select $1, s, s, t, b from unnest($2::bigint[], $3::text[], $4::text[]) as x(s, t, b))
-     insert into lifecycle.sequences values ($1, $5) on conflict (partner) do update set sequence = excluded.sequence`,
-    [
-      partner,
-      types.map((_, index) => from + index),
-      types,
-      types.map((type, index) => body(from + index, type)),
-      from + types.length - 1,
-    ],
-  );
-}
+const publish = (partner: string, from: number, types: readonly string[]): Promise<void> =>
+  publishTo(world, body, partner, from, types);
 
 const get = (key: string, query: string) => world.call("GET", `/api/v1/events${query}`, { key });
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type Environment, environments } from "@heliograph/contracts";
 import { type ApiContext, type Call, type EnvironmentDeps, hosted } from "@heliograph/api";
-import { isMachinery } from "@heliograph/runtime";
+import { isMachinery, keepLooking, type Looking } from "@heliograph/runtime";
 import {
   claimBacktest,
   type ClaimedBacktest,
@@ -45,17 +45,13 @@ async function runClaimed(
 }
 
 /** Runs the backtests of one environment, one after the other, beside whatever this process serves. */
-function openRunner(context: ApiContext, environment: Environment) {
+function openRunner(context: ApiContext, environment: Environment): Looking {
   const own: Own = { deps: context.environments[environment], owner: randomUUID() };
   const { owner } = own;
   const { pool } = own.deps;
   const logger = context.logger.child({ environment, part: "backtests" });
-  const closing = new AbortController();
-  const { signal } = closing;
-  let looking: Promise<void> | undefined;
-  let again = false;
 
-  async function look(): Promise<void> {
+  async function look(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const claimed = await claimBacktest(pool, owner);
       if (claimed === undefined) return;
@@ -75,28 +71,9 @@ function openRunner(context: ApiContext, environment: Environment) {
     }
   }
 
-  const wake = (): void => {
-    again = true;
-    looking ??= (async () => {
-      while (again && !signal.aborted) {
-        again = false;
-        await look().catch((error: unknown) =>
-          logger.warn({ err: error }, "backtests wait for what is away"),
-        );
-      }
-    })().finally(() => (looking = undefined));
-  };
-  const timer = setInterval(wake, lookEveryMs);
-  timer.unref();
-  wake();
-  return {
-    wake,
-    async close(): Promise<void> {
-      closing.abort();
-      clearInterval(timer);
-      await looking;
-    },
-  };
+  return keepLooking(look, lookEveryMs, (error) =>
+    logger.warn({ err: error }, "backtests wait for what is away"),
+  );
 }
 
 const state = hosted(async (context) => {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type ApiContext, type Call, hosted } from "@heliograph/api";
-import { isMachinery } from "@heliograph/runtime";
+import { isMachinery, keepLooking, type Looking } from "@heliograph/runtime";
 import { type Sender, senderFor } from "../messages/sender.ts";
 import { openSending, sendingOf } from "../messages/state.ts";
 import {
@@ -59,16 +59,12 @@ async function runClaimed(
 }
 
 /** Runs forks, one after the other, beside whatever this process serves. */
-function openRunner(context: ApiContext) {
+function openRunner(context: ApiContext): Looking {
   const owner = randomUUID();
   const { pool } = context.environments.sandbox;
   const logger = context.logger.child({ part: "forks" });
-  const closing = new AbortController();
-  const { signal } = closing;
-  let looking: Promise<void> | undefined;
-  let again = false;
 
-  async function look(): Promise<void> {
+  async function look(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const claimed = await claimFork(pool, owner);
       if (claimed === undefined) return;
@@ -91,28 +87,9 @@ function openRunner(context: ApiContext) {
     }
   }
 
-  const wake = (): void => {
-    again = true;
-    looking ??= (async () => {
-      while (again && !signal.aborted) {
-        again = false;
-        await look().catch((error: unknown) =>
-          logger.warn({ err: error }, "forks wait for what is away"),
-        );
-      }
-    })().finally(() => (looking = undefined));
-  };
-  const timer = setInterval(wake, lookEveryMs);
-  timer.unref();
-  wake();
-  return {
-    wake,
-    async close(): Promise<void> {
-      closing.abort();
-      clearInterval(timer);
-      await looking;
-    },
-  };
+  return keepLooking(look, lookEveryMs, (error) =>
+    logger.warn({ err: error }, "forks wait for what is away"),
+  );
 }
 
 const state = hosted(async (context) => {
