@@ -176,7 +176,11 @@ export const lifecycleData: Readonly<Record<LifecycleType, z.ZodObject>> = {
     html: Personal.optional(),
     media: z.array(
       z.looseObject({
-        url: z.string(),
+        url: z.string().meta({
+          description:
+            "Where it is; with `attachment_id` the path at which the API tells of it, with a link to its content, to whoever has a key.",
+        }),
+        attachment_id: z.string().optional(),
         type: z.string().optional(),
         name: z.string().optional(),
         bytes: z.int().optional(),
