@@ -14,7 +14,11 @@ let world: World;
 let dataDir: string;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "heliograph-"));
-  world = await openWorld({ services: [mobile], partners: [{}], env: { HELIOGRAPH_DATA_DIR: dataDir } });
+  world = await openWorld({
+    services: [mobile],
+    partners: [{}],
+    env: { HELIOGRAPH_DATA_DIR: dataDir },
+  });
 });
 afterAll(async () => {
   await world.close();

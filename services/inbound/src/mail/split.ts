@@ -16,14 +16,49 @@ const maxLine = 8_192;
 
 const dash = 0x2d;
 
+/** Which of the boundaries a line is, and whether it is the last of it; undefined for any other line. */
+function boundaryIn(
+  boundaries: readonly string[],
+  line: Buffer,
+): { readonly at: number; readonly isLast: boolean } | undefined {
+  if (line[0] !== dash || line[1] !== dash || boundaries.length === 0) return undefined;
+  const text = line.toString("latin1").trimEnd();
+  const at = boundaries.findLastIndex((each) => text === `--${each}` || text === `--${each}--`);
+  return at < 0 ? undefined : { at, isLast: text.length > boundaries[at]!.length + 2 };
+}
+
+type Take = (line: Buffer, begins: boolean) => void;
+
+/** Gives lines with their ends, and a long one in pieces of which the first begins it. */
+function linesTo(take: Take): { push(chunk: Buffer): void; end(): void } {
+  let rest: Buffer = Buffer.alloc(0);
+  let begins = true;
+  return {
+    push(chunk) {
+      rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      let start = 0;
+      while (start < rest.length) {
+        const end = rest.indexOf(0x0a, start);
+        if (end < 0 && rest.length - start < maxLine) break;
+        const stop = end < 0 ? rest.length : end + 1;
+        take(rest.subarray(start, stop), begins);
+        begins = end >= 0;
+        start = stop;
+      }
+      rest = rest.subarray(start);
+    },
+    end() {
+      if (rest.length > 0) take(rest, begins);
+    },
+  };
+}
+
 /**
  * Takes the files out of a mail while it comes: parts that are neither the text nor the page that people read, nor what a report says. Headers and boundaries stay, so that the rest reads as before. What it cannot
  * follow it leaves in. Holds a line and the headers of one part.
  */
 export function mailSplitter(): { push(chunk: Buffer): Piece[]; end(): Piece[] } {
   const boundaries: string[] = [];
-  let rest: Buffer = Buffer.alloc(0);
-  let startsLine = true;
   let isReport = false;
   let isFirstHead = true;
   /** Of the headers that are being read; undefined in a body. */
@@ -32,9 +67,8 @@ export function mailSplitter(): { push(chunk: Buffer): Piece[]; end(): Piece[] }
   let pieces: Piece[] = [];
   let kept: Buffer[] = [];
 
-  function flush(): void {
-    if (kept.length > 0) pieces.push({ kind: "kept", bytes: Buffer.concat(kept) });
-    kept = [];
+  function give(bytes: Buffer): void {
+    if (bytes.length > 0) pieces.push({ kind: "content", bytes });
   }
   function closeFile(): void {
     if (file === undefined) return;
@@ -42,26 +76,10 @@ export function mailSplitter(): { push(chunk: Buffer): Piece[]; end(): Piece[] }
     file = undefined;
     pieces.push({ kind: "end" });
   }
-  function give(bytes: Buffer): void {
-    if (bytes.length > 0) pieces.push({ kind: "content", bytes });
+  function flush(): void {
+    if (kept.length > 0) pieces.push({ kind: "kept", bytes: Buffer.concat(kept) });
+    kept = [];
   }
-
-  /** Where a line ends the part, and what comes then; false for any other line. */
-  function isBoundary(line: Buffer): boolean {
-    if (line[0] !== dash || line[1] !== dash || boundaries.length === 0) return false;
-    const text = line.toString("latin1").trimEnd();
-    for (let at = boundaries.length - 1; at >= 0; at--) {
-      const open = `--${boundaries[at]!}`;
-      if (text !== open && text !== `${open}--`) continue;
-      closeFile();
-      boundaries.length = text === open ? at + 1 : at;
-      head = text === open ? "" : undefined;
-      kept.push(line);
-      return true;
-    }
-    return false;
-  }
-
   function endHead(text: string): void {
     head = undefined;
     const found = headOf(text);
@@ -75,45 +93,34 @@ export function mailSplitter(): { push(chunk: Buffer): Piece[]; end(): Piece[] }
       file = contentDecoder(found.encoding);
     }
   }
-
-  function take(line: Buffer, begins: boolean): void {
-    if (begins && isBoundary(line)) return;
-    if (file !== undefined) {
-      give(file.push(line));
-      return;
+  const lines = linesTo((line, begins) => {
+    const boundary = begins ? boundaryIn(boundaries, line) : undefined;
+    if (boundary !== undefined) {
+      closeFile();
+      boundaries.length = boundary.isLast ? boundary.at : boundary.at + 1;
+      head = boundary.isLast ? undefined : "";
+      kept.push(line);
+    } else if (file !== undefined) give(file.push(line));
+    else {
+      kept.push(line);
+      if (head === undefined) return;
+      if (begins && /^\r?\n$/.test(line.toString("latin1", 0, 2))) endHead(head);
+      else head = head.length + line.length > maxHead ? undefined : head + line.toString("latin1");
     }
-    kept.push(line);
-    if (head === undefined) return;
-    if (begins && /^\r?\n$/.test(line.toString("latin1", 0, 2))) endHead(head);
-    else if (head.length + line.length > maxHead) head = undefined;
-    else head += line.toString("latin1");
-  }
-
+  });
   function taken(): Piece[] {
     flush();
     const done = pieces;
     pieces = [];
     return done;
   }
-
   return {
     push(chunk) {
-      rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-      let start = 0;
-      for (;;) {
-        const end = rest.indexOf(0x0a, start);
-        if (end < 0 && rest.length - start < maxLine) break;
-        const stop = end < 0 ? rest.length : end + 1;
-        take(rest.subarray(start, stop), startsLine);
-        startsLine = end >= 0;
-        start = stop;
-        if (start === rest.length) break;
-      }
-      rest = rest.subarray(start);
+      lines.push(chunk);
       return taken();
     },
     end() {
-      if (rest.length > 0) take(rest, startsLine);
+      lines.end();
       closeFile();
       return taken();
     },
