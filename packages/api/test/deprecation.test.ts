@@ -34,13 +34,18 @@ test("whoever gives a parameter by another name is told so, and nobody else", ()
 describe("a route that is to go", () => {
   test("says since when, and once an end is set, when", () => {
     expect(told(of({ deprecated: deprecation("2026-12-01") }), {})).toEqual([
-      ...["Deprecation", "@1796083200"],
-      ...["Link", link],
+      "Deprecation",
+      "@1796083200",
+      "Link",
+      link,
     ]);
     expect(told(of({ deprecated: deprecation("2026-12-01", "2027-12-01") }), {})).toEqual([
-      ...["Deprecation", "@1796083200"],
-      ...["Sunset", "Wed, 01 Dec 2027 00:00:00 GMT"],
-      ...["Link", link],
+      "Deprecation",
+      "@1796083200",
+      "Sunset",
+      "Wed, 01 Dec 2027 00:00:00 GMT",
+      "Link",
+      link,
     ]);
   });
 

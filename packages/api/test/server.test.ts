@@ -140,7 +140,7 @@ test("a stop answers the connections that were made and not yet taken", async ()
     raw(listening.port, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"),
   );
   // The kernel makes them behind this tick, and the loop takes none before its next turn.
-  await new Promise((resolve) => void process.nextTick(resolve));
+  await new Promise((resolve) => process.nextTick(resolve));
   const stopping = listening.stop(10_000);
   await until(() => open.length === asked.length);
   for (const answer of open) answer();
