@@ -88,7 +88,7 @@ test("where few calls come nobody waits for company", () => {
   expect(meanMs).toBeLessThan(0.5);
 });
 
-test("callers who append again when they are answered lose next to nothing by it", () => {
+test("callers who append again in the moment that they are answered lose next to nothing by it", () => {
   for (const callers of [1, 2, 3, 6, 64]) {
     const unpaced = (callers * 1_000) / (flushMs + stepMs);
     const { perSecond } = run(closed(callers));
