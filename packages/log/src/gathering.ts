@@ -4,6 +4,8 @@ const ENOUGH = 7;
 const LONGEST_MS = 10;
 /** Where less than two calls come within that time, on average, nobody waits at all. */
 const LONGEST_GAP_MS = LONGEST_MS / 2;
+/** Nor where so many come that the flushes under way keep enough together. */
+const SHORTEST_GAP_MS = 0.6;
 /** What the newest gap between two calls weighs in their mean. */
 const NEWEST = 1 / 64;
 /** After it was waited for more in vain that is tried again in so long, and in twice the time whenever it was in vain once more. */
@@ -66,7 +68,7 @@ export class Gathering {
   }
 
   #wanted(now: number): number {
-    if (this.#gapMs > LONGEST_GAP_MS) return 1;
+    if (this.#gapMs > LONGEST_GAP_MS || this.#gapMs < SHORTEST_GAP_MS) return 1;
     return Math.min(ENOUGH, this.#expected + (now >= this.#tryAt ? 1 : 0));
   }
 
