@@ -49,7 +49,9 @@ function collected(): readonly Collected[] {
 
 function queryOf(asked: readonly Query[]): string {
   const needed = asked.filter(({ disabled }) => !disabled);
-  const text = new URLSearchParams(needed.map(({ key, value }) => [key, value])).toString();
+  const text = new URLSearchParams(
+    needed.map(({ key, value }): [string, string] => [key, value]),
+  ).toString();
   return text === "" ? "" : `?${text}`;
 }
 
