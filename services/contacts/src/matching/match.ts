@@ -1,5 +1,6 @@
 import { externalIdName, normalExternalId } from "@heliograph/channels";
-import { type EventData, failpoint, uuid5 } from "@heliograph/contracts";
+import { type Channel, type EventData, failpoint, uuid5 } from "@heliograph/contracts";
+import { poolOfInbox } from "@heliograph/domain";
 import { bytesOf, type InboundReading, parseInbound } from "@heliograph/gateways";
 import { type NewEvent, type RecordedEvent } from "@heliograph/log";
 import type { ServiceContext } from "@heliograph/runtime";
@@ -50,6 +51,17 @@ const gatewayOf = (
   { directory, environment }: Pick<ServiceContext, "directory" | "environment">,
   id: string,
 ) => directory.gateways(environment).find(({ gateway_id }) => gateway_id === id);
+
+/** The pool of the partner's that the address which was written to is in: said once, so that whoever reads it again comes to the same conversation. */
+function poolAt(
+  { directory, environment }: ServiceContext,
+  partner: string,
+  channel: Channel,
+  inbox: string,
+): { readonly pool_id?: string } {
+  const pool = poolOfInbox(directory.senderPools(environment, partner), channel, inbox);
+  return pool === undefined ? {} : { pool_id: pool.pool_id };
+}
 
 /** Finds whose message it is and who wrote it; makes the contact where there is none. */
 export async function match(
@@ -109,6 +121,7 @@ export async function match(
         message_id: data.provider_message_id,
       },
       gateway_id: data.gateway_id,
+      ...poolAt(context, partner, data.channel, reading.to),
       received_at: data.received_at,
       reason,
     };
