@@ -14,6 +14,7 @@ import { createConnections, type Connections } from "./connections.ts";
 import { publishHealth } from "./health.ts";
 import { createSharedBucket } from "./shared-bucket.ts";
 import { openSharedRates } from "./shared-rates.ts";
+import { filesOf } from "./files.ts";
 
 /** What one dispatcher has of the gateways. */
 export type GatewayUse = {
@@ -108,6 +109,7 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
       declaring: settings,
       onReceipt,
       origin: originOfLinks(settings),
+      file: filesOf(context),
       received: receiverOf(context),
     },
     refused: (config, error) =>

@@ -2,6 +2,8 @@ import { isIP } from "node:net";
 import type { Readable } from "node:stream";
 import { type Mailbox, parseEmail, parseMailbox } from "@heliograph/channels";
 import { createTransport } from "nodemailer";
+import { failureOf } from "../failure.ts";
+import { filesOf, type Files } from "./files.ts";
 import { unsubscribeLink, unsubscribeToken } from "../unsubscribe-link.ts";
 import type { Attempt, Gateway, GatewayConfig, GatewayTools, SendResult } from "../types.ts";
 import { foldable, headersOf, oneLine } from "./headers.ts";
@@ -115,6 +117,13 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     if (recipient === undefined) return invalid(config.name, "invalid_recipient");
     if (sender === undefined) return invalid(config.name, "invalid_sender");
     const track: Track = {};
+    let files: Files;
+    try {
+      files = await filesOf(attempt, tools.file, signal);
+    } catch (error) {
+      return unreadable(config.name, error);
+    }
+    if (files.kind === "gone") return rejectedContent(config.name, files.why);
     const messageId = mailIdOf(tools.masterKey, attempt, returnDomain ?? sender.email.domain);
     const forProvider = providerHeaders(url, settings, messageId);
     const mail = {
@@ -130,6 +139,7 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
       messageId,
       ...(attempt.content.text !== undefined && { text: lines(attempt.content.text) }),
       ...(attempt.content.html !== undefined && { html: lines(attempt.content.html) }),
+      ...(files.files.length > 0 && { attachments: [...files.files] }),
       signal,
       track,
     };
@@ -147,6 +157,8 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     } catch (error) {
       const begun = track.stream?.readableDidRead ?? false;
       return smtpResult(config.name, error, { begun, aborted: signal.aborted });
+    } finally {
+      files.release();
     }
   }
 
@@ -187,6 +199,28 @@ function ownSender(host: string): Mailbox {
 const providerHeaders = ({ hostname }: URL, { events }: SmtpSettings, mailId: string) => ({
   ...(/\.postmarkapp\.com$/i.test(hostname) && { "X-PM-KeepID": "true" }),
   ...(events === "sendgrid" && sendgridHeaders(mailId)),
+});
+
+/** Nothing was sent: it waits, or goes elsewhere. */
+const unreadable = (name: string, error: unknown): SendResult => ({
+  type: "unavailable",
+  error: failureOf(
+    name,
+    { code: "gateway_unreachable", ...smtpErrors.gateway_unreachable },
+    {
+      code: "FILES",
+      text: `its files cannot be read now: ${error instanceof Error ? error.name : "?"}`,
+    },
+  ),
+});
+
+const rejectedContent = (name: string, text: string): SendResult => ({
+  type: "rejected",
+  error: failureOf(
+    name,
+    { code: "content_rejected", ...smtpErrors.content_rejected },
+    { code: "FILES", text },
+  ),
 });
 
 /** Without what was given: of the recipient nothing is kept that is not sealed. */
