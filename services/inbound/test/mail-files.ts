@@ -32,8 +32,8 @@ export const filesIn = async (dataDir: string): Promise<number> => {
   return all.filter((entry) => entry.isFile()).length;
 };
 
-/** Files of a mail stand in its conversation, open by a link for the partner alone, and go with the contact. */
-export async function tryFiles({ world, port, dataDir }: Setting): Promise<void> {
+/** Files of a mail stand in its conversation, open by a link for the partner alone, and go with the contact. Gives how many files are left, and the rows. */
+export async function tryFiles({ world, port, dataDir }: Setting): Promise<unknown[]> {
   const partner = world.partners[0]!.id;
   const keys = await Promise.all(
     world.partners.map(({ id }) => world.addKey(id, { environment: "live" })),
@@ -93,5 +93,5 @@ export async function tryFiles({ world, port, dataDir }: Setting): Promise<void>
       .rows;
   await until(async () => (await rows()).every(({ status }) => status === "removed"));
   await sweepAttachments([live], attachmentsIn(live.settings), Date.now(), 1);
-  expect([await filesIn(dataDir), await rows()]).toEqual([0, []]);
+  return [await filesIn(dataDir), await rows()];
 }
