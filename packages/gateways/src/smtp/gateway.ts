@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import { type Mailbox, parseEmail, parseMailbox } from "@heliograph/channels";
 import { createTransport } from "nodemailer";
 import { failureOf } from "../failure.ts";
-import { filesOf, type Files } from "./files.ts";
+import { filesOf, type Files, type MailedFile } from "./files.ts";
 import { unsubscribeLink, unsubscribeToken } from "../unsubscribe-link.ts";
 import type { Attempt, Gateway, GatewayConfig, GatewayTools, SendResult } from "../types.ts";
 import { foldable, headersOf, oneLine } from "./headers.ts";
@@ -110,20 +110,17 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     return `${local}@${returnDomain}`;
   }
 
-  async function send(attempt: Attempt, signal: AbortSignal): Promise<SendResult> {
+  async function sendWith(
+    attempt: Attempt,
+    files: readonly MailedFile[],
+    signal: AbortSignal,
+  ): Promise<SendResult> {
     const from = attempt.from ?? settings.from;
     const sender = from === undefined ? ownSender(url.hostname) : parseMailbox(oneLine(from));
     const recipient = parseEmail(attempt.to);
     if (recipient === undefined) return invalid(config.name, "invalid_recipient");
     if (sender === undefined) return invalid(config.name, "invalid_sender");
     const track: Track = {};
-    let files: Files;
-    try {
-      files = await filesOf(attempt, tools.file, signal);
-    } catch (error) {
-      return unreadable(config.name, error);
-    }
-    if (files.kind === "gone") return rejectedContent(config.name, files.why);
     const messageId = mailIdOf(tools.masterKey, attempt, returnDomain ?? sender.email.domain);
     const forProvider = providerHeaders(url, settings, messageId);
     const mail = {
@@ -139,7 +136,7 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
       messageId,
       ...(attempt.content.text !== undefined && { text: lines(attempt.content.text) }),
       ...(attempt.content.html !== undefined && { html: lines(attempt.content.html) }),
-      ...(files.files.length > 0 && { attachments: [...files.files] }),
+      ...(files.length > 0 && { attachments: [...files] }),
       signal,
       track,
     };
@@ -157,15 +154,14 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     } catch (error) {
       const begun = track.stream?.readableDidRead ?? false;
       return smtpResult(config.name, error, { begun, aborted: signal.aborted });
-    } finally {
-      files.release();
     }
   }
 
   return {
     name: config.name,
     kind: config.kind,
-    send,
+    send: (attempt, signal) =>
+      withFiles({ config, tools }, attempt, signal, (files) => sendWith(attempt, files, signal)),
     async check(signal) {
       signal.addEventListener("abort", () => transport.close(), { once: true });
       await transport.verify();
@@ -200,6 +196,28 @@ const providerHeaders = ({ hostname }: URL, { events }: SmtpSettings, mailId: st
   ...(/\.postmarkapp\.com$/i.test(hostname) && { "X-PM-KeepID": "true" }),
   ...(events === "sendgrid" && sendgridHeaders(mailId)),
 });
+
+/** Reads the files of a mail, and lets go of them when it is sent. */
+async function withFiles(
+  { config: { name }, tools }: Pick<Parts, "config" | "tools">,
+  attempt: Attempt,
+  signal: AbortSignal,
+  send: (files: readonly MailedFile[]) => Promise<SendResult>,
+): Promise<SendResult> {
+  if (attempt.media === undefined) return send([]);
+  let found: Files;
+  try {
+    found = await filesOf(attempt, tools.file, signal);
+  } catch (error) {
+    return unreadable(name, error);
+  }
+  if (found.kind === "gone") return rejectedContent(name, found.why);
+  try {
+    return await send(found.files);
+  } finally {
+    found.release();
+  }
+}
 
 /** Nothing was sent: it waits, or goes elsewhere. */
 const unreadable = (name: string, error: unknown): SendResult => ({
