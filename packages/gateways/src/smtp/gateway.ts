@@ -142,15 +142,7 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     };
     try {
       const info = await transport.sendMail(mail);
-      const response = oneLine(info.response ?? "250");
-      // Its recipient knows the mail by this alone.
-      const serverMessageId = serverIdIn(response);
-      return {
-        type: "accepted",
-        providerMessageId: messageId,
-        ...(serverMessageId !== undefined && { serverMessageId }),
-        status: response.slice(0, 64),
-      };
+      return taken(messageId, oneLine(info.response ?? "250"));
     } catch (error) {
       const begun = track.stream?.readableDidRead ?? false;
       return smtpResult(config.name, error, { begun, aborted: signal.aborted });
@@ -196,6 +188,17 @@ const providerHeaders = ({ hostname }: URL, { events }: SmtpSettings, mailId: st
   ...(/\.postmarkapp\.com$/i.test(hostname) && { "X-PM-KeepID": "true" }),
   ...(events === "sendgrid" && sendgridHeaders(mailId)),
 });
+
+function taken(messageId: string, response: string): SendResult {
+  // Its recipient knows the mail by this alone.
+  const serverMessageId = serverIdIn(response);
+  return {
+    type: "accepted",
+    providerMessageId: messageId,
+    ...(serverMessageId !== undefined && { serverMessageId }),
+    status: response.slice(0, 64),
+  };
+}
 
 /** Reads the files of a mail, and lets go of them when it is sent. */
 async function withFiles(
