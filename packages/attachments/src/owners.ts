@@ -34,10 +34,8 @@ export async function adoptFiles(
   contact: string,
   ids: readonly string[],
 ): Promise<void> {
-  for (const id of ids) {
-    await vault.adopt(id, partner, [contact]);
-    await vault.share(partner, id, [contact]);
-  }
+  await vault.adopt(ids.map((subject) => ({ subject, partner, owners: [contact] })));
+  for (const id of ids) await vault.share(partner, id, [contact]);
   await adoptAttachments(pool, partner, contact, ids);
   // Looked at once the keys are the contact's: an erasure that comes later finds them.
   const seal = await vault.seal({ partner, subject: contact });

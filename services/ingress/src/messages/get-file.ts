@@ -54,7 +54,7 @@ const tooLarge = (): NoFile =>
 
 /** A secure address leads to no other. */
 function next(from: URL, location: string): URL {
-  const to = URL.canParse(location, from) ? new URL(location, from) : undefined;
+  const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
   const isSound =
     to !== undefined &&
     (to.protocol === from.protocol || (from.protocol === "http:" && to.protocol === "https:")) &&
