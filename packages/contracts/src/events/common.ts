@@ -63,5 +63,8 @@ export type ExternalId = z.infer<typeof ExternalId>;
 /** What a provider calls a message: of a long one that it took in parts the ids of all, 25 of 64 characters at most. */
 export const ProviderMessageId = z.string().max(2000);
 
+/** More numbers than any country's plan asks of one sender; a pool is in the memory of every process. */
+export const mostPoolSenders = 100;
+
 /** Attributes that a contact is asked for at once: each is a comparison of its own in the query that finds the audience. */
 export const maxAudienceAttributes = 10;

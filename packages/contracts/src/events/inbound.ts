@@ -84,6 +84,8 @@ export const InboundMatched = defineEvent(
       message_id: z.string().max(512),
     }),
     gateway_id: Id,
+    /** The pool of the partner's that the address is in: whatever a person writes to any address of it is one conversation. */
+    pool_id: Id.optional(),
     received_at: Time,
     reason: z.string().max(500),
   }),

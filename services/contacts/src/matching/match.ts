@@ -1,5 +1,6 @@
 import { externalIdName, normalExternalId } from "@heliograph/channels";
-import { type EventData, failpoint, uuid5 } from "@heliograph/contracts";
+import { type Channel, type EventData, failpoint, uuid5 } from "@heliograph/contracts";
+import { poolOfInbox } from "@heliograph/domain";
 import { bytesOf, type InboundReading, parseInbound } from "@heliograph/gateways";
 import { type NewEvent, type RecordedEvent } from "@heliograph/log";
 import type { ServiceContext } from "@heliograph/runtime";
@@ -51,6 +52,17 @@ const gatewayOf = (
   id: string,
 ) => directory.gateways(environment).find(({ gateway_id }) => gateway_id === id);
 
+/** The pool of the partner's that the address which was written to is in: said once, so that whoever reads it again comes to the same conversation. */
+function poolAt(
+  { directory, environment }: ServiceContext,
+  partner: string,
+  channel: Channel,
+  inbox: string,
+): { readonly pool_id?: string } {
+  const pool = poolOfInbox(directory.senderPools(environment, partner), channel, inbox);
+  return pool === undefined ? {} : { pool_id: pool.pool_id };
+}
+
 /** Finds whose message it is and who wrote it; makes the contact where there is none. */
 export async function match(
   context: ServiceContext,
@@ -77,10 +89,12 @@ export async function match(
   if (address.kind === "fault")
     return parked(event, `its sender ${address.message}`, false, partner);
   const name = externalIdName(context.vault, partner, address.value);
-  if (event.metadata.partner !== partner)
-    await context.vault.adopt(data.inbound_id, partner, [name]);
-  for (const callbackId of [data.callback_id, ...(data.further_callback_ids ?? [])])
-    if (callbackId !== undefined) await context.vault.adopt(callbackId, partner, [name]);
+  const records = [
+    event.metadata.partner === partner ? undefined : data.inbound_id,
+    data.callback_id,
+    ...(data.further_callback_ids ?? []),
+  ].filter((record) => record !== undefined);
+  await context.vault.adopt(records.map((subject) => ({ subject, partner, owners: [name] })));
   const own = reacting(context, event, partner);
   const unverified = isUnverified(data, reading, partner);
   // Whoever writes in somebody's name chooses what that person is called, too.
@@ -107,6 +121,7 @@ export async function match(
         message_id: data.provider_message_id,
       },
       gateway_id: data.gateway_id,
+      ...poolAt(context, partner, data.channel, reading.to),
       received_at: data.received_at,
       reason,
     };
