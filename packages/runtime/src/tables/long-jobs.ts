@@ -27,18 +27,7 @@ export type JobTable<Job> = {
   cancel(pool: pg.Pool, id: string): Promise<boolean>;
 };
 
-/**
- * A table of jobs has, beside what they are about, `id`, `status` (`JobStatus`), `owner uuid`, `tries int`, how many times it was begun since it last went on, `complete boolean`, `error text`, and the times `created_at`, `updated_at`, `not_before` and
- * `finished_at`.
- */
-export function jobTable<Job>({
-  table,
-  columns,
-  jobOf,
-  staleSeconds,
-  mostKept,
-  alone = false,
-}: {
+type JobTableOptions<Job> = {
   readonly table: string;
   /** What whoever claims a job is given, and how a row of it is one. */
   readonly columns: string;
@@ -50,12 +39,46 @@ export function jobTable<Job>({
   readonly mostKept: number;
   /** One at a time, however many processes look. */
   readonly alone?: boolean;
-}): JobTable<Job> {
+};
+
+function claimIn<Job>({
+  table,
+  columns,
+  jobOf,
+  staleSeconds,
+  alone = false,
+}: JobTableOptions<Job>): JobTable<Job>["claim"] {
   const stale = `updated_at < now() - interval '${staleSeconds} seconds'`;
-  const mine = "where id = $1 and owner = $2 and status = 'running'";
   const open = alone
     ? `not exists (select from ${table} where status = 'running' and not (${stale}))`
     : `(status = 'queued' or ${stale})`;
+  return (pool, owner) =>
+    inTransaction(pool, async (client) => {
+      if (alone)
+        await client.query("select pg_advisory_xact_lock(hashtextextended($1, 7041776))", [
+          `heliograph/${table}`,
+        ]);
+      await client.query(
+        `update ${table} set status = 'failed', error = 'it was begun ${mostTries} times, and its process ended each time', owner = null, finished_at = now()
+          where status = 'running' and tries >= ${mostTries} and ${stale}`,
+      );
+      const { rows } = await client.query(
+        `update ${table} set status = 'running', owner = $1, tries = tries + 1, updated_at = now() where id = (
+          select id from ${table} where finished_at is null and coalesce(not_before <= now(), true) and ${open}
+          order by created_at, id limit 1 for update skip locked) returning ${columns}`,
+        [owner],
+      );
+      return rows[0] && jobOf(rows[0]);
+    });
+}
+
+/**
+ * A table of jobs has, beside what they are about, `id`, `status` (`JobStatus`), `owner uuid`, `tries int`, how many times it was begun since it last went on, `complete boolean`, `error text`, and the times `created_at`, `updated_at`, `not_before` and
+ * `finished_at`.
+ */
+export function jobTable<Job>(options: JobTableOptions<Job>): JobTable<Job> {
+  const { table, mostKept } = options;
+  const mine = "where id = $1 and owner = $2 and status = 'running'";
   const changed = async (
     pool: pg.Pool,
     change: string,
@@ -64,24 +87,7 @@ export function jobTable<Job>({
     (await pool.query(`update ${table} set ${change}`, [...values])).rowCount === 1;
 
   return {
-    claim: (pool, owner) =>
-      inTransaction(pool, async (client) => {
-        if (alone)
-          await client.query("select pg_advisory_xact_lock(hashtextextended($1, 7041776))", [
-            `heliograph/${table}`,
-          ]);
-        await client.query(
-          `update ${table} set status = 'failed', error = 'it was begun ${mostTries} times, and its process ended each time', owner = null, finished_at = now()
-            where status = 'running' and tries >= ${mostTries} and ${stale}`,
-        );
-        const { rows } = await client.query(
-          `update ${table} set status = 'running', owner = $1, tries = tries + 1, updated_at = now() where id = (
-            select id from ${table} where finished_at is null and coalesce(not_before <= now(), true) and ${open}
-            order by created_at, id limit 1 for update skip locked) returning ${columns}`,
-          [owner],
-        );
-        return rows[0] && jobOf(rows[0]);
-      }),
+    claim: claimIn(options),
 
     note(pool, id, owner, kept) {
       if (kept === undefined) return changed(pool, `updated_at = now() ${mine}`, [id, owner]);
