@@ -25,15 +25,18 @@ export function deprecation(since: string, until?: string): Deprecation {
   return announced;
 }
 
-/** What of a route tells whether it, or a parameter of it, is to go. */
-type Announcing = { readonly deprecated?: Deprecation; readonly query?: unknown };
-
 /** The parameters that have a second name. */
 const otherNamesAnnounced = deprecation("2026-12-01");
 
 /** A parameter that is the same as the one of another name. It goes on working; whoever gives it is told of the other (RFC 9745). */
 export const anotherName = <Schema extends z.ZodType>(schema: Schema, of: string) =>
   schema.optional().meta({ description: `Another name of \`${of}\`.`, deprecated: true });
+
+/** What of a route says that it, or a part of it, is to go. */
+type Announcing = {
+  readonly query?: z.ZodType | undefined;
+  readonly deprecated?: Deprecation | undefined;
+};
 
 const known = new WeakMap<Announcing, readonly string[]>();
 
