@@ -60,6 +60,14 @@ export const SenderPoolOfMessage = z
   })
   .meta({ description: "The pool that `from` was taken of." });
 
+export const SenderRuleOfMessage = z
+  .object({
+    country_prefix: z.string(),
+    replaced: z.string().optional().meta({ description: "What the message asked for." }),
+    reason: z.string(),
+  })
+  .meta({ description: "Why `from` is what the recipient's country takes." });
+
 const shown = {
   id: z
     .string()
@@ -69,6 +77,7 @@ const shown = {
   to: z.string(),
   from: z.string().optional(),
   sender_pool: SenderPoolOfMessage.optional(),
+  sender_rule: SenderRuleOfMessage.optional(),
   environment: z.enum(environments),
   cost: Money,
   cost_estimate: Money,

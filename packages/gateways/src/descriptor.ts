@@ -139,6 +139,8 @@ type Definition<Settings, Known> = Common & {
   readonly callbacks?: Callbacks<Settings, Known>;
   /** What a request to the provider would look like, without its secrets, for who tries a configuration; left out where there is nothing to see. */
   readonly preview?: (attempt: Attempt, config: GatewayConfig, settings: Settings) => object;
+  /** The sender that a message which names none has there; left out where the provider chooses. */
+  readonly ownSender?: (settings: Settings) => string | undefined;
   /** Which gateway it goes through, where it has no provider of its own. */
   readonly through?: (settings: Settings) => Through;
   /** Connects nothing yet, so that a gateway that nobody uses costs nothing. */
@@ -164,6 +166,7 @@ export type GatewayKind = Common & {
   readonly fault?: (settings: unknown, secrets: unknown) => ConfigurationFault | undefined;
   readonly takesMail?: (address: Email, rules: MailRules<unknown>) => string | undefined;
   readonly mailDomains?: (settings: unknown) => readonly string[];
+  readonly ownSender?: (settings: unknown) => string | undefined;
   /** Undefined where the settings are not those of the kind. */
   readonly through?: (settings: GatewayConfig["settings"]) => Through | undefined;
   /** Throws ZodError when settings or secrets are not what the kind needs. */
@@ -171,8 +174,8 @@ export type GatewayKind = Common & {
 };
 
 export function gatewayKind<Settings, Known>(definition: Definition<Settings, Known>): GatewayKind {
-  const { create, callbacks, preview, through, fault, takesMail, mailDomains, ...kind } =
-    definition;
+  const { create, callbacks, preview, through, ownSender, ...rest } = definition;
+  const { fault, takesMail, mailDomains, ...kind } = rest;
   return {
     ...kind,
     ...(callbacks !== undefined && { callbacks: checkedCallbacks(definition, callbacks) }),
@@ -194,6 +197,12 @@ export function gatewayKind<Settings, Known>(definition: Definition<Settings, Kn
       mailDomains: (given) => {
         const settings = definition.settings.safeParse(given).data;
         return settings === undefined ? [] : mailDomains(settings);
+      },
+    }),
+    ...(ownSender !== undefined && {
+      ownSender: (given) => {
+        const settings = definition.settings.safeParse(given).data;
+        return settings === undefined ? undefined : ownSender(settings);
       },
     }),
     ...(through !== undefined && {

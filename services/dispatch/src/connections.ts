@@ -11,7 +11,7 @@ import {
   type GatewayTools,
 } from "@heliograph/gateways";
 import { FairQueue } from "@heliograph/log";
-import type { RoutingRules } from "@heliograph/runtime";
+import type { RoutingRules, SenderRules } from "@heliograph/runtime";
 import { activeTracing, tracedGateway } from "@heliograph/tracing";
 import { alwaysClosed, createBreaker, type Breaker } from "./breaker.ts";
 import { bucketOfBoth, type Bucket } from "./bucket.ts";
@@ -70,7 +70,11 @@ export type Connections = {
   policyOf(name: string): GatewayConfig["on_uncertain"];
   readonly all: readonly Connection[];
   /** Brings the connections in line with the configuration; what is no longer wanted closes once its calls are done. */
-  reconcile(configs: readonly GatewayConfig[], rules: RoutingRules): void;
+  reconcile(
+    configs: readonly GatewayConfig[],
+    rules: RoutingRules,
+    senderRules?: SenderRules,
+  ): void;
   /** A call of this connection has ended. */
   released(connection: Connection): void;
   close(): Promise<void>;
@@ -93,6 +97,7 @@ export function createConnections(given: Options): Connections {
   let all: Connection[] = [];
   let byChannel = new Map<string, Connection[]>();
   let routing: ChannelRules = new Map();
+  let senders: SenderRules = [];
   const retired = new Set<Connection>();
   const options = throughOthers(given, () => all, released);
 
@@ -128,8 +133,10 @@ export function createConnections(given: Options): Connections {
     get all() {
       return all;
     },
-    routeOf: (message) => routeOf(routing, byChannel.get(message.channel) ?? [], message),
-    reconcile(configs, rules) {
+    routeOf: (message) => 
+      routeOf(routing, byChannel.get(message.channel) ?? [], message, senders),
+    reconcile(configs, rules, senderRules = []) {
+      senders = senderRules;
       routing = rulesByChannel(rules, configs);
       const before = new Map(all.map((connection) => [connection.name, connection]));
       all = [];

@@ -114,7 +114,11 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
       logger.error({ gateway: config.name, err: error }, "a gateway could not be opened or closed"),
   });
   const reconcile = (): void =>
-    connections.reconcile(directory.gateways(environment), directory.routing(environment));
+    connections.reconcile(
+      directory.gateways(environment),
+      directory.routing(environment),
+      directory.senderRules(environment),
+    );
   reconcile();
   const unsubscribe = directory.onChange(() => {
     reconcile();

@@ -1,11 +1,14 @@
 import { type GatewayChoice, accountOf } from "@heliograph/contracts";
-import { carries } from "@heliograph/domain";
-import { reaching } from "@heliograph/gateways";
+import { carries, gatewayFault, type SenderRule, senderRuleFor } from "@heliograph/domain";
+import { reaching, senderAt } from "@heliograph/gateways";
 import type { GatewayConfig, RoutingRules } from "@heliograph/runtime";
 import type { Requested } from "./state.ts";
 
 /** What of a gateway decides whether it may carry a message. */
-export type Routable = Pick<GatewayConfig, "gateway_id" | "kind" | "partner_id" | "countries">;
+export type Routable = Pick<
+  GatewayConfig,
+  "gateway_id" | "name" | "kind" | "settings" | "partner_id" | "countries"
+>;
 
 /** How one of the gateways of a route is taken. */
 export type Policy = RoutingRules[number]["policy"];
@@ -17,6 +20,8 @@ export type RouteTo<Item> = {
   readonly failover: boolean;
   /** From 1; undefined where none matches and every gateway of the channel may carry it. */
   readonly rule: number | undefined;
+  /** Those that would be among the candidates, but may not carry it with its sender to that country. */
+  readonly excluded?: readonly { readonly name: string; readonly why: string }[];
 };
 
 /** What of a message decides where it may go; `to` readable. */
@@ -79,6 +84,7 @@ export function routeOf<Item extends { readonly config: Routable }>(
   rules: ChannelRules,
   ofChannel: readonly Item[],
   message: Routed,
+  senderRules: readonly SenderRule[] = [],
 ): RouteTo<Item> {
   const found = rules.get(message.channel)?.find(({ rule }) => matches(rule.match, message));
   const named =
@@ -91,15 +97,36 @@ export function routeOf<Item extends { readonly config: Routable }>(
   const fits = ({ config }: Item): boolean =>
     carries(config, message.partner, message.country) &&
     (onlyBy === undefined || config.gateway_id === onlyBy);
-  const candidates = reaching(named.every(fits) ? named : named.filter(fits), message.to);
-  return found === undefined
-    ? { candidates, policy: "weighted", failover: true, rule: undefined }
-    : {
-        candidates,
-        policy: found.rule.policy,
-        failover: found.rule.failover,
-        rule: found.number,
-      };
+  const fitting = reaching(named.every(fits) ? named : named.filter(fits), message.to);
+  const { candidates, excluded } = bySender(fitting, message, senderRules);
+  const route =
+    found === undefined
+      ? { candidates, policy: "weighted" as const, failover: true, rule: undefined }
+      : {
+          candidates,
+          policy: found.rule.policy,
+          failover: found.rule.failover,
+          rule: found.number,
+        };
+  return excluded === undefined ? route : { ...route, excluded };
+}
+
+/** Without those whose sender, or whose lack of one, the recipient's country does not take. */
+function bySender<Item extends { readonly config: Routable }>(
+  items: readonly Item[],
+  { channel, to, from }: Routed,
+  senderRules: readonly SenderRule[],
+): Pick<RouteTo<Item>, "candidates" | "excluded"> {
+  const rule = senderRuleFor(senderRules, channel, to);
+  if (rule === undefined) return { candidates: items };
+  const faults = items.map(({ config }) => gatewayFault(rule, from, senderAt(config))?.message);
+  const excluded = items.flatMap(({ config: { name } }, index) => {
+    const why = faults[index];
+    return why === undefined ? [] : [{ name, why }];
+  });
+  return excluded.length === 0
+    ? { candidates: items }
+    : { candidates: items.filter((_, index) => faults[index] === undefined), excluded };
 }
 
 function matches(match: Rule["match"], message: Routed): boolean {
@@ -122,5 +149,6 @@ export const alternatives = <Item extends { readonly name: string }>(
   ofChannel.filter(
     ({ name }) =>
       name !== gateway &&
-      (considered === undefined || considered.some((each) => each.gateway === name)),
+      (considered === undefined ||
+        considered.some((each) => each.gateway === name && each.excluded === undefined)),
   );

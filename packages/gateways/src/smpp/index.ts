@@ -14,6 +14,7 @@ export const smpp = gatewayKind({
   settings: SmppSettings,
   secrets: SmppSecrets,
   errors: smppErrors,
+  ownSender: ({ source }) => source?.address,
   create: createSmppGateway,
   rebuiltBy: ["timeout_ms"],
   asks: false,
