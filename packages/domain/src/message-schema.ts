@@ -47,7 +47,10 @@ export const MessageSegments = z.object({
 
 export const SenderPoolOfMessage = z
   .object({
-    pool_id: z.string(),
+    pool_id: z.string().meta({
+      description: "The pool's id.",
+      example: "spl_01HNQX2P8Y9R3T4V5W6Z7A8B9C",
+    }),
     name: z.string(),
     gateway_id: z
       .string()

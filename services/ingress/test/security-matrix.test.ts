@@ -154,6 +154,8 @@ async function thingsOf(key: string): Promise<Readonly<Record<string, string>>> 
   );
   const suppression = await make("/suppressions", { channel: "sms", to: "+15551239999" }, key);
   const team = await make("/teams", { name: "Support", agent_ids: [], routing: "manual" }, key);
+  const numbers = { name: "numbers", channel: "sms", senders: ["+15550100001"] };
+  const pool = await make("/sender-pools", numbers, key);
   const raw = async (path: string, type: string, body: string) => {
     const headers = { "content-type": type };
     const answer = await world.call("POST", `/api/v1${path}`, { key, raw: body, headers });
@@ -194,6 +196,7 @@ async function thingsOf(key: string): Promise<Readonly<Record<string, string>>> 
     "/templates/{id}/versions/{version}": "1",
     "/suppressions/{id}": suppression["id"]!,
     "/agents/{id}": own.agent,
+    "/sender-pools/{id}": pool["id"]!,
     "/teams/{id}": team["id"]!,
     "/mobile/sessions/{id}": await first("/mobile/sessions", own.token),
     "/mobile/devices/{id}": device["id"]!,

@@ -55,7 +55,7 @@ export const PatchSenderPool = z
     }),
     default: Default.optional(),
   })
-  .meta({ id: "PatchSenderPool" });
+  .meta({ id: "PatchSenderPool", example: { senders: ["+15550100001", "+15550100003"] } });
 export type PatchSenderPool = z.infer<typeof PatchSenderPool>;
 
 export const SenderPoolsQuery = ListQuery.extend({
@@ -70,7 +70,7 @@ export const SenderPoolView = z
     name: z.string(),
     channel: z.enum(channels),
     senders: Senders,
-    default: z.boolean(),
+    default: Default,
     gateway_id: z.string().nullable().meta({
       description: "Of a pool that an operator made: whose senders they are.",
     }),
