@@ -60,14 +60,15 @@ export function planSender(
   const { country_prefix } = rule;
   if (from === undefined && rule.default !== undefined) {
     const reason = `it names none: the default of +${country_prefix}`;
-    return { type: "sender", fields: { from: rule.default, sender_rule: { country_prefix, reason } } };
+    return {
+      type: "sender",
+      fields: { from: rule.default, sender_rule: { country_prefix, reason } },
+    };
   }
   const wrong = from === undefined ? undefined : senderFault(rule, from);
   const sent = wrong !== undefined && rule.replacement !== undefined ? rule.replacement : from;
   if (wrong !== undefined && sent === from) throw refused(rule, wrong, "from");
-  const own = gateways.filter(
-    (gateway) => gateway.enabled && carries(gateway, partner, country),
-  );
+  const own = gateways.filter((gateway) => gateway.enabled && carries(gateway, partner, country));
   const faults = own.map((gateway) => gatewayFault(rule, sent, senderAt(gateway)));
   const [first] = faults;
   if (first !== undefined && faults.every((fault) => fault !== undefined))

@@ -67,7 +67,10 @@ export const SenderRuleOfMessage = z
   .object({
     country_prefix: z.string(),
     replaced: z.string().optional().meta({ description: "What the message asked for." }),
-    reason: z.string(),
+    reason: z.string().meta({
+      description: "What is wrong with another one.",
+      example: "numbers of +1 take no names as senders",
+    }),
   })
   .meta({ description: "Why `from` is what the recipient's country takes." });
 

@@ -102,7 +102,10 @@ export function gatewayFault(
   const sender = from ?? ownSender;
   if (sender === undefined) {
     if (!asksForSome(rule)) return undefined;
-    return fault("required", `numbers of +${rule.country_prefix} ask for a sender, and it has none`);
+    return fault(
+      "required",
+      `numbers of +${rule.country_prefix} ask for a sender, and it has none`,
+    );
   }
   const own = senderFault(rule, sender);
   if (own !== undefined) return own;

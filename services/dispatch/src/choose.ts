@@ -66,11 +66,7 @@ export function choose<Item extends Candidate>(
 const only: GatewayChoice = { reason: "the only gateway of the channel" };
 
 /** Under a rule the channel has others: that they were no choice is said. */
-function onlyChoice(
-  gateway: string,
-  rule: number | undefined,
-  excluded: Excluded,
-): GatewayChoice {
+function onlyChoice(gateway: string, rule: number | undefined, excluded: Excluded): GatewayChoice {
   if (rule === undefined && excluded === undefined) return only;
   const reason = "the only gateway for the message";
   return {
@@ -81,7 +77,7 @@ function onlyChoice(
 
 type Excluded = RouteTo<unknown>["excluded"];
 /** Said beside the others, and never taken. */
-export const notAtAll = (excluded: Excluded = []): Required<GatewayChoice>["considered"] =>
+export const notAtAll = (excluded: Excluded = []): NonNullable<GatewayChoice["considered"]> =>
   excluded.map(({ name, why }) => ({ gateway: name, verdict: why.slice(0, 200), excluded: true }));
 
 const onlyOne = <Item extends Candidate>(all: readonly Item[], policy: Policy): readonly Item[] =>

@@ -23,6 +23,7 @@ import {
   type RouteTo,
   routeOf,
   rulesByChannel,
+  takenThere,
 } from "./routing.ts";
 import { createStats, type Stats } from "./stats.ts";
 
@@ -133,8 +134,10 @@ export function createConnections(given: Options): Connections {
     get all() {
       return all;
     },
-    routeOf: (message) => 
-      routeOf(routing, byChannel.get(message.channel) ?? [], message, senders),
+    routeOf(message) {
+      const route = routeOf(routing, byChannel.get(message.channel) ?? [], message);
+      return senders.length === 0 ? route : takenThere(route, message, senders);
+    },
     reconcile(configs, rules, senderRules = []) {
       senders = senderRules;
       routing = rulesByChannel(rules, configs);

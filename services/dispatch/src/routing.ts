@@ -5,10 +5,7 @@ import type { GatewayConfig, RoutingRules } from "@heliograph/runtime";
 import type { Requested } from "./state.ts";
 
 /** What of a gateway decides whether it may carry a message. */
-export type Routable = Pick<
-  GatewayConfig,
-  "gateway_id" | "name" | "kind" | "settings" | "partner_id" | "countries"
->;
+export type Routable = Pick<GatewayConfig, "gateway_id" | "kind" | "partner_id" | "countries">;
 
 /** How one of the gateways of a route is taken. */
 export type Policy = RoutingRules[number]["policy"];
@@ -84,7 +81,6 @@ export function routeOf<Item extends { readonly config: Routable }>(
   rules: ChannelRules,
   ofChannel: readonly Item[],
   message: Routed,
-  senderRules: readonly SenderRule[] = [],
 ): RouteTo<Item> {
   const found = rules.get(message.channel)?.find(({ rule }) => matches(rule.match, message));
   const named =
@@ -97,37 +93,35 @@ export function routeOf<Item extends { readonly config: Routable }>(
   const fits = ({ config }: Item): boolean =>
     carries(config, message.partner, message.country) &&
     (onlyBy === undefined || config.gateway_id === onlyBy);
-  const fitting = reaching(named.every(fits) ? named : named.filter(fits), message.to);
-  const { candidates, excluded } = bySender(fitting, message, senderRules);
-  const route =
-    found === undefined
-      ? { candidates, policy: "weighted" as const, failover: true, rule: undefined }
-      : {
-          candidates,
-          policy: found.rule.policy,
-          failover: found.rule.failover,
-          rule: found.number,
-        };
-  return excluded === undefined ? route : { ...route, excluded };
+  const candidates = reaching(named.every(fits) ? named : named.filter(fits), message.to);
+  return found === undefined
+    ? { candidates, policy: "weighted", failover: true, rule: undefined }
+    : {
+        candidates,
+        policy: found.rule.policy,
+        failover: found.rule.failover,
+        rule: found.number,
+      };
 }
 
-/** Without those whose sender, or whose lack of one, the recipient's country does not take. */
-function bySender<Item extends { readonly config: Routable }>(
-  items: readonly Item[],
+/** The route without those whose sender, or whose lack of one, the recipient's country does not take. */
+export function takenThere<Item extends { readonly config: Routable & Sending }>(
+  route: RouteTo<Item>,
   { channel, to, from }: Routed,
   senderRules: readonly SenderRule[],
-): Pick<RouteTo<Item>, "candidates" | "excluded"> {
+): RouteTo<Item> {
   const rule = senderRuleFor(senderRules, channel, to);
-  if (rule === undefined) return { candidates: items };
-  const faults = items.map(({ config }) => gatewayFault(rule, from, senderAt(config))?.message);
-  const excluded = items.flatMap(({ config: { name } }, index) => {
-    const why = faults[index];
-    return why === undefined ? [] : [{ name, why }];
+  if (rule === undefined) return route;
+  const faults = route.candidates.map(({ config }) => gatewayFault(rule, from, senderAt(config)));
+  const excluded = route.candidates.flatMap(({ config: { name } }, index) => {
+    const fault = faults[index];
+    return fault === undefined ? [] : [{ name, why: fault.message }];
   });
-  return excluded.length === 0
-    ? { candidates: items }
-    : { candidates: items.filter((_, index) => faults[index] === undefined), excluded };
+  if (excluded.length === 0) return route;
+  const candidates = route.candidates.filter((_, index) => faults[index] === undefined);
+  return { ...route, candidates, excluded };
 }
+type Sending = Pick<GatewayConfig, "name" | "settings">;
 
 function matches(match: Rule["match"], message: Routed): boolean {
   const { country_prefix, partner, category, sender, sender_pool } = match;

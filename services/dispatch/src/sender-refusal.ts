@@ -1,7 +1,7 @@
 import { senderRuleFor } from "@heliograph/domain";
 import type { ServiceContext } from "@heliograph/runtime";
 import { routedOf } from "./job.ts";
-import { routeOf, rulesByChannel } from "./routing.ts";
+import { routeOf, rulesByChannel, takenThere } from "./routing.ts";
 import type { State } from "./state.ts";
 
 /** Why no gateway may carry a message with its sender, or its lack of one, to the recipient's country; undefined where one may, or where none is there to ask. */
@@ -18,7 +18,8 @@ export function senderRefusal(
   const items = gateways.map((config) => ({ config }));
   const routing = rulesByChannel(directory.routing(environment), gateways);
   const message = { ...routedOf({ state, opened: undefined }), to };
-  const { candidates, excluded } = routeOf(routing, items, message, rules);
+  const route = routeOf(routing, items, message);
+  const { candidates, excluded } = takenThere(route, message, rules);
   const [first] = excluded ?? [];
   return candidates.length > 0 || first === undefined
     ? undefined

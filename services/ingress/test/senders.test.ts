@@ -226,7 +226,9 @@ describe("rules for the senders of countries", () => {
       country_prefix: "+1",
     });
     expect(await world.heads()).toBe(before);
-    expect((await ask("POST", "/messages", { ...said, from, to: "+48501234567" })).status).toBe(202);
+    expect((await ask("POST", "/messages", { ...said, from, to: "+48501234567" })).status).toBe(
+      202,
+    );
   });
 
   test("have a default, a replacement, and the longest prefix; the answer and the event say so", async () => {
@@ -255,7 +257,9 @@ describe("rules for the senders of countries", () => {
   test("that contradict themselves are refused, and so is a version that was not seen", async () => {
     const wrong = [us, { ...us, alphanumeric: false, default: "SHOP" }];
     const { body } = await rulesOf(wrong);
-    expect(body.errors.map(({ path, code }: { path: string; code: string }) => [path, code])).toEqual([
+    expect(
+      body.errors.map(({ path, code }: { path: string; code: string }) => [path, code]),
+    ).toEqual([
       ["rules.1.country_prefix", "duplicate"],
       ["rules.1.default", "alphanumeric_not_allowed"],
     ]);

@@ -1,5 +1,10 @@
-import { environments, type Environment, type FieldError, streamOf } from "@heliograph/contracts";
-import type { Category } from "@heliograph/contracts";
+import {
+  type Category,
+  environments,
+  type Environment,
+  type FieldError,
+  streamOf,
+} from "@heliograph/contracts";
 import {
   type Answer,
   type Call,
@@ -133,7 +138,9 @@ const putting =
       name: `${category} ${environment}`,
       correlation: environment,
       evolve: (before, { type, data, revision }) =>
-        type === own ? { ...(data as Omit<Stored<Rule>, "revision">), revision } : before,
+        type === own
+          ? { ...(data as unknown as Omit<Stored<Rule>, "revision">), revision }
+          : before,
       decide(before) {
         requireMatch(call as Call, tagOf(before));
         if (JSON.stringify(before?.rules ?? []) === JSON.stringify(rules)) return { events: [] };

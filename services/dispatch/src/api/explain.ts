@@ -7,7 +7,7 @@ import { z } from "zod";
 import { choose } from "../choose.ts";
 import { deviceTokens, isDevice } from "../devices.ts";
 import { explained, unhealthyNow, withRoom } from "../explained.ts";
-import { routeOf, rulesByChannel } from "../routing.ts";
+import { routeOf, rulesByChannel, takenThere } from "../routing.ts";
 import { readGatewayHealth } from "../tables/gateways.ts";
 
 const ExplainRoute = z
@@ -88,7 +88,8 @@ async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promi
   const { gateway_id: onlyBy, pool_id: pool } = sender.sender_pool ?? {};
   const message = { channel, to, from: sender.from, pool, onlyBy, category, country, partner };
   const routing = rulesByChannel(directory.routing(call.env), gateways);
-  const found = routeOf(routing, ofChannel, message, directory.senderRules(call.env));
+  const route = routeOf(routing, ofChannel, message);
+  const found = takenThere(route, message, directory.senderRules(call.env));
   return {
     status: 200,
     body: { ...explained(found, choose(found, [], Math.random())), ...sender },
