@@ -26,6 +26,6 @@ export {
   senderIn,
   type SenderClaim,
 } from "./sender-choice.ts";
-export { planSender, type SenderPlan, type SenderSetting } from "./sender-plan.ts";
+export { languagesOfAll, planSender, type SenderPlan, type SenderSetting } from "./sender-plan.ts";
 export type { SendMessage } from "./send.ts";
 export { openSuppressed, type Stop, type Suppressed } from "./suppressed.ts";

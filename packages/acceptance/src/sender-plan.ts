@@ -9,7 +9,7 @@ import {
   type SenderRule,
   senderRuleFor,
 } from "@heliograph/domain";
-import { senderAt } from "@heliograph/gateways";
+import { meansOf } from "@heliograph/gateways";
 import { poolFor } from "./sender-choice.ts";
 
 type Requested = EventData<"MessageRequested">;
@@ -69,7 +69,7 @@ export function planSender(
   const sent = wrong !== undefined && rule.replacement !== undefined ? rule.replacement : from;
   if (wrong !== undefined && sent === from) throw refused(rule, wrong, "from");
   const own = gateways.filter((gateway) => gateway.enabled && carries(gateway, partner, country));
-  const faults = own.map((gateway) => gatewayFault(rule, sent, senderAt(gateway)));
+  const faults = own.map((gateway) => gatewayFault(rule, sent, meansOf(gateway)));
   const [first] = faults;
   if (first !== undefined && faults.every((fault) => fault !== undefined))
     throw refused(rule, first, "from");
@@ -77,6 +77,28 @@ export function planSender(
   const sender_rule = { country_prefix, replaced: from!, reason: wrong.message };
   return { type: "sender", fields: { from: rule.replacement!, sender_rule } };
 }
+
+/**
+ * The languages whose national tables every gateway sends that may carry a message: it is counted with them before anybody knows which one takes it, or takes it after another. Where one does not
+ * send them, it goes without them by all.
+ */
+export function languagesOfAll(
+  gateways: Gateways,
+  channel: Channel,
+  partner: string,
+  country: string,
+): readonly number[] {
+  if (channel !== "sms") return noLanguages;
+  let common: readonly number[] | undefined;
+  for (const gateway of gateways) {
+    if (!gateway.enabled || !carries(gateway, partner, country)) continue;
+    const { languages } = meansOf(gateway);
+    if (languages.length === 0) return noLanguages;
+    common = common === undefined ? languages : common.filter((each) => languages.includes(each));
+  }
+  return common ?? noLanguages;
+}
+const noLanguages: readonly number[] = [];
 
 /** Nothing but what the message says itself. */
 const asAsked: SenderPlan = { type: "sender", fields: {} };

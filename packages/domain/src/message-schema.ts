@@ -39,6 +39,14 @@ export const MessageSegments = z.object({
   count: z.int(),
   encoding: z.string(),
   characters: z.int(),
+  national: z
+    .object({ locking: z.int().optional(), single: z.int().optional() })
+    .optional()
+    .meta({
+      description:
+        "National language tables of GSM-7 that it is sent with, by their numbers in 3GPP TS 23.038: 1 Turkish, 2 Spanish, 3 Portuguese.",
+      example: { single: 1 },
+    }),
   replaced: z
     .array(z.object({ from: z.string(), to: z.string(), count: z.int() }))
     .optional()

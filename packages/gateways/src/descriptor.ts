@@ -141,6 +141,8 @@ type Definition<Settings, Known> = Common & {
   readonly preview?: (attempt: Attempt, config: GatewayConfig, settings: Settings) => object;
   /** The sender that a message which names none has there; left out where the provider chooses. */
   readonly ownSender?: (settings: Settings) => string | undefined;
+  /** Whose national tables of GSM-7 it sends, by the numbers of TS 23.038; left out where none. */
+  readonly languages?: (settings: Settings) => readonly number[];
   /** Which gateway it goes through, where it has no provider of its own. */
   readonly through?: (settings: Settings) => Through;
   /** Connects nothing yet, so that a gateway that nobody uses costs nothing. */
@@ -167,6 +169,7 @@ export type GatewayKind = Common & {
   readonly takesMail?: (address: Email, rules: MailRules<unknown>) => string | undefined;
   readonly mailDomains?: (settings: unknown) => readonly string[];
   readonly ownSender?: (settings: unknown) => string | undefined;
+  readonly languages?: (settings: unknown) => readonly number[];
   /** Undefined where the settings are not those of the kind. */
   readonly through?: (settings: GatewayConfig["settings"]) => Through | undefined;
   /** Throws ZodError when settings or secrets are not what the kind needs. */
@@ -174,7 +177,7 @@ export type GatewayKind = Common & {
 };
 
 export function gatewayKind<Settings, Known>(definition: Definition<Settings, Known>): GatewayKind {
-  const { create, callbacks, preview, through, ownSender, ...rest } = definition;
+  const { create, callbacks, preview, through, ownSender, languages, ...rest } = definition;
   const { fault, takesMail, mailDomains, ...kind } = rest;
   return {
     ...kind,
@@ -203,6 +206,12 @@ export function gatewayKind<Settings, Known>(definition: Definition<Settings, Kn
       ownSender: (given) => {
         const settings = definition.settings.safeParse(given).data;
         return settings === undefined ? undefined : ownSender(settings);
+      },
+    }),
+    ...(languages !== undefined && {
+      languages: (given) => {
+        const settings = definition.settings.safeParse(given).data;
+        return settings === undefined ? [] : languages(settings);
       },
     }),
     ...(through !== undefined && {

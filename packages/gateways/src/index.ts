@@ -34,7 +34,7 @@ export {
   type MailTaker,
   verifyCallback,
 } from "./registry.ts";
-export { senderAt } from "./own-sender.ts";
+export { meansOf } from "./means.ts";
 export { paced, throughFault, throughOf } from "./through.ts";
 export { bytesOf } from "./kept-bytes.ts";
 export { unsubscribeSubject } from "./smtp/headers.ts";

@@ -136,7 +136,8 @@ export function createConnections(given: Options): Connections {
     },
     routeOf(message) {
       const route = routeOf(routing, byChannel.get(message.channel) ?? [], message);
-      return senders.length === 0 ? route : takenThere(route, message, senders);
+      const isPlain = senders.length === 0 && message.national === undefined;
+      return isPlain ? route : takenThere(route, message, senders);
     },
     reconcile(configs, rules, senderRules = []) {
       senders = senderRules;

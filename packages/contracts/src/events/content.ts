@@ -9,9 +9,17 @@ export const Replaced = z.strictObject({
 });
 export type Replaced = z.infer<typeof Replaced>;
 
+/** National language tables of 3GPP TS 23.038, 6.2.1.2.4, by their numbers there. */
+const NationalTables = z.strictObject({
+  locking: z.int().min(1).max(13).optional(),
+  single: z.int().min(1).max(13).optional(),
+});
+
 export const Segments = z.strictObject({
   count: z.int().min(1),
   encoding: z.enum(["GSM-7", "UCS-2", "none"]),
+  /** The tables that it is counted with: it is sent with these, by gateways that know them. */
+  national: NationalTables.optional(),
   characters: z.int().min(0),
   replaced: z.array(Replaced).max(1_600).optional(),
 });

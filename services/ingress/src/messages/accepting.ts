@@ -4,6 +4,7 @@ import {
   acceptSteps,
   checkCountry,
   checkSuppressed,
+  languagesOfAll,
   mediaOf,
   planSender,
   readChoice,
@@ -79,6 +80,7 @@ async function accept(
   const accepted = acceptMessage({
     body,
     isStep,
+    languages: languagesOfAll(gateways, body.channel, call.partner.partner_id, recipient.country),
     contactZone: contact,
     media,
     recipient,
