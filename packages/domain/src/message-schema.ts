@@ -40,7 +40,10 @@ export const MessageSegments = z.object({
   encoding: z.string(),
   characters: z.int(),
   national: z
-    .object({ locking: z.int().optional(), single: z.int().optional() })
+    .object({
+      locking: z.int().optional().meta({ description: "The locking shift table." }),
+      single: z.int().optional().meta({ description: "The single shift table." }),
+    })
     .optional()
     .meta({
       description:
