@@ -28,7 +28,12 @@ function onAir({ fields: { short_message: bytes, esm_class: esm, data_coding: co
 }
 
 const written = (letters: string) =>
-  fc.string({ unit: fc.constantFrom(...letters), minLength: 1, maxLength: 400, size: "max" });
+  fc.string({
+    unit: fc.constantFrom(...Array.from(letters)),
+    minLength: 1,
+    maxLength: 400,
+    size: "max",
+  });
 const texts = fc.oneof(
   written("abc ışçĞİ {|€e0n aeiou lmnr"),
   written("abc çÁíñú {|€e0n aeiou lmnr"),
