@@ -94,11 +94,19 @@ type Options = {
   readonly refused: (config: GatewayConfig, error: unknown) => void;
 };
 
+/** In force. */
+type Rules = { readonly routing: ChannelRules; readonly senders: SenderRules };
+
+const routed = (
+  { routing, senders }: Rules,
+  ofChannel: readonly Connection[],
+  message: Routed,
+): RouteTo<Connection> => takenThere(routeOf(routing, ofChannel, message), message, senders);
+
 export function createConnections(given: Options): Connections {
   let all: Connection[] = [];
   let byChannel = new Map<string, Connection[]>();
-  let routing: ChannelRules = new Map();
-  let senders: SenderRules = [];
+  let rules: Rules = { routing: new Map(), senders: [] };
   const retired = new Set<Connection>();
   const options = throughOthers(given, () => all, released);
 
@@ -134,14 +142,9 @@ export function createConnections(given: Options): Connections {
     get all() {
       return all;
     },
-    routeOf(message) {
-      const route = routeOf(routing, byChannel.get(message.channel) ?? [], message);
-      const isPlain = senders.length === 0 && message.national === undefined;
-      return isPlain ? route : takenThere(route, message, senders);
-    },
-    reconcile(configs, rules, senderRules = []) {
-      senders = senderRules;
-      routing = rulesByChannel(rules, configs);
+    routeOf: (message) => routed(rules, byChannel.get(message.channel) ?? [], message),
+    reconcile(configs, routing, senders = []) {
+      rules = { routing: rulesByChannel(routing, configs), senders };
       const before = new Map(all.map((connection) => [connection.name, connection]));
       all = [];
       for (const config of configs.map(paced)) {

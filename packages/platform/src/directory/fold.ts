@@ -120,11 +120,8 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       state.priceLists.set(partner_id, list);
       return;
     }
-    case "SenderAssigned": {
-      const data = event.data as EventData<"SenderAssigned">;
-      state.senders.set(senderKey(data.gateway_id, data.address), data.partner_id);
-      return;
-    }
+    case "SenderAssigned":
+      return foldSender(state, event.data as EventData<"SenderAssigned">);
     case "SenderPoolConfigured":
     case "SenderPoolRemoved":
       return foldPool(state.senderPools, event);
@@ -151,6 +148,13 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       return;
     }
   }
+}
+
+function foldSender(
+  { senders }: DirectoryState,
+  { gateway_id, address, partner_id }: EventData<"SenderAssigned">,
+): void {
+  senders.set(senderKey(gateway_id, address), partner_id);
 }
 
 function foldClock(
