@@ -1,4 +1,3 @@
-import type { GatewaySender } from "@heliograph/domain";
 import { gatewayKinds } from "./registry.ts";
 import type { GatewayConfig } from "./types.ts";
 
@@ -8,7 +7,12 @@ type Kinded = Pick<GatewayConfig, "kind" | "settings">;
 const known = new WeakMap<object, Means>();
 
 /** `languages`: whose national tables of GSM-7 it sends, by the numbers of TS 23.038. */
-type Means = GatewaySender & { readonly languages: readonly number[] };
+type Means = {
+  /** Undefined: the provider chooses, and nobody knows which. */
+  readonly ownSender: string | undefined;
+  readonly bringsAnswers: boolean;
+  readonly languages: readonly number[];
+};
 
 /** Which sender a message that names none has at a gateway, whether people can answer through it, and how it writes. */
 export function meansOf({ kind, settings }: Kinded): Means {
