@@ -24,7 +24,14 @@ const RequestFork = z
       description: "Messages accepted before then; at most 31 days later, and not ahead.",
     }),
   })
-  .meta({ id: "RequestFork" });
+  .meta({
+    id: "RequestFork",
+    example: {
+      partner: "ptn_01HNQX2P8Y9R3T4V5W6Z7A8B9C",
+      from: "2026-05-01T00:00:00Z",
+      to: "2026-05-23T00:00:00Z",
+    },
+  });
 
 const ForkView = z
   .object({
