@@ -82,7 +82,7 @@ const SenderOfRule = plainText(z.string().max(20));
 export const SenderRulesConfigured = defineEvent(
   "SenderRulesConfigured",
   1,
-  "The rules for the senders that countries take were replaced.",
+  "Which senders countries take was set anew.",
   z.strictObject({
     environment: z.enum(["live", "sandbox"]),
     rules: z
