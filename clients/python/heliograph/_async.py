@@ -371,9 +371,9 @@ class AsyncOperationsAdminGateways:
         answer: "t.AdminGateway" = await self._core.call("PATCH", "/api/v1/admin/gateways/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    async def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
+    async def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Remove a gateway; calls that are under way end: DELETE /api/v1/admin/gateways/{id}"""
-        await self._core.call("DELETE", "/api/v1/admin/gateways/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        await self._core.call("DELETE", "/api/v1/admin/gateways/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
 
     async def enable(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.AdminGateway":
         """Let messages go through a gateway: POST /api/v1/admin/gateways/{id}/enable"""
@@ -419,9 +419,9 @@ class AsyncOperationsAdminKeys:
         """List admin keys, oldest first: GET /api/v1/admin/keys"""
         return self._core.listing("GET", "/api/v1/admin/keys", (), {"limit": limit, "after": after, "before": before}, timeout=timeout)
 
-    async def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Key":
+    async def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Key":
         """One admin key: GET /api/v1/admin/keys/{id}"""
-        answer: "t.Key" = await self._core.call("GET", "/api/v1/admin/keys/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Key" = await self._core.call("GET", "/api/v1/admin/keys/{id}", (id,), {}, timeout=timeout)
         return answer
 
     async def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:
@@ -1302,9 +1302,9 @@ class AsyncOperationsKeys:
         """List API keys, oldest first: GET /api/v1/keys"""
         return self._core.listing("GET", "/api/v1/keys", (), {"limit": limit, "after": after, "before": before}, timeout=timeout)
 
-    async def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Key":
+    async def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Key":
         """One API key: GET /api/v1/keys/{id}"""
-        answer: "t.Key" = await self._core.call("GET", "/api/v1/keys/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Key" = await self._core.call("GET", "/api/v1/keys/{id}", (id,), {}, timeout=timeout)
         return answer
 
     async def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:

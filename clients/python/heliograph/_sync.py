@@ -371,9 +371,9 @@ class OperationsAdminGateways:
         answer: "t.AdminGateway" = self._core.call("PATCH", "/api/v1/admin/gateways/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
+    def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Remove a gateway; calls that are under way end: DELETE /api/v1/admin/gateways/{id}"""
-        self._core.call("DELETE", "/api/v1/admin/gateways/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        self._core.call("DELETE", "/api/v1/admin/gateways/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
 
     def enable(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.AdminGateway":
         """Let messages go through a gateway: POST /api/v1/admin/gateways/{id}/enable"""
@@ -419,9 +419,9 @@ class OperationsAdminKeys:
         """List admin keys, oldest first: GET /api/v1/admin/keys"""
         return self._core.listing("GET", "/api/v1/admin/keys", (), {"limit": limit, "after": after, "before": before}, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Key":
+    def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Key":
         """One admin key: GET /api/v1/admin/keys/{id}"""
-        answer: "t.Key" = self._core.call("GET", "/api/v1/admin/keys/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Key" = self._core.call("GET", "/api/v1/admin/keys/{id}", (id,), {}, timeout=timeout)
         return answer
 
     def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:
@@ -1302,9 +1302,9 @@ class OperationsKeys:
         """List API keys, oldest first: GET /api/v1/keys"""
         return self._core.listing("GET", "/api/v1/keys", (), {"limit": limit, "after": after, "before": before}, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Key":
+    def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Key":
         """One API key: GET /api/v1/keys/{id}"""
-        answer: "t.Key" = self._core.call("GET", "/api/v1/keys/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Key" = self._core.call("GET", "/api/v1/keys/{id}", (id,), {}, timeout=timeout)
         return answer
 
     def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:

@@ -39,12 +39,16 @@ export function isUnchanged({ request }: Conditional, etag: string): boolean {
 }
 
 /** What a GET is answered: with the tag of what is shown where the route has tags and the handler named none, and as 304 to who has it already. */
-export function conditional(route: Pick<Route, "etag">, call: Conditional, answer: Answer): Answer {
+export function conditional(
+  route: Pick<Route, "etag" | "showsMore">,
+  call: Conditional,
+  answer: Answer,
+): Answer {
   const { status, body, headers } = answer;
   const isTagged = route.etag === true && status === 200 && typeof body === "object";
   const etag = answer.etag ?? (isTagged ? etagOfBody(body) : undefined);
   if (etag === undefined) return answer;
-  return isUnchanged(call, etag)
+  return route.showsMore !== true && isUnchanged(call, etag)
     ? { status: 304, etag, ...(headers && { headers }) }
     : { ...answer, etag };
 }

@@ -67,7 +67,7 @@ export { hostService } from "./service-routes.ts";
 export { type Hosted, type Service, hosted, routesOf } from "./service.ts";
 export { type FindSession, type SessionRecord } from "./session-record.ts";
 export { notValid, unknownField, validate } from "./validate.ts";
-export { anotherName } from "./other-names.ts";
+export { anotherName } from "./deprecation.ts";
 export { TimeInput, givenOnce, listed, queryInt, timeOf } from "./inputs.ts";
 export { stillAllowed, whileAllowed } from "./still-allowed.ts";
 export { waitSeconds } from "./prefer.ts";

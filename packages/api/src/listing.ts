@@ -2,7 +2,7 @@ import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { z } from "zod";
 import type { Call } from "./call.ts";
 import { givenOnce, queryInt } from "./inputs.ts";
-import { anotherName } from "./other-names.ts";
+import { anotherName } from "./deprecation.ts";
 
 export const maxPageSize = 100;
 const defaultPageSize = 25;

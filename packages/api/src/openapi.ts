@@ -6,7 +6,7 @@ import {
   type ZodOpenApiPathsObject,
 } from "zod-openapi";
 import { holdsMatch, takesMatch } from "./etag.ts";
-import { otherNames } from "./other-names.ts";
+import { deprecationIn } from "./deprecation.ts";
 import { type Document, complete } from "./openapi-complete.ts";
 import { apiPrefix } from "./pipeline.ts";
 import { Problem } from "./problem-schema.ts";
@@ -33,7 +33,8 @@ const withBody = [
 ] as const;
 const withIdempotency = ["idempotency_in_progress", "idempotency_key_reused"] as const;
 
-const showsTag = (route: Route): boolean => route.etag === true && route.method === "GET";
+const comparesTag = (route: Route): boolean =>
+  route.etag === true && route.method === "GET" && route.showsMore !== true;
 
 /** Every error that a route can give, its own and those of what each call goes through. */
 const errorsOf = (route: Route): readonly ErrorCode[] => [
@@ -74,9 +75,10 @@ const answerHeaders = {
     '<https://…/usage?after=…>; rel="next"',
   ),
   Deprecation: text(
-    "A parameter was given by a name that is not its own; since when it is told so.",
+    "What was called is to go, or a parameter was given by a name that is not its own; since when it is told so.",
     "@1796083200",
   ),
+  Sunset: text("When it ends.", "Wed, 01 Dec 2027 00:00:00 GMT"),
   "As-Of-Position": text("Of a file: the position of the log that it is of.", "0000000000104200"),
   "Retry-After": text("Seconds to wait before the next try.", "1"),
   "WWW-Authenticate": text("The scheme to authenticate with.", 'Bearer realm="heliograph"'),
@@ -88,7 +90,9 @@ function headersOf(route: Route, status: number): z.ZodObject {
   const names: HeaderName[] = ["Request-Id"];
   if (route.scope !== "public") names.push("RateLimit-Policy", "RateLimit");
   if (route.projection !== undefined) names.push("Projection-Lag");
-  if (otherNames(route).length > 0) names.push("Deprecation", "Link");
+  const announced = deprecationIn(route);
+  if (announced !== undefined) names.push("Deprecation", "Link");
+  if (announced?.until !== undefined) names.push("Sunset");
   if (status < 400) {
     if (route.mutates) names.push("Log-Position");
     if (route.method === "GET" && route.projection === undefined) names.push("Projection-Lag");
@@ -133,7 +137,7 @@ const requestHeadersOf = (route: Route): z.ZodObject =>
     ...(holdsMatch(route) && {
       "If-Match": text("Does it only to the state with this ETag; else 412.", '"12"').optional(),
     }),
-    ...(showsTag(route) && {
+    ...(comparesTag(route) && {
       "If-None-Match": text(
         "The ETag that you have: where it is still so, 304.",
         '"12"',
@@ -176,6 +180,7 @@ function operation(route: Route, tag: string): ZodOpenApiOperationObject {
   return {
     operationId: operationId(route),
     summary: route.summary,
+    ...(route.deprecated !== undefined && { deprecated: true }),
     tags: [tag],
     ...(route.scope === "public"
       ? { security: [] }
@@ -193,7 +198,7 @@ function operation(route: Route, tag: string): ZodOpenApiOperationObject {
         "Done.",
         route.response ?? (route.contentType === undefined ? undefined : z.string()),
       ),
-      ...(showsTag(route) && { "304": success(304, "It is as you have it.", undefined) }),
+      ...(comparesTag(route) && { "304": success(304, "It is as you have it.", undefined) }),
       ...Object.fromEntries(
         Object.entries(route.also ?? {}).map(([of, { description, response }]) => [
           of,

@@ -21,7 +21,7 @@ import { runOnce } from "./idempotency.ts";
 import { machinery } from "./machinery.ts";
 import { conditional, refuseUntold } from "./etag.ts";
 import { observeRequest } from "./metrics.ts";
-import { deprecationHeaders } from "./other-names.ts";
+import { deprecationHeaders, deprecationOf } from "./deprecation.ts";
 import { projectionHeaders } from "./projection.ts";
 import { type Route, streamed, takesKey } from "./route.ts";
 import { shownPath } from "./shown-path.ts";
@@ -167,6 +167,14 @@ export class Pipeline {
     const tracing = activeTracing();
     if (tracing !== undefined) under.span = beginTrace(tracing, match.target, request);
     under.params = match.params;
+    if (match.target.deprecated !== undefined) this.#tellOfEnd(under, {});
+  }
+
+  /** Whoever calls what is to go is told so, whatever else the answer says. */
+  #tellOfEnd({ request, route, common }: Underway, query: Readonly<Record<string, unknown>>): void {
+    const announced = deprecationOf(route!, query);
+    if (announced !== undefined)
+      common.push(...deprecationHeaders(announced, originOf(request, this.context.settings)));
   }
 
   /** Checks the scope of who calls. */
@@ -214,10 +222,7 @@ export class Pipeline {
     if (Object.hasOwn(given, "__proto__")) throw notValid("query", [unknownField("__proto__")]);
     if (Object.hasOwn(given, "as_of") && !takesAsOf(route.query)) throw notAsOf();
     call.query = validate(route.query, given, "query");
-    if (queryText !== "") {
-      const origin = (): string => originOf(request, this.context.settings);
-      under.common.push(...deprecationHeaders(route, given, origin));
-    }
+    if (queryText !== "" && route.deprecated === undefined) this.#tellOfEnd(under, given);
     if (route.asOf && typeof given["as_of"] === "string") await lookBack(call, given["as_of"]);
     if (route.params !== undefined) call.params = validate(route.params, call.params, "path");
     const { streams } = route;

@@ -2,6 +2,7 @@ import type { ErrorCode } from "@heliograph/contracts";
 import { z } from "zod";
 import { AsOf } from "./as-of.ts";
 import type { Call } from "./call.ts";
+import type { Deprecation } from "./deprecation.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -35,6 +36,8 @@ export type RouteDefinition<Body, Query, Params> = {
   /** Keys `ak_admin_…` reach what has the scope `admin`, and this too. */
   readonly adminKeys?: true;
   readonly summary: string;
+  /** It is to go: by `deprecation`. Every answer of it says so, and the documentation. */
+  readonly deprecated?: Deprecation;
   readonly body?: Body;
   /** Every raw query value is text: coerce in the schema. Left out: no query is taken. */
   readonly query?: Query;
@@ -55,6 +58,8 @@ export type RouteDefinition<Body, Query, Params> = {
   readonly prefer?: string;
   /** Answers have an `etag`; a change of something that is there holds `If-Match` against it with `requireMatch`. Any other call that names a state in `If-Match` is refused. */
   readonly etag?: true;
+  /** Of a GET: the tag tells of what can be changed and not of all that is shown, so nobody is told with 304 that it is as he has it. */
+  readonly showsMore?: true;
   /** Beyond those every route can give. */
   readonly errors: readonly ErrorCode[];
   readonly mutates?: boolean;

@@ -32,6 +32,8 @@ const limits = {
 
 /** A connection that stays silent this long after the stop has nothing on its way. */
 const stopGraceMs = 100;
+/** At a stop, connections that the kernel has made are still taken for so long at most: under a flood there is no end to them. */
+const takingMs = 1_000;
 
 /** An Express 5 application without what costs time or leaks facts. `trustProxy`: a number of hops, or addresses and CIDRs. */
 export function createApp(trustProxy: string | undefined): Express {
@@ -130,10 +132,29 @@ function refuseAmbiguous(detail: string, response: ServerResponse): void {
   response.end(body);
 }
 
+/**
+ * Takes the connections that wait in the kernel's queue: closing the socket would reset them, and their clients took them for made. Ends in the turn of the loop that found none, so that
+ * none can come between the last look and what the caller does next but in that moment.
+ */
+async function takeWaiting(server: Server): Promise<void> {
+  let taken = true;
+  const took = (): void => void (taken = true);
+  const end = performance.now() + takingMs;
+  server.on("connection", took);
+  // The first may run before the loop has looked at its sockets again; from then on each follows one look.
+  while (taken && performance.now() < end) {
+    await turnOfLoop();
+    taken = false;
+    await turnOfLoop();
+  }
+  server.off("connection", took);
+}
+const turnOfLoop = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
 export type Listening = {
   readonly server: Server;
   readonly port: number;
-  /** Takes no new connection, lets requests in flight finish until the deadline, then cuts what is left. */
+  /** Takes what waits to be taken and then no new connection, lets requests in flight finish until the deadline, then cuts what is left. */
   stop(deadlineMs: number): Promise<void>;
 };
 
@@ -188,8 +209,8 @@ export async function listen(
   server.prependListener("request", (_request, response: ServerResponse) => {
     if (stopping !== undefined) response.shouldKeepAlive = false;
   });
-  const stop = (deadlineMs: number): Promise<void> =>
-    (stopping ??= new Promise((resolve) => {
+  const close = (deadlineMs: number): Promise<void> =>
+    new Promise((resolve) => {
       // Not `server.close()`, which also cuts idle connections: a request may be on its way on one of them.
       const sweeping = setInterval(() => server.closeIdleConnections(), stopGraceMs);
       const cut = setTimeout(() => server.closeAllConnections(), deadlineMs);
@@ -200,6 +221,8 @@ export async function listen(
         server.close(() => undefined);
         resolve();
       });
-    }));
+    });
+  const stop = (deadlineMs: number): Promise<void> =>
+    (stopping ??= takeWaiting(server).then(() => close(deadlineMs)));
   return { server, port: (server.address() as AddressInfo).port, stop };
 }

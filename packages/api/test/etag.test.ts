@@ -1,4 +1,5 @@
 import { route, type Service } from "../src/index.ts";
+import { deprecation } from "../src/deprecation.ts";
 import { etagOf, isUnchanged, requireMatch } from "../src/etag.ts";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -75,6 +76,16 @@ describe("a route whose answers have tags", () => {
               body: z.strictObject({}),
               handler: () => ({ status: 200, body: { version: ++revision } }),
             }),
+            route({
+              method: "POST",
+              path: "/old",
+              scope: "*",
+              errors: [],
+              response: z.object({}),
+              summary: "Do what is to go",
+              deprecated: deprecation("2026-12-01", "2027-12-01"),
+              handler: () => ({ status: 200, body: {} }),
+            }),
             ...[{}, { etag: true } as const].map((tagged, at) =>
               route({
                 ...tagged,
@@ -146,6 +157,23 @@ describe("a route whose answers have tags", () => {
     expect((await call("GET", {}, "/shown")).body).toEqual(first.body);
     expect((await call("PUT", { "if-match": "*" }, "/untold")).status).toBe(200);
     expect((await call("GET", { "if-none-match": tag }, "/shown")).status).toBe(200);
+  });
+
+  it("says in every answer of a route that is to go since when, and when it ends", async () => {
+    const url = `http://127.0.0.1:${world.port}/api/v1/old`;
+    const authorization = `Bearer ${world.partners[0]!.key}`;
+    for (const [headers, status] of [
+      [{ authorization }, 200],
+      [{}, 401],
+    ] as const) {
+      const answer = await fetch(url, { method: "POST", headers });
+      expect([
+        answer.status,
+        answer.headers.get("deprecation"),
+        answer.headers.get("sunset"),
+      ]).toEqual([status, "@1796083200", "Wed, 01 Dec 2027 00:00:00 GMT"]);
+    }
+    expect((await call("GET", {})).headers.get("deprecation")).toBeNull();
   });
 
   it("gives a repeated change its first answer, although the state it names has passed", async () => {

@@ -119,6 +119,7 @@ test("stop lets what is in flight finish, takes nothing new, and cuts what is le
   const held = fetch(`${url}/hold`);
   await until(() => open.length === 1);
   const stopping = listening.stop(10_000);
+  await until(() => !listening.server.listening);
   await expect(fetch(url)).rejects.toThrow();
   open[0]!();
   expect(await (await held).text()).toBe("held");
@@ -131,4 +132,18 @@ test("stop lets what is in flight finish, takes nothing new, and cuts what is le
   await until(() => second.open.length === 1);
   await second.listening.stop(50);
   expect(await cut).toBe("cut");
+});
+
+test("a stop answers the connections that were made and not yet taken", async () => {
+  const { listening, open } = await serve();
+  const asked = Array.from({ length: 8 }, () =>
+    raw(listening.port, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"),
+  );
+  // The kernel makes them behind this tick, and the loop takes none before its next turn.
+  await new Promise((resolve) => process.nextTick(resolve));
+  const stopping = listening.stop(10_000);
+  await until(() => open.length === asked.length);
+  for (const answer of open) answer();
+  for (const text of await Promise.all(asked)) expect(text).toContain("held");
+  await stopping;
 });

@@ -92,6 +92,8 @@ type Common = {
   readonly channels: readonly Channel[];
   /** Where gateways of it may be made. The sandbox is only for what can reach nobody. */
   readonly environments: readonly Environment[];
+  /** Where operators may add one; left out, wherever one may be. */
+  readonly addedIn?: readonly Environment[];
   /** What it may answer an attempt with that it does not take. */
   readonly errors: Readonly<Record<string, Pick<Failure, "class" | "permanent">>>;
   /** Whether a recipient of its channel is one of this provider's; left out: every one is. */

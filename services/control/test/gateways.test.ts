@@ -124,7 +124,11 @@ test("what goes through another gateway needs one that keeps lists, and that one
     ok: false,
     error: expect.stringMatching(/disabled or gone/),
   });
-  expect((await ask("DELETE", `/admin/gateways/${made.body.id}`)).status).toBe(204);
+  const gone = `/admin/gateways/${made.body.id}`;
+  const removed = async (match: string) =>
+    (await ask("DELETE", gone, { headers: { "if-match": match } })).status;
+  expect(await removed('"7"')).toBe(412);
+  expect(await removed((await ask("GET", gone)).headers.get("etag")!)).toBe(204);
   expect((await ask("DELETE", path)).status).toBe(204);
 });
 
@@ -134,6 +138,7 @@ test("what is wrong is named by its field and changes nothing; what is secret is
     [{ kind: "pigeon" }, "kind"],
     [{ channel: "sms" }, "channel"],
     [{ environment: "sandbox" }, "kind"],
+    [{ kind: "simulator", settings: {}, secrets: {} }, "kind"],
     [{ settings: { url: "http://example.org" } }, "settings.url"],
     [{ settings: { url: "smtp://h", more: 1 } }, "settings.more"],
     [{ secrets: { password: "x", token: "y" } }, "secrets.token"],

@@ -107,6 +107,16 @@ describe("POST /conversations/{id}/assign", () => {
       { agent: { id: ada } },
       { agent: { id: bob }, previous_agent: { id: ada, name: "Ada" } },
     ]);
+    const before = await call("GET", `/conversations/${conversation}`);
+    const robert = agentCreated(partner.id, { agent_id: bob, name: "Robert" });
+    const { email: _, login: __, status: ___, created_at: changed_at, ...profile } = robert;
+    const change = { ...profile, changed_at };
+    await world.appendPlatform(streamOf("agent", bob), "any", "AgentChanged", change);
+    const renamed = await call("GET", `/conversations/${conversation}`);
+    expect(renamed.body.assignee).toEqual({ id: bob, name: "Robert" });
+    expect(renamed.headers.get("etag")).not.toBe(before.headers.get("etag"));
+    const list = await call("GET", `/conversations?assignee=${bob}`);
+    expect(list.body.data).toMatchObject([{ assignee: { id: bob, name: "Robert" } }]);
     const back = await call("POST", `/conversations/${conversation}/unassign`);
     expect([back.status, back.body.assignee]).toEqual([200, null]);
   });

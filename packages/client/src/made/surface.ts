@@ -99,7 +99,7 @@ export type Operations = {
       /** The gateways of both environments with their settings: `GET /api/v1/admin/gateways` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** `live` or `sandbox`. */ readonly environment?: "live" | "sandbox" }, options?: C.Options<never>): C.Listing<T.AdminGateway, T.AdminGatewayList>;
       /** A gateway with its settings: `GET /api/v1/admin/gateways/{id}` */ get(id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.AdminGateway>;
       /** Change a gateway; in force everywhere within a second: `PATCH /api/v1/admin/gateways/{id}` */ update(id: string | number, body: T.PatchGateway, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.AdminGateway>;
-      /** Remove a gateway; calls that are under way end: `DELETE /api/v1/admin/gateways/{id}` */ delete(id: string | number, options?: C.Options<"idempotencyKey">): Promise<void>;
+      /** Remove a gateway; calls that are under way end: `DELETE /api/v1/admin/gateways/{id}` */ delete(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<void>;
       /** Let messages go through a gateway: `POST /api/v1/admin/gateways/{id}/enable` */ enable(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.AdminGateway>;
       /** Let no more messages go through a gateway; calls that are under way end: `POST /api/v1/admin/gateways/{id}/disable` */ disable(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.AdminGateway>;
       /** Reach a gateway's provider with its credentials; sends nothing: `POST /api/v1/admin/gateways/{id}/test` */ test(id: string | number, options?: C.Options<never>): Promise<T.TestedGateway>;
@@ -111,7 +111,7 @@ export type Operations = {
     readonly keys: {
       /** Issue an admin key, for the administration alone: `POST /api/v1/admin/keys` */ create(body: T.IssueAdminKey, options?: C.Options<"idempotencyKey">): Promise<T.IssuedKey>;
       /** List admin keys, oldest first: `GET /api/v1/admin/keys` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string }, options?: C.Options<never>): C.Listing<T.Key, T.AdminKeyList>;
-      /** One admin key: `GET /api/v1/admin/keys/{id}` */ get(id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.Key>;
+      /** One admin key: `GET /api/v1/admin/keys/{id}` */ get(id: string | number, options?: C.Options<never>): Promise<T.Key>;
       /** Revoke an admin key: `DELETE /api/v1/admin/keys/{id}` */ delete(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<void>;
       /** Make the successor of an admin key; the old one works too until the overlap ends: `POST /api/v1/admin/keys/{id}/rotate` */ rotate(id: string | number, body: T.RotateKey, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.RotatedKey>;
     };
@@ -336,7 +336,7 @@ export type Operations = {
   readonly keys: {
     /** Issue an API key: `POST /api/v1/keys` */ create(body: T.IssueKey, options?: C.Options<"idempotencyKey">): Promise<T.IssuedKey>;
     /** List API keys, oldest first: `GET /api/v1/keys` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string }, options?: C.Options<never>): C.Listing<T.Key, T.KeyList>;
-    /** One API key: `GET /api/v1/keys/{id}` */ get(id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.Key>;
+    /** One API key: `GET /api/v1/keys/{id}` */ get(id: string | number, options?: C.Options<never>): Promise<T.Key>;
     /** Revoke an API key: `DELETE /api/v1/keys/{id}` */ delete(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<void>;
     /** Make the successor of an API key; the old one works too until the overlap ends: `POST /api/v1/keys/{id}/rotate` */ rotate(id: string | number, body: T.RotateKey, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.RotatedKey>;
   };

@@ -10,6 +10,8 @@ export const simulator = gatewayKind({
   kind: "simulator",
   channels,
   environments: ["sandbox", "live"],
+  // In live it would report messages as delivered that nobody got; what measures and tries the platform itself puts it there by other ways.
+  addedIn: ["sandbox"],
   settings: z.strictObject({}),
   secrets: z.strictObject({}),
   errors: simulatorErrors,

@@ -1,5 +1,13 @@
-import { PublicError, deterministicId, environments, isId, streamOf } from "@heliograph/contracts";
 import {
+  type Environment,
+  PublicError,
+  deterministicId,
+  environments,
+  isId,
+  streamOf,
+} from "@heliograph/contracts";
+import {
+  type GatewayKind,
   GatewayRefused,
   attemptIdOf,
   callbackUrl,
@@ -76,6 +84,18 @@ function requirePartner(call: Call<unknown, unknown>, id: string | null | undefi
   if (id && call.context.directory.partner(id) === undefined)
     throw notValid("body", [
       { path: "partner_id", code: "not_found", message: "there is no such partner" },
+    ]);
+}
+
+/** A kind that may be somewhere is not always one to add there. */
+function requireAddable(kind: GatewayKind, environment: Environment): void {
+  if (kind.addedIn !== undefined && !kind.addedIn.includes(environment))
+    throw notValid("body", [
+      {
+        path: "kind",
+        code: "not_allowed",
+        message: `${environment} has no ${kind.kind} gateways: to try it without a provider there is log`,
+      },
     ]);
 }
 
@@ -161,8 +181,9 @@ async function create(call: Call<CreateGateway, unknown>): Promise<Answer> {
     ]);
   requirePartner(call, partner_id);
   const { body } = call;
-  const uncertain =
-    body.uncertain ?? (checked(() => kindOf({ name, kind })).asks ? "ask" : "give_up");
+  const described = checked(() => kindOf({ name, kind }));
+  requireAddable(described, environment);
+  const uncertain = body.uncertain ?? (described.asks ? "ask" : "give_up");
   const id = deterministicId("gtw", environment, name);
   const config = checked(() =>
     configured(
@@ -380,7 +401,7 @@ export const gatewayRoutes: readonly Route[] = [
   route({
     method: "DELETE",
     path: "/admin/gateways/:id",
-    scope: "admin",
+    ...about,
     summary: "Remove a gateway; calls that are under way end",
     mutates: true,
     status: 204,

@@ -15,7 +15,8 @@ export const shown = {
   replaces: z.string().nullable(),
   replaced_by: z.string().nullable(),
   last_used_at: z.string().nullable().meta({
-    description: "To the minute; null: never. A change of it is none of the `ETag`.",
+    description:
+      "To the minute; null: never. A change of it is none of the `ETag`, so a key is always answered whole.",
   }),
   created_at: z.string(),
 };

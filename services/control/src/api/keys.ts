@@ -196,6 +196,8 @@ function routesOfKeys(
       scope: read,
       summary: `One ${name}`,
       etag: true,
+      // Its last use is none of the tag: else whoever changes a key that is in use could never name its state.
+      showsMore: true,
       response: KeyView,
       errors: ["not_found", "log_unavailable"],
       handler: (call) => show(call, which),

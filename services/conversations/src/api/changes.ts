@@ -53,7 +53,7 @@ export async function changeConversation(
     evolve: evolveThread,
     decide: (state) => {
       const conversation = state!.conversations.get(id)!;
-      requireMatch(call, conversationTag(conversation, holder));
+      requireMatch(call, conversationTag(call, conversation, holder));
       return decide(state!, conversation);
     },
   });
@@ -74,7 +74,7 @@ export async function answerChange(
   return {
     status: 200,
     body,
-    etag: conversationTag(conversation, found.holder),
+    etag: conversationTag(call, conversation, found.holder),
     position: changed.position,
   };
 }

@@ -70,7 +70,7 @@ async function get(call: Call<unknown, unknown>): Promise<Answer> {
   return {
     status: 200,
     body,
-    etag: conversationTag(conversation, holder),
+    etag: conversationTag(call, conversation, holder),
     headers: { "Projection-Lag": "0" },
   };
 }

@@ -46,6 +46,19 @@ export async function findConversation(call: Call<unknown, unknown>): Promise<Fo
   return found;
 }
 
-/** Changes with the conversation and with the contact whose name it shows. */
-export const conversationTag = (conversation: ThreadConversation, holder: Holder): string =>
-  etagOf(conversation.revision, holder.id.slice(-8), holder.revision);
+/** The agent who has it, as he is called by now; undefined for one who is not known here, and where a call looks back: what was shown then was the name that he had as he got it. */
+export const agentNow = (
+  { context, deps, present }: Call<unknown, unknown>,
+  assignee: { readonly id: string } | null | undefined,
+) => (assignee && deps === present ? context.directory.agent(assignee.id) : undefined);
+
+/** Changes with the conversation, with the contact whose name it shows, and with its agent. */
+export function conversationTag(
+  call: Call<unknown, unknown>,
+  { revision, assignee }: ThreadConversation,
+  holder: Holder,
+): string {
+  const agent = agentNow(call, assignee);
+  const parts = [revision, holder.id.slice(-8), holder.revision];
+  return etagOf(...parts, ...(agent === undefined ? [] : [agent.revision]));
+}

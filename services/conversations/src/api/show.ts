@@ -8,15 +8,17 @@ import {
 } from "@heliograph/domain";
 import type { Entry } from "../entries.ts";
 import type { Shown } from "../view.ts";
+import { agentNow } from "./find.ts";
 
 /** A preview: a list shows how a message begins, not a mail of 100,000 characters. */
 const maxPreviewCharacters = 500;
 
-/** Conversations as they are answered: with the contact that holds each now, what a reply says, and every text opened. */
+/** Conversations as they are answered: with the contact that holds each and the name of its agent now, what a reply says, and every text opened. */
 export async function showConversations(
-  { deps, partner }: Call<unknown, unknown>,
+  call: Call<unknown, unknown>,
   shown: readonly Shown[],
 ): Promise<readonly Conversation[]> {
+  const { deps, partner } = call;
   const replies = shown.flatMap(({ last_message: last }) =>
     last?.direction === "outbound" ? [last.id] : [],
   );
@@ -39,12 +41,18 @@ export async function showConversations(
     return {
       ...conversation,
       contact: { id, name },
+      assignee: conversation.assignee && {
+        ...conversation.assignee,
+        ...nameOf(agentNow(call, conversation.assignee)),
+      },
       last_message: last && { ...last, text },
     };
   });
   const open = await deps.vault.open(partner.partner_id, closed);
   return open(closed).map(withPreview);
 }
+
+const nameOf = (agent: { readonly name: string } | undefined) => agent && { name: agent.name };
 
 const withPreview = (conversation: Conversation): Conversation => {
   const { last_message: last } = conversation;

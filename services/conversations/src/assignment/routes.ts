@@ -103,7 +103,7 @@ async function askRouting(call: Call<unknown, unknown>, team: string | undefined
   return {
     status: 200,
     body: { ...shown, reason: decision?.data.reason ?? null },
-    etag: conversationTag(conversation, holder),
+    etag: conversationTag(call, conversation, holder),
     position: decision?.position ?? position,
   };
 }
