@@ -210,6 +210,17 @@ export function takesCallbacks({
 /** Whether a provider of this kind tells later what became of a message that it took. */
 export const tellsLater = (kind: string): boolean => byName.get(kind)?.callbacks !== undefined;
 
+/** Of configurations whose providers have called: opening them costs as much as to verify with them. */
+const opened = new WeakMap<GatewayConfig, { readonly by: Buffer; readonly secrets: Secrets }>();
+
+function secretsOf(config: GatewayConfig, masterKey: Buffer): Secrets {
+  const known = opened.get(config);
+  if (known !== undefined && known.by === masterKey) return known.secrets;
+  const secrets = openedSecrets(config, masterKey);
+  opened.set(config, { by: masterKey, secrets });
+  return secrets;
+}
+
 /** Whether a request is the provider's, and what it is to hear. Throws when the configuration cannot work. */
 export function verifyCallback(
   config: GatewayConfig,
@@ -220,10 +231,7 @@ export function verifyCallback(
   if (callbacks?.verify === undefined)
     throw refused(config.name, "kind", `nobody calls a gateway of kind ${config.kind}`);
   const { settings } = config;
-  const verdict = callbacks.verify(request, {
-    settings,
-    secrets: openedSecrets(config, masterKey),
-  });
+  const verdict = callbacks.verify(request, { settings, secrets: secretsOf(config, masterKey) });
   return { verdict, answer: callbacks.answer ?? { status: 200 } };
 }
 

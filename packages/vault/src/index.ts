@@ -3,4 +3,10 @@ export { resealText, resealVault } from "./reseal.ts";
 export { resealColumn, type Resealed, type SealedColumn } from "./tables/reseal.ts";
 export { rememberedMs } from "./keyring.ts";
 export { erasedText, hideTokens, isSealed, keyIdOf, mayHoldTokens, type Sealed } from "./token.ts";
-export { maxSharers, vaultTables, type OwnedKey, type Subject } from "./tables/keys.ts";
+export {
+  maxSharers,
+  vaultTables,
+  type Adopted,
+  type OwnedKey,
+  type Subject,
+} from "./tables/keys.ts";

@@ -98,6 +98,12 @@ export class Keyring {
     return found;
   }
 
+  /** One key is its subject's of this partner no more. */
+  forgetOne(id: string, subject: Subject): void {
+    this.#byId.delete(packId(id));
+    this.#bySubject.delete(placeOf(subject));
+  }
+
   forget(): void {
     this.#byId.clear();
     this.#bySubject.clear();

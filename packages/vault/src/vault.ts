@@ -3,7 +3,7 @@ import { uuidToBase32, type Environment } from "@heliograph/contracts";
 import type pg from "pg";
 import { Keyring, type Known } from "./keyring.ts";
 import {
-  adoptKey,
+  adoptKeys,
   destroyKeys,
   destroySome,
   livingKeyIds,
@@ -11,6 +11,7 @@ import {
   ownedKeys,
   retireKeys,
   shareKey,
+  type Adopted,
   type Left,
   type OwnedKey,
   type Subject,
@@ -55,8 +56,8 @@ export type Vault = {
   open(partner: string | undefined, ...values: readonly unknown[]): Promise<Open>;
   /** The same for JSON texts whose tokens stand in strings, without parsing them. */
   openJson(partner: string | undefined, texts: readonly string[]): Promise<readonly string[]>;
-  /** Gives the key of a record that came before anybody knew whose it is to its partner, and to those whose erasure takes it along. */
-  adopt(subject: string, partner: string, owners: readonly string[]): Promise<void>;
+  /** Gives the keys of records that came before anybody knew whose they are to their partners, and to those whose erasure takes them along. Of a record that is named twice the last word counts. */
+  adopt(records: readonly Adopted[]): Promise<void>;
   /** Gives the key of a subject further owners, up to `maxSharers` and those of the call that passes it. */
   share(partner: string, subject: string, owners: readonly string[]): Promise<void>;
   /**
@@ -119,9 +120,13 @@ export async function openVault(
         mayHoldTokens(text) ? text.replaceAll(tokenPattern, inString) : text,
       );
     },
-    async adopt(subject, partner, owners) {
-      await adoptKey(pool, subject, partner, owners);
-      keyring.forget();
+    async adopt(records) {
+      if (records.length === 0) return;
+      const distinct = new Map(records.map((each) => [each.subject, each]));
+      const changed = await adoptKeys(pool, [...distinct.values()]);
+      // The others' keys are theirs still: a storm of reports would have each of them asked for again.
+      for (const { id, subject, from } of changed)
+        keyring.forgetOne(id, { subject, partner: from });
     },
     share: (partner, subject, owners) => shareKey(pool, partner, subject, owners),
     async retire(partner, owner) {

@@ -61,7 +61,7 @@ test.each<[string, () => Promise<unknown>]>([
       return vault.seal({ partner, subject: contactOf(5) });
     },
   ],
-  ["giving a record to its partner", () => vault.adopt(newId("inb"), partner, ["owner 9"])],
+  ["giving a record to its partner", () => vault.adopt([ownerOf(9)])],
   ["the keys of a subject", () => vault.keysOf(partner, [{ subject: contactOf(8) }])],
   ["what an owner owns", () => vault.owned(partner, ["owner 8"])],
   ["retiring", () => vault.retire(partner, "owner 11")],

@@ -44,6 +44,22 @@ test("a sealed text opens wherever it stands, and nothing else changes", async (
   expect(JSON.parse(json!)).toMatchObject({ name: 'Zo"ë\n', list: [{ id: "+1" }, 3, null] });
 });
 
+test("records are given to their partners together, and are read as theirs at once; one that was posted again meanwhile is no trouble", async () => {
+  const records = [newId("cbk"), newId("cbk")];
+  const seals = await vault.seals(records.map((subject) => ({ partner: "", subject })));
+  const tokens = seals.map((seal, at) => seal(`report ${at}`));
+  // The keys are in use as nobody's.
+  expect((await vault.open("", tokens))(tokens)).toEqual(["report 0", "report 1"]);
+  const adopted = records.map((subject, at) => ({ subject, partner, owners: [`storm-${at}`] }));
+  await vault.adopt(adopted);
+  expect((await vault.open(partner, tokens))(tokens)).toEqual(["report 0", "report 1"]);
+  expect((await vault.open("", tokens))(tokens)).toEqual(tokens);
+  await vault.seals(records.map((subject) => ({ partner: "", subject })));
+  await vault.adopt(adopted);
+  await vault.destroy(partner, ["storm-1"]);
+  expect((await vault.open(partner, tokens))(tokens)).toEqual(["report 0", erasedText]);
+});
+
 test("a destroyed key makes every token of the subject, and of what it owns, unreadable for ever, in every process", async () => {
   const contact = newId("cnt");
   const [own, record, other] = await vault.seals([

@@ -1,5 +1,5 @@
 import type { Service } from "@heliograph/api";
-import { callbackRoutes } from "./api/callbacks.ts";
+import { callbackRoutes, turns } from "./api/callbacks.ts";
 import { sandboxRoutes } from "./api/sandbox.ts";
 import { senderRoutes } from "./api/senders.ts";
 import { openMailListener } from "./mail/listener.ts";
@@ -15,6 +15,9 @@ export const service: Service = {
         routes: [...sandboxRoutes, ...senderRoutes, ...callbackRoutes],
       },
     ],
-    open: async (context) => (await openMailListener(context)) ?? { close: async () => undefined },
+    async open(context) {
+      const listener = await openMailListener(context);
+      return { used: () => turns.called(), close: async () => listener?.close() };
+    },
   },
 };

@@ -5,6 +5,8 @@ import { isDone } from "../src/broadcasts/fan-out.ts";
 import { Lives } from "../src/broadcasts/lives.ts";
 import { outcomeAfter } from "../src/broadcasts/reactor.ts";
 import { alone, roundOf, withRest } from "../src/broadcasts/turns.ts";
+import { sendSome } from "../src/broadcasts/page.ts";
+import { Urgent } from "../src/broadcasts/urgent.ts";
 import { verdictOf } from "../src/broadcasts/verdict.ts";
 import { contactsOf } from "../src/messages/addressed.ts";
 import type { Job } from "../src/tables/fan-out.ts";
@@ -50,6 +52,67 @@ test("After each turn the process rests as long as it took, unless it is to end"
   } finally {
     vi.useRealTimers();
   }
+});
+
+test("What takes long rests in the middle of it, each time as long as it took until then", async () => {
+  vi.useFakeTimers();
+  try {
+    const reached = vi.fn<() => void>();
+    const resting = withRest(async (rest) => {
+      vi.advanceTimersByTime(40);
+      await rest();
+      reached();
+      vi.advanceTimersByTime(10);
+    }, new AbortController().signal);
+    await vi.advanceTimersByTimeAsync(39);
+    expect(reached).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(reached).toHaveBeenCalled();
+    // What it has rested for already is not rested for again.
+    await vi.advanceTimersByTimeAsync(10);
+    await resting;
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("Where others send, a page goes a few at a time with rests in between; a page that fails or is to end keeps what was sent", async () => {
+  const items = Array.from({ length: 10 }, (_, at) => at) as never[];
+  const ids = items.map(String);
+  let now = 0;
+  const urgent = new Urgent(() => now);
+  const sent: string[][] = [];
+  const rests: number[] = [];
+  const ending = new AbortController();
+  const send = async (_: unknown, __: unknown, own: readonly string[]) => {
+    sent.push([...own]);
+    if (own.includes("99")) throw new PublicError("log_unavailable", "Away.");
+    return own.map((id) => ({ kind: "sent", id }));
+  };
+  const page = {
+    sends: { urgent, sending: { send } },
+    sender: {},
+    signal: ending.signal,
+    rest: async () => void rests.push(sent.length),
+  } as never;
+  // Other broadcasts are nobody to make room for.
+  urgent.requested({ priority: 0 });
+  expect((await sendSome(page, items, ids)).settled).toHaveLength(10);
+  expect([sent.splice(0).length, rests.splice(0)]).toEqual([1, []]);
+  urgent.requested({ priority: 1 });
+  expect((await sendSome(page, items, ids)).settled).toHaveLength(10);
+  expect([sent.map(({ length }) => length), rests]).toEqual([
+    [4, 4, 2],
+    [1, 2],
+  ]);
+  const broken = await sendSome(page, items, [...ids.slice(0, 5), "99", ...ids.slice(6)]);
+  expect([broken.settled.length, broken.failure?.kind]).toEqual([4, "later"]);
+  now = 10_000;
+  sent.length = 0;
+  await sendSome(page, items, ids);
+  expect(sent).toEqual([ids]);
+  ending.abort();
+  expect(await sendSome(page, items, ids)).toEqual({ settled: [], failure: undefined });
 });
 
 test("A partner has one preview at a time, and the next one however it ended", async () => {

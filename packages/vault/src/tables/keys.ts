@@ -162,17 +162,33 @@ export async function keysById(pool: pg.Pool, ids: readonly string[]): Promise<K
   return rows;
 }
 
-/** Gives the key of a record to the partner whose it turned out to be. */
-export async function adoptKey(
+/** A record that came before anybody knew whose it is, with its partner and those whose erasure takes it along. */
+export type Adopted = Required<Subject>;
+
+/** Gives the keys of records to the partners whose they turned out to be, each subject once; gives the keys that changed hands. */
+export async function adoptKeys(
   pool: pg.Pool,
-  subject: string,
-  partner: string,
-  owners: readonly string[],
-): Promise<void> {
-  await pool.query(
-    "update vault.keys set partner = $2, owners = $3 where subject = $1 and partner <> $2 and destroyed_at is null",
-    [subject, partner, owners],
-  );
+  records: readonly Adopted[],
+): Promise<readonly { readonly id: string; readonly subject: string; readonly from: string }[]> {
+  const { rows } = await pool.query<{ id: string; subject: string; from: string }>({
+    name: "vault.adopt",
+    // One by one through the index: a join may be planned as a scan of all keys.
+    text: `with found as materialized (
+        select k.id, k.partner as was, n.partner, n.owners from unnest($1::text[], $2::text[], $3::text[]) as n(subject, partner, owners)
+          cross join lateral (select id, partner from vault.keys
+            where subject = n.subject and partner <> n.partner and destroyed_at is null limit 1) k
+          -- A provider that posts a record again is given another key for what is not stored twice.
+          where not exists (select from vault.keys o where o.subject = n.subject and o.partner = n.partner and o.destroyed_at is null))
+      update vault.keys t set partner = f.partner, owners = string_to_array(f.owners, ' ')
+        from found f where t.id = f.id and t.destroyed_at is null
+      returning t.id, t.subject, f.was as "from"`,
+    values: [
+      records.map(({ subject }) => subject),
+      records.map(({ partner }) => partner),
+      records.map(({ owners }) => owners.join(" ")),
+    ],
+  });
+  return rows;
 }
 
 /** A key with more owners than this has as many as matter: it gets no further ones. */

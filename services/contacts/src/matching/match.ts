@@ -77,10 +77,12 @@ export async function match(
   if (address.kind === "fault")
     return parked(event, `its sender ${address.message}`, false, partner);
   const name = externalIdName(context.vault, partner, address.value);
-  if (event.metadata.partner !== partner)
-    await context.vault.adopt(data.inbound_id, partner, [name]);
-  for (const callbackId of [data.callback_id, ...(data.further_callback_ids ?? [])])
-    if (callbackId !== undefined) await context.vault.adopt(callbackId, partner, [name]);
+  const records = [
+    event.metadata.partner === partner ? undefined : data.inbound_id,
+    data.callback_id,
+    ...(data.further_callback_ids ?? []),
+  ].filter((record) => record !== undefined);
+  await context.vault.adopt(records.map((subject) => ({ subject, partner, owners: [name] })));
   const own = reacting(context, event, partner);
   const unverified = isUnverified(data, reading, partner);
   // Whoever writes in somebody's name chooses what that person is called, too.

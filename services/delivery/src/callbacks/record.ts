@@ -9,7 +9,7 @@ import {
   type Report,
 } from "@heliograph/gateways";
 import type { ServiceContext } from "@heliograph/runtime";
-import type { Vault } from "@heliograph/vault";
+import type { Adopted, Vault } from "@heliograph/vault";
 import type { ProviderId } from "../tables/provider-ids.ts";
 import type { Interpreted, Told } from "./interpret.ts";
 import type { CallbackEvent, Of } from "./reading.ts";
@@ -114,11 +114,14 @@ export async function adoptAll(
   vault: Vault,
   told: readonly Pick<Told, "event" | "to">[],
 ): Promise<void> {
-  for (const [callbackId, about] of Map.groupBy(told, ({ event }) => event.data.callback_id)) {
-    const [{ to } = about[0]!] = about;
-    const own = about.filter(({ to: { partner } }) => partner === to.partner);
-    await vault.adopt(callbackId, to.partner, [...new Set(own.map(({ to: { owner } }) => owner))]);
-  }
+  const byCallback = Map.groupBy(told, ({ event }) => event.data.callback_id);
+  await vault.adopt(
+    [...byCallback].map(([subject, about]) => {
+      const { partner } = about[0]!.to;
+      const own = about.filter(({ to }) => to.partner === partner);
+      return { subject, partner, owners: [...new Set(own.map(({ to }) => to.owner))] };
+    }),
+  );
 }
 
 /** What waited for these messages becomes theirs. */
@@ -131,12 +134,13 @@ export async function recall(
     messages.map((each) => streamOf("unmatched", standInOf(each))),
   );
   const sources: ReceiptSource[] = [];
+  const adopted: Adopted[] = [];
   for (const message of messages) {
     const { message_id, provider_message_id, partner, owner } = message;
     for (const event of streams.get(streamOf("unmatched", standInOf(message))) ?? []) {
       const { callback_id, ...told } = event.data;
       const { causation } = event.metadata;
-      await vault.adopt(callback_id, partner, [owner]);
+      adopted.push({ subject: callback_id, partner, owners: [owner] });
       const part = partNow(context, told.gateway, provider_message_id, told.provider_message_id);
       sources.push({
         receipt: { ...told, ...part, message_id, provider_message_id },
@@ -145,5 +149,6 @@ export async function recall(
       });
     }
   }
+  await vault.adopt(adopted);
   await recordReceipts(log, sources);
 }

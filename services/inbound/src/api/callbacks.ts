@@ -22,10 +22,13 @@ import { z } from "zod";
 import { createAsk } from "../asked/ask.ts";
 import { createGet } from "../asked/get.ts";
 import { countCallback } from "../metrics.ts";
+import { ReportTurns } from "./report-turns.ts";
 
 /** Of the bodies of all gateways, and of each: a provider that is told 503 posts again. */
 const budget = new BodyBudget();
 const tries = new FailedTries();
+/** Of the process: whatever environment a report is of, it is the same processor's time. */
+export const turns = new ReportTurns();
 
 /** How long a connection to a provider may take. */
 const dialMs = 3_000;
@@ -107,13 +110,18 @@ async function take(
   if (request.method === "GET")
     throw new PublicError("method_not_allowed", "Callbacks are posted.");
   const { url, headers, body } = request;
-  await recordCallback(call.context.environments[environment], {
-    gateway,
-    url,
-    headers,
-    contentType: headers["content-type"] ?? "application/octet-stream",
-    body,
-    receivedAt: new Date().toISOString(),
+  const deps = call.context.environments[environment];
+  await turns.run(gateway.gateway_id, async () => {
+    // Before a send has to: a storm of reports waits at its providers, and not in front of what people send.
+    await deps.pressure?.(true);
+    await recordCallback(deps, {
+      gateway,
+      url,
+      headers,
+      contentType: headers["content-type"] ?? "application/octet-stream",
+      body,
+      receivedAt: new Date().toISOString(),
+    });
   });
   return answered(answer);
 }
@@ -136,7 +144,7 @@ const about = {
   query: z.looseObject({}),
   response: z.string().meta({ description: "What the provider wants to hear." }),
   contentType: ["text/plain", "text/xml", "application/json"],
-  errors: ["not_found", "invalid_signature", "rate_limited", "log_unavailable"],
+  errors: ["not_found", "invalid_signature", "rate_limited", "overloaded", "log_unavailable"],
   audit: "never",
   handler: receive,
 } as const;

@@ -21,6 +21,8 @@ import { roundOf, withRest } from "./turns.ts";
 
 /** Accepted between two looks at what is asked: so soon a pause or a cancel takes effect, and so much a crash makes be done again. */
 const pageLength = 100;
+/** The same where others send too: a page then takes its time. */
+const pageBesideOthers = 20;
 /** Broadcasts that are looked at in a round; further ones have theirs in the next. */
 const jobsOfRound = 1_000;
 /** Contacts that are read at once into an audience. */
@@ -142,7 +144,7 @@ export class FanOut {
   /** One step of a broadcast; gives after how long there may be another one. */
   async #turn(job: Job): Promise<number> {
     const began = performance.now();
-    const { afterMs, orWoken } = await withRest(() => this.#step(job), this.#ended);
+    const { afterMs, orWoken } = await withRest((rest) => this.#step(job, rest), this.#ended);
     const now = performance.now();
     const until = Math.max(began + afterMs, now);
     this.#notBefore.set(job.id, until);
@@ -152,12 +154,12 @@ export class FanOut {
   }
 
   /** What breaks one broadcast stops no other; without a log or a database there is nothing to go on with. */
-  async #step(job: Job): Promise<Next> {
+  async #step(job: Job, rest: () => Promise<void>): Promise<Next> {
     const { directory, environment } = this.#tools.context;
     // The sandbox was reset since: it goes with its space.
     if (directory.isOver(environment, job.partner)) return { afterMs: longestSleepMs };
     try {
-      return await (job.status === "draft" ? this.#startNow(job) : this.#advance(job));
+      return await (job.status === "draft" ? this.#startNow(job) : this.#advance(job, rest));
     } catch (error) {
       if (isMachinery(error) || this.#ending) throw error;
       this.#tools.logger.error(
@@ -205,7 +207,7 @@ export class FanOut {
   }
 
   /** Reads some more of the audience and sends a page. */
-  async #advance(job: Job): Promise<Next> {
+  async #advance(job: Job, rest: () => Promise<void>): Promise<Next> {
     const { directory, log } = this.#tools.context;
     const sends = await this.#opened();
     const sender = sends.senderOf(job.id, job.partner);
@@ -220,7 +222,8 @@ export class FanOut {
     if (collected === "waits") return soon;
     const room = mostInFlight - (job.accepted - job.sent - job.failed);
     const paced = per_second === undefined ? pageLength : Math.ceil(per_second / pagesPerSecond);
-    const limit = Math.min(pageLength, room, paced);
+    const longest = sends.urgent.isThere ? pageBesideOthers : pageLength;
+    const limit = Math.min(longest, room, paced);
     const rows = limit > 0 ? await nextRecipients(this.#tools.context.pool, job.id, limit) : [];
     if (rows.length === 0) {
       if (collected === "more") return { afterMs: 0 };
@@ -229,7 +232,8 @@ export class FanOut {
       return soon;
     }
     const { context, checkpoint } = this.#tools;
-    const page = await sendPage({ context, sends, sender, job, send }, rows);
+    const signal = this.#ended;
+    const page = await sendPage({ context, sends, sender, job, send, rest, signal }, rows);
     if (page.parts.length > 0) await checkpoint.commit(checkpoint.position, page.parts);
     await failpoint("broadcasts.counted");
     const { stop } = page;

@@ -16,10 +16,14 @@ import {
   pageParts,
 } from "../tables/fan-out.ts";
 import { keyPartsOf, messageIdOf, type Sends } from "./sends.ts";
+import { priority } from "./urgent.ts";
 import { type Verdict, verdictOf } from "./verdict.ts";
 
-/** Below every message that is sent by itself, which goes first wherever both wait. */
-const priority = 0;
+/**
+ * Of a page so many are sent at once where others send too: each is some 1 ms of processors all the way to its provider, and who comes in between waits for what is under way in each room
+ * that he passes.
+ */
+const besideOthers = 4;
 
 type Stop = Exclude<Verdict, { readonly kind: "skip" }>;
 export type PageResult = {
@@ -36,6 +40,9 @@ type Page = {
   readonly job: Job;
   /** What each of them is sent. */
   readonly send: Created["send"];
+  /** Leaves the process to others for as long as it was taken. */
+  readonly rest: () => Promise<void>;
+  readonly signal: AbortSignal;
 };
 
 /** Accepts the messages of some recipients, and gives what is to be written of it. What was accepted before is recognised by its id. */
@@ -61,21 +68,12 @@ export async function sendPage(page: Page, rows: readonly Recipient[]): Promise<
     // Whatever address the contact has by then: it is the same message.
     asked: { broadcast: job.id, contact: row.contact_id },
   }));
-  let settled: readonly Settled[] = [];
-  try {
-    if (items.length > 0)
-      settled = await page.sends.sending.send(
-        sender,
-        items,
-        found.ready.map(({ row }) => row.message_id),
-      );
-  } catch (error) {
-    return { parts: [], accepted: 0, stop: stopOf(machinery(error) ?? error) };
-  }
+  const ids = found.ready.map(({ row }) => row.message_id);
+  const { settled, failure } = await sendSome(page, items, ids);
   await failpoint("broadcasts.sent");
   const accepted = [...found.sent];
   const skipped = [...found.skipped];
-  let stop: Stop | undefined;
+  let stop = failure;
   for (const [index, result] of settled.entries()) {
     const { message_id } = found.ready[index]!.row;
     if (result.kind === "sent") accepted.push(message_id);
@@ -90,6 +88,29 @@ export async function sendPage(page: Page, rows: readonly Recipient[]): Promise<
     accepted: accepted.length,
     stop,
   };
+}
+
+/** Sends all of them, or those before what fails them or before the end of this process. */
+export async function sendSome(
+  { sends, sender, rest, signal }: Pick<Page, "sends" | "sender" | "rest" | "signal">,
+  items: readonly Item[],
+  ids: readonly string[],
+): Promise<{ readonly settled: readonly Settled[]; readonly failure: Stop | undefined }> {
+  const settled: Settled[] = [];
+  try {
+    while (settled.length < items.length) {
+      const from = settled.length;
+      if (from > 0) await rest();
+      if (signal.aborted) break;
+      const to = sends.urgent.isThere ? from + besideOthers : items.length;
+      settled.push(
+        ...(await sends.sending.send(sender, items.slice(from, to), ids.slice(from, to))),
+      );
+    }
+  } catch (error) {
+    return { settled, failure: stopOf(machinery(error) ?? error) };
+  }
+  return { settled, failure: undefined };
 }
 
 function stopOf(error: unknown): Stop {

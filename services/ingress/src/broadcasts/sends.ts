@@ -5,6 +5,7 @@ import { limitTables, prepareTables, type ReactorTools } from "@heliograph/runti
 import { type Sender, senderFor } from "../messages/sender.ts";
 import { Sending } from "../messages/sending.ts";
 import type { Recipient } from "../tables/fan-out.ts";
+import { Urgent } from "./urgent.ts";
 
 /** What a recipient's message has its id of: so whoever sends it again sends the same one. A further attempt follows on a rejection alone, which nothing undoes. */
 export const keyPartsOf = (
@@ -22,6 +23,7 @@ export const messageIdOf = (
 /** What accepts the messages of broadcasts: the way that `POST /messages` goes, with a memory of its own. */
 export type Sends = {
   readonly sending: Sending;
+  readonly urgent: Urgent;
   /** Who sends for a broadcast; undefined where there is no such partner any more. */
   senderOf(broadcast: string, partner: string): Sender | undefined;
   close(): Promise<void>;
@@ -42,9 +44,13 @@ export async function openSends({ context, logger }: ReactorTools): Promise<Send
     suppressed,
     settings.encryptMessages,
   );
-  const { done } = await sending.follow(following.signal, broken);
+  const urgent = new Urgent();
+  const { done } = await sending.follow(following.signal, broken, (message) =>
+    urgent.requested(message),
+  );
   return {
     sending,
+    urgent,
     senderOf: (broadcast, partner) =>
       senderFor(
         { deps: context, directory, counters: counting.counters, logger },

@@ -22,12 +22,19 @@ export function roundOf(jobs: readonly Job[], dueInMs: (job: Job) => number): Ro
   return { turns: [...turns.values()].map(({ job }) => job), waitMs };
 }
 
-/** Does something and rests as long as it took, so that others have the process in between, however many have something to be done. */
-export async function withRest<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  const began = performance.now();
-  const done = await work();
-  const tookMs = performance.now() - began;
-  if (tookMs >= 1) await pause(tookMs, signal);
+/** Does something and rests as long as it took, so that others have the process in between, however many have something to be done. What takes long rests in the middle of it too. */
+export async function withRest<T>(
+  work: (rest: () => Promise<void>) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  let since = performance.now();
+  const rest = async (): Promise<void> => {
+    const tookMs = performance.now() - since;
+    if (tookMs >= 1) await pause(tookMs, signal);
+    since = performance.now();
+  };
+  const done = await work(rest);
+  await rest();
   return done;
 }
 

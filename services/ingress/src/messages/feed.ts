@@ -1,3 +1,4 @@
+import type { EventData } from "@heliograph/contracts";
 import { templateTypes } from "@heliograph/domain";
 import { ofType, type EventLog, type RecordedEvent } from "@heliograph/log";
 import { pause } from "@heliograph/runtime";
@@ -19,6 +20,7 @@ export async function followFeed(
     readonly funds: Funds;
     readonly templates: TemplateCache;
     readonly outcomes: Outcomes;
+    readonly requested?: ((message: EventData<"MessageRequested">) => void) | undefined;
   },
   signal: AbortSignal,
   onError: (error: unknown) => void,
@@ -28,7 +30,10 @@ export async function followFeed(
   const note = (event: RecordedEvent<(typeof types)[number]>): void => {
     if (isFunds(event)) sending.funds.seen(event);
     else if (isTemplate(event)) sending.templates.seen(event);
-    else sending.outcomes.seen(event);
+    else {
+      if (event.type === "MessageRequested") sending.requested?.(event.data);
+      sending.outcomes.seen(event);
+    }
   };
   const follow = async (): Promise<void> => {
     for await (const batch of sending.log.subscribe({ after, types, signal })) {

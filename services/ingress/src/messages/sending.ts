@@ -109,12 +109,14 @@ export class Sending {
     this.funds = new Funds(log);
   }
 
-  /** Follows the log until the signal ends. Resolves when the subscription stands; `done` when it has ended. */
+  /** Follows the log until the signal ends. Resolves when the subscription stands; `done` when it has ended. `requested` hears of each message that is asked for, by whomever. */
   follow(
     signal: AbortSignal,
     onError: (error: unknown) => void,
+    requested?: (message: Requested) => void,
   ): Promise<{ readonly done: Promise<void> }> {
-    return followFeed(this, signal, onError);
+    const { log, funds, templates, outcomes } = this;
+    return followFeed({ log, funds, templates, outcomes, requested }, signal, onError);
   }
 
   messageId(partner: string, keyParts: readonly string[] | undefined): string {
