@@ -17,9 +17,6 @@ export type Spent = {
 };
 export type Ledger = Map<Pace, Spent>;
 
-/** POSTs a second and CPU of one with nothing behind the 202. */
-export type Accepted = { readonly perSecond: number; readonly cpuMs: number };
-
 const paces: readonly Pace[] = ["saturated", "half", ...lowRates.toReversed()];
 /** CPU a message at a pace, against the product's own cost when it is saturated. */
 const mostOfSaturated: Partial<Record<Pace, number>> = { half: 1.25, 200: 2, 50: 4 };
@@ -33,31 +30,9 @@ const mostToWebhook: Partial<Record<Pace, readonly [number, number]>> = {
 };
 
 /** The table of `bench -- floor`: each figure of the product beside the bare prototype's. */
-export function floorRows(
-  product: Ledger,
-  bare: Ledger,
-  accept: { readonly product: Accepted; readonly bare: Accepted },
-): Row[] {
+export function floorRows(product: Ledger, bare: Ledger): Row[] {
   const own = each(product.get("saturated")!).cpu;
-  return [
-    ...paces.flatMap((pace) => rowsOf(pace, product.get(pace)!, bare.get(pace)!, own)),
-    against(
-      "accept alone, 64 connections",
-      "requests/s",
-      accept.product.perSecond,
-      accept.bare.perSecond,
-      undefined,
-      "",
-    ),
-    against(
-      "accept alone: CPU of a POST",
-      "ms",
-      accept.product.cpuMs,
-      accept.bare.cpuMs,
-      undefined,
-      "",
-    ),
-  ];
+  return paces.flatMap((pace) => rowsOf(pace, product.get(pace)!, bare.get(pace)!, own));
 }
 
 function rowsOf(pace: Pace, product: Spent, bare: Spent, ownSaturated: number): Row[] {

@@ -9,6 +9,7 @@ import { cpuMs, postmasterOf } from "./cpu.ts";
 import type { Ledger } from "./floor-rows.ts";
 import { exampleBody } from "./http.ts";
 import { startMeasured, stopChild } from "./instance.ts";
+import { drive, postRequest } from "./load.ts";
 import { connectTo } from "./messages.ts";
 
 const longestWaitMs = 30_000;
@@ -112,6 +113,31 @@ export async function subscribe({ port, headers }: Subject, url: string): Promis
   });
   if (answer.status !== 201) throw new Error(`webhook endpoint: ${await answer.text()}`);
   await sleep(500);
+}
+
+/** Posts messages over so many connections, as fast as they are answered or at a rate. */
+export async function post(
+  { port, path, headers }: Subject,
+  {
+    durationMs,
+    connections = 64,
+    rate,
+    answered,
+  }: {
+    readonly durationMs: number;
+    readonly connections?: number;
+    readonly rate?: number | undefined;
+    readonly answered?: (answer: string) => void;
+  },
+) {
+  const request = postRequest("127.0.0.1", path, headers, exampleBody);
+  const result = await drive(
+    { host: "127.0.0.1", port, connections, request: () => request, ...(answered && { answered }) },
+    { durationMs, ...(rate !== undefined && { ratePerSecond: rate }) },
+  );
+  if (result.statuses["202"] !== result.answers)
+    throw new Error(`answers other than 202: ${JSON.stringify(result.statuses)}`);
+  return result;
 }
 
 export type Bodies = Pick<BareLife, "id" | "events" | "webhooks" | "answer">;

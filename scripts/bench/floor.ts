@@ -1,25 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  floorRows,
-  lowRates,
-  type Accepted,
-  type Ledger,
-  type Pace,
-  type Spent,
-} from "./floor-rows.ts";
+import { acceptRows } from "./accept.ts";
+import { floorRows, lowRates, type Ledger, type Pace, type Spent } from "./floor-rows.ts";
 import {
   bodiesOf,
   openBare,
   openProduct,
   openSink,
+  post,
   subscribe,
   withEnds,
   type Bodies,
   type Sink,
   type Subject,
 } from "./floor-subjects.ts";
-import { exampleBody } from "./http.ts";
-import { drive, postRequest } from "./load.ts";
 import { acceptTimes, headOf } from "./messages.ts";
 import type { Row } from "./row.ts";
 
@@ -38,8 +31,7 @@ const longestDrainMs = 30_000;
  */
 export async function benchFloor(): Promise<Row[]> {
   const { bodies, product, bare } = await life();
-  const accept = await accepts(bodies);
-  return floorRows(product, bare, accept);
+  return [...floorRows(product, bare), ...(await acceptRows(bodies))];
 }
 
 async function life(): Promise<{ bodies: Bodies; product: Ledger; bare: Ledger }> {
@@ -57,32 +49,6 @@ async function life(): Promise<{ bodies: Bodies; product: Ledger; bare: Ledger }
     return { bodies, product: product.ledger, bare: bare.ledger };
   });
 }
-
-async function accepts(bodies: Bodies): Promise<{ product: Accepted; bare: Accepted }> {
-  return withEnds(async (ends) => {
-    const subjects = {
-      product: await openProduct(ends, { HELIOGRAPH_SERVICES: "ingress" }),
-      bare: await openBare(ends, bodies),
-    };
-    const run = async (subject: Subject, durationMs: number): Promise<Accepted> => {
-      const before = subject.cpu();
-      const { answers, seconds } = await post(subject, durationMs);
-      return { perSecond: answers / seconds, cpuMs: (subject.cpu() - before) / answers };
-    };
-    const sum = { product: [] as Accepted[], bare: [] as Accepted[] };
-    for (let round = 0; round <= rounds; round++)
-      for (const name of ["product", "bare"] as const) {
-        const told = await run(subjects[name], round === 0 ? warmUpMs / 2 : windowMs);
-        if (round > 0) sum[name].push(told);
-      }
-    return { product: mean(sum.product), bare: mean(sum.bare) };
-  });
-}
-
-const mean = (runs: readonly Accepted[]): Accepted => ({
-  perSecond: runs.reduce((all, run) => all + run.perSecond, 0) / runs.length,
-  cpuMs: runs.reduce((all, run) => all + run.cpuMs, 0) / runs.length,
-});
 
 async function measure(subject: Subject, sink: Sink, pace: Pace): Promise<void> {
   const { ledger } = subject;
@@ -119,9 +85,13 @@ async function slice(
 ): Promise<Spent> {
   await sink.reset();
   const answered = new Map<string, number>();
-  const posting = post(subject, settleMs + window, rate, (answer) => {
-    const id = /msg_\w+/.exec(answer)?.[0];
-    if (id !== undefined) answered.set(id, Date.now());
+  const posting = post(subject, {
+    durationMs: settleMs + window,
+    rate,
+    answered(answer) {
+      const id = /msg_\w+/.exec(answer)?.[0];
+      if (id !== undefined) answered.set(id, Date.now());
+    },
   });
   await sleep(settleMs);
   const [from, before] = [await headOf(subject.database), await counts(subject, sink)];
@@ -145,28 +115,6 @@ async function slice(
     toSent: await acceptTimes(subject.database, from),
     toWebhook,
   };
-}
-
-async function post(
-  { port, path, headers }: Subject,
-  durationMs: number,
-  rate?: number,
-  answered?: (answer: string) => void,
-) {
-  const request = postRequest("127.0.0.1", path, headers, exampleBody);
-  const result = await drive(
-    {
-      host: "127.0.0.1",
-      port,
-      connections: 64,
-      request: () => request,
-      ...(answered && { answered }),
-    },
-    { durationMs, ...(rate !== undefined && { ratePerSecond: rate }) },
-  );
-  if (result.statuses["202"] !== result.answers)
-    throw new Error(`answers other than 202: ${JSON.stringify(result.statuses)}`);
-  return result;
 }
 
 /** A transaction that writes takes a number of the whole server, seen at once; the other counters come a second late, in a steady state by the same at both ends. */

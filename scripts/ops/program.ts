@@ -290,11 +290,18 @@ for (const [verb, enabled] of [
       ),
     );
 
-const days = (text: string): number => {
-  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError("a number of days, 1 or more");
-  return Number(text);
-};
-type ArchiveFlags = { env: Environment; olderThan: number; evenRestored?: true };
+const number =
+  (pattern: RegExp, what: string) =>
+  (text: string): number => {
+    if (!pattern.test(text)) throw new InvalidArgumentError(what);
+    return Number(text);
+  };
+const days = number(/^[1-9]\d{0,4}$/, "a number of days, 1 or more");
+const shareOption = () =>
+  new Option("--share <percent>", "of the time to work, and to rest for what is left")
+    .argParser(number(/^([1-9]\d?|100)$/, "1 to 100"))
+    .default(50);
+type ArchiveFlags = { env: Environment; olderThan: number; share: number; evenRestored?: true };
 program
   .command("archive")
   .description(
@@ -302,15 +309,16 @@ program
   )
   .addOption(environmentOption().makeOptionMandatory())
   .option("--older-than <days>", "events written before that (default: 90)", days, 90)
+  .addOption(shareOption())
   .option("--even-restored", "also what a restore has put back")
-  .action(({ env, olderThan, evenRestored }: ArchiveFlags) =>
+  .action(({ env, olderThan, share, evenRestored }: ArchiveFlags) =>
     change(env, "archive", `older than ${olderThan} days`, async (target) =>
       (await import("./archive.ts")).archive(
         target,
         env,
         Date.now() - olderThan * 86_400_000,
         interrupted.signal,
-        evenRestored,
+        { share: share / 100, evenRestored: evenRestored === true },
       ),
     ),
   );
@@ -319,9 +327,10 @@ program
   .description("put the contents of archived events back into PostgreSQL; the files stay")
   .addOption(environmentOption().makeOptionMandatory())
   .option("--from <position>", "only files with events after this position", position, 0n)
-  .action(({ env, from }: { env: Environment; from: bigint }) =>
+  .addOption(shareOption())
+  .action(({ env, from, share }: { env: Environment; from: bigint; share: number }) =>
     change(env, "restore", `from ${from}`, async (target) =>
-      (await import("./archive.ts")).restore(target, env, from, interrupted.signal),
+      (await import("./archive.ts")).restore(target, env, from, interrupted.signal, share / 100),
     ),
   );
 

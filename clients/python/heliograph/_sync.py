@@ -566,7 +566,7 @@ class OperationsAdmin:
         answer: "t.Sender" = self._core.call("PUT", "/api/v1/admin/senders", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def log(self, *, environment: Optional[Literal["live", "sandbox", "platform"]] = None, stream: Optional[str] = None, category: Optional[Literal["message", "receipts", "wallet", "topup", "terms", "hold", "template", "endpoint", "feed", "partner", "key", "gateway", "prices", "inbound", "external", "contact", "import", "conversation", "thread", "team", "presence", "session", "suppression", "agent", "login", "routing", "sender", "clock", "sandbox", "audit", "evaluation", "rota", "callback", "unmatched", "broadcast"]] = None, after: Optional[str] = None, before: Optional[str] = None, as_of: Optional[str] = None, limit: Optional[int] = None, timeout: Optional[float] = None) -> "t.LogPage":
+    def log(self, *, environment: Optional[Literal["live", "sandbox", "platform"]] = None, stream: Optional[str] = None, category: Optional[Literal["message", "receipts", "wallet", "topup", "terms", "hold", "template", "endpoint", "feed", "partner", "key", "gateway", "prices", "inbound", "external", "contact", "import", "conversation", "thread", "team", "presence", "session", "suppression", "agent", "login", "routing", "sender", "pool", "affinity", "clock", "sandbox", "audit", "evaluation", "rota", "callback", "unmatched", "broadcast"]] = None, after: Optional[str] = None, before: Optional[str] = None, as_of: Optional[str] = None, limit: Optional[int] = None, timeout: Optional[float] = None) -> "t.LogPage":
         """Read the log itself: everything, a stream or a category, now or as of a position: GET /api/v1/admin/log"""
         answer: "t.LogPage" = self._core.call("GET", "/api/v1/admin/log", (), {"environment": environment, "stream": stream, "category": category, "after": after, "before": before, "as_of": as_of, "limit": limit}, timeout=timeout)
         return answer
@@ -1289,6 +1289,34 @@ class OperationsPrices:
         return answer
 
 
+class OperationsSenderPools:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def create(self, body: "t.CreateSenderPool", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.SenderPool":
+        """Make a pool of senders; messages may name it at once: POST /api/v1/sender-pools"""
+        answer: "t.SenderPool" = self._core.call("POST", "/api/v1/sender-pools", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
+
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, environment: Optional[Literal["live", "sandbox"]] = None, timeout: Optional[float] = None) -> Listing["t.SenderPool"]:
+        """Your pools of senders; for operators those of gateways too: GET /api/v1/sender-pools"""
+        return self._core.listing("GET", "/api/v1/sender-pools", (), {"limit": limit, "after": after, "before": before, "channel": channel, "environment": environment}, timeout=timeout)
+
+    def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.SenderPool":
+        """A pool of senders: GET /api/v1/sender-pools/{id}"""
+        answer: "t.SenderPool" = self._core.call("GET", "/api/v1/sender-pools/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        return answer
+
+    def update(self, id: Union[str, int], body: "t.PatchSenderPool", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.SenderPool":
+        """Change a pool of senders; in force everywhere within a second: PATCH /api/v1/sender-pools/{id}"""
+        answer: "t.SenderPool" = self._core.call("PATCH", "/api/v1/sender-pools/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        return answer
+
+    def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
+        """Remove a pool of senders; what was accepted keeps its sender: DELETE /api/v1/sender-pools/{id}"""
+        self._core.call("DELETE", "/api/v1/sender-pools/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+
+
 class OperationsKeys:
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -1379,6 +1407,7 @@ class Operations:
         self.webhook_endpoints = OperationsWebhookEndpoints(core)
         self.webhook_deliveries = OperationsWebhookDeliveries(core)
         self.prices = OperationsPrices(core)
+        self.sender_pools = OperationsSenderPools(core)
         self.keys = OperationsKeys(core)
         self.audit = OperationsAudit(core)
         self.evaluations = OperationsEvaluations(core)

@@ -15,6 +15,7 @@ import {
 import { contentOf, invalid } from "./content.ts";
 import { putOff, quietHoursOf } from "./quiet-hours.ts";
 import type { SendMessage } from "./send.ts";
+import type { SenderClaim } from "./sender-choice.ts";
 import type { Stop } from "./suppressed.ts";
 
 type Requested = EventData<"MessageRequested">;
@@ -134,7 +135,12 @@ const noPrice = (channel: string): PublicError =>
     errors: [{ path: "to", code: "no_price", message: "has no price" }],
   });
 
-export type Accepted = { readonly data: Requested; readonly costMicros: Micros };
+export type Accepted = {
+  readonly data: Requested;
+  readonly costMicros: Micros;
+  /** Senders of pools that its recipients are to have from now on, in the order of its steps that take one. */
+  readonly claims?: readonly SenderClaim[];
+};
 
 /**
  * Decides a send: validates it by the channel's rules, renders, counts segments and prices. Pure; throws `PublicError` for a refusal.

@@ -19,5 +19,13 @@ export {
   sealRequests,
   type Sealable,
 } from "./sealing.ts";
+export {
+  claimSenders,
+  type PoolGateways,
+  poolFor,
+  readChoice,
+  senderIn,
+  type SenderClaim,
+} from "./sender-choice.ts";
 export type { SendMessage } from "./send.ts";
 export { openSuppressed, type Stop, type Suppressed } from "./suppressed.ts";

@@ -5,6 +5,8 @@ export type SendMessage = {
   readonly channel: Channel;
   readonly to: string;
   readonly from?: string | undefined;
+  /** The pool that `from` is taken of, by its id or name. */
+  readonly sender_pool?: string | undefined;
   readonly reply_to?: string | undefined;
   readonly unsubscribe_url?: string | undefined;
   readonly text?: string | undefined;
@@ -41,6 +43,7 @@ export type SendStep = Pick<SendMessage, "channel" | Said> & {
 };
 type Said =
   | "from"
+  | "sender_pool"
   | "reply_to"
   | "unsubscribe_url"
   | "text"

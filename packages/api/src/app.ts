@@ -22,11 +22,9 @@ export function buildApp(
   const pipeline = new Pipeline(context, router);
   const app = createApp(context.settings.trustProxy);
   const handle = (request: Request, response: Response): void => {
-    // As `app.handle` does it before it routes.
+    // As `app.handle` does it before it routes; `listen` has made both of the application's kind.
     request.res = response;
     response.req = request;
-    Object.setPrototypeOf(request, app.request);
-    Object.setPrototypeOf(response, app.response);
     try {
       applyOnBehalf(context.masterKey, request);
       const [path = ""] = request.url.split("?", 1);

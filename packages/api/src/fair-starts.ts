@@ -8,7 +8,7 @@ export type StartLimits = {
   readonly waitingPerName: number;
   readonly waiting: number;
 };
-const defaultLimits: StartLimits = { perTurn: 8, waitingPerName: 1_000, waiting: 10_000 };
+const defaultLimits: StartLimits = { perTurn: 16, waitingPerName: 1_000, waiting: 10_000 };
 
 /**
  * Lets requests begin a few at a time, partners in turns: who comes while hundreds of another's have just arrived begins after one of each of the others, not after them all. Between

@@ -116,6 +116,14 @@ describe("the rate limiter", () => {
       }
     },
   );
+  test("tells the seconds until a bucket is full whatever the clock's fraction of a millisecond is", () => {
+    const slow = { requests: 10, windowSeconds: 100 };
+    const told = Array.from({ length: 1_000 }, (_, index) => {
+      const limiter = new RateLimiter(() => 10_000 + index * 0.137_77);
+      return limiter.take("a", slow).resetSeconds;
+    });
+    expect(new Set(told)).toEqual(new Set([10]));
+  });
   test("gives a part of what is asked, and all of a new limit at once", () => {
     const limiter = new RateLimiter(() => 0);
     expect(limiter.take("a", limit, 7)).toMatchObject({ granted: 7, remaining: 3 });

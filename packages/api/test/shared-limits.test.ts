@@ -81,6 +81,37 @@ test("processes that are hammered, killed and started again share a limit to fiv
   expect(Math.max(...shares)).toBeLessThanOrEqual(1.05);
 });
 
+/** What a process that spends one token each millisecond for a second asks of its store, by a clock of its own. */
+async function asksOf(limit: Limit): Promise<readonly number[]> {
+  const asked: number[] = [];
+  let now = 0;
+  const limiter = new SharedLimiter({
+    store: async (asks) => {
+      asked.push(...asks.map((ask) => ask.asked));
+      return new Map(
+        asks.map(({ name, asked: granted }) => [name, { granted, charged: 0, ahead: 0 }]),
+      );
+    },
+    copies: 2,
+    onAway: () => undefined,
+    now: () => now,
+  });
+  let granted = 0;
+  for (; now < 1_000; now++) granted += (await limiter.take("busy", limit, 1)).granted;
+  expect(granted).toBe(1_000);
+  return asked;
+}
+
+test("a busy process asks some twenty times a second where its limit is wide, and takes a hundredth of a second's worth ahead at most", async () => {
+  const wide = await asksOf({ requests: 1_000_000, windowSeconds: 1 });
+  expect(wide.length).toBeLessThanOrEqual(30);
+  expect(Math.max(...wide)).toBeLessThanOrEqual(101);
+  const narrow = await asksOf({ requests: 2_000, windowSeconds: 1 });
+  expect(Math.max(...narrow)).toBe(21);
+  const slow = await asksOf({ requests: 50, windowSeconds: 1, burst: 1_000 });
+  expect(slow).toEqual(Array<number>(1_000).fill(1));
+});
+
 test("a bucket gives exactly its burst, tells right numbers from the first call on, and a wait after which the next call passes", async () => {
   const limit = { requests: 10, windowSeconds: 10 };
   const limiters = [limiterOf(), limiterOf()];

@@ -36,7 +36,8 @@ export type IdPrefix =
   | "cbk"
   | "brc"
   | "bkt"
-  | "frk";
+  | "frk"
+  | "spl";
 
 declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]?: Name };
@@ -167,6 +168,8 @@ export const streamCategories = [
   "login",
   "routing",
   "sender",
+  "pool",
+  "affinity",
   "clock",
   "sandbox",
   "audit",

@@ -25,6 +25,8 @@ export const scopes: Readonly<Record<string, string>> = {
   "usage:read": "Read counts and costs.",
   "limits:read": "Read limits and what is left of them.",
   "audit:read": "Read who did what, and what was refused.",
+  "senders:read": "Read pools of senders.",
+  "senders:write": "Make, change and remove pools of senders.",
   "gateways:read": "Read gateways and how they do.",
   "sandbox:write": "Play the provider and people in the sandbox, and set its clock.",
   admin: "Everything, and the administration of the installation. Operators only.",

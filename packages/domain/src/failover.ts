@@ -137,8 +137,8 @@ export function requestOfStep(
 ): Requested {
   const own = step === 0 ? undefined : origin.failover?.[step - 1];
   if (own === undefined) return origin;
-  const { from: _, reply_to: __, unsubscribe_url: ___, ...common } = origin;
-  const { on: ____, after_seconds: _____, ...sent } = own;
+  const { from: _, sender_pool: __, reply_to: ___, unsubscribe_url: ____, ...common } = origin;
+  const { on: _____, after_seconds: ______, ...sent } = own;
   return { ...common, ...sent, expires_at };
 }
 

@@ -23,11 +23,27 @@ export * from "./lifecycle.ts";
 export { isEndpointNotice, type EndpointNotice } from "./lifecycle-endpoint.ts";
 export { lifecycleData } from "./lifecycle-data.ts";
 export * from "./lifecycle-schema.ts";
+export {
+  type AsksPool,
+  chooseSender,
+  defaultPool,
+  isCarried,
+  namedPool,
+  poolOfInbox,
+  type SenderPool,
+} from "./sender-pools.ts";
 export * from "./sequencer.ts";
 export * from "./sketch.ts";
 export * from "./endpoint.ts";
 export * from "./endpoint-filters.ts";
-export { Message, MessageSegments, MessageSummary, Money, Time } from "./message-schema.ts";
+export {
+  Message,
+  MessageSegments,
+  MessageSummary,
+  Money,
+  SenderPoolOfMessage,
+  Time,
+} from "./message-schema.ts";
 export * from "./conversation-schema.ts";
 export * from "./conversation-view.ts";
 export * from "./suppression.ts";

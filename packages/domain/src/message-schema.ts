@@ -45,6 +45,24 @@ export const MessageSegments = z.object({
     .meta({ description: "What smart encoding has put in the place of what." }),
 });
 
+export const SenderPoolOfMessage = z
+  .object({
+    pool_id: z.string().meta({
+      description: "The pool's id.",
+      example: "spl_01HNQX2P8Y9R3T4V5W6Z7A8B9C",
+    }),
+    name: z.string(),
+    gateway_id: z
+      .string()
+      .optional()
+      .meta({ description: "Whose pool it is, where it is a gateway's." }),
+    reason: z.string().meta({
+      description: "Why it is this sender of the pool.",
+      example: "2 of 3, by the recipient",
+    }),
+  })
+  .meta({ description: "The pool that `from` was taken of." });
+
 const shown = {
   id: z
     .string()
@@ -53,6 +71,7 @@ const shown = {
   channel: z.enum(channels).meta({ description: "How the message travels.", example: "whatsapp" }),
   to: z.string(),
   from: z.string().optional(),
+  sender_pool: SenderPoolOfMessage.optional(),
   environment: z.enum(environments),
   cost: Money,
   cost_estimate: Money,

@@ -46,6 +46,7 @@ export function messageView(
     channel: request.channel,
     to: request.to,
     ...(request.from === undefined ? {} : { from: request.from }),
+    ...(request.sender_pool === undefined ? {} : { sender_pool: request.sender_pool }),
     environment,
     cost: state.charged ? request.cost : "0",
     cost_estimate: request.hold ?? request.cost,
@@ -84,5 +85,9 @@ export function acceptedView(
     currency: request.currency,
     segments: request.segments,
     to: request.to,
+    ...(request.sender_pool !== undefined && {
+      from: request.from,
+      sender_pool: request.sender_pool,
+    }),
   };
 }

@@ -21,6 +21,10 @@ export const RoutingRule = z.strictObject({
       partner: z.string().max(64).optional(),
       category: z.enum(categories).optional(),
       sender: z.string().min(1).max(512).optional(),
+      sender_pool: z.string().max(64).optional().meta({
+        description: "The id of the pool that the sender was taken of.",
+        example: "spl_01HNQX2P8Y9R3T4V5W6Z7A8B9C",
+      }),
     })
     .meta({ description: "Which messages; what is left out may be anything." }),
   policy: z.enum(["weighted", "least_cost", "priority"]),

@@ -60,6 +60,8 @@ export type ThreadState = {
   readonly partner: string;
   readonly channel: Channel;
   readonly inbox: string;
+  /** The pool of senders that the inbox was one of: then it is all with one address at any of them. */
+  readonly poolId: string | undefined;
   readonly address: EventData<"ConversationOpened">["address"];
   readonly gatewayId: string | undefined;
   /** When the person wrote last: WhatsApp's window is open for 24 hours from then. */
@@ -99,6 +101,7 @@ export const threadName = (
   vault: { name(...parts: readonly string[]): string },
   of: {
     readonly partner: string;
+    /** The id of its pool, where it is in one. */
     readonly inbox: string;
     readonly channel: Channel;
     readonly address: Pick<EventData<"ConversationOpened">["address"], "name">;
@@ -188,6 +191,7 @@ function opened(
     partner: metadata.partner ?? "",
     channel: data.channel,
     inbox: data.inbox,
+    poolId: data.pool_id,
     address: data.address,
     gatewayId: data.gateway_id ?? state?.gatewayId,
     lastInboundAt: state?.lastInboundAt,

@@ -1,4 +1,4 @@
-import type { Channel, Environment, Failure } from "@heliograph/contracts";
+import type { Channel, Environment, EventData, Failure } from "@heliograph/contracts";
 import type { z } from "zod";
 import type { Email } from "@heliograph/channels";
 import type { Callbacks } from "./callbacks.ts";
@@ -43,6 +43,8 @@ export type Declaration = Pick<
 export type InboundRequest = {
   readonly raw: Buffer;
   readonly contentType: string;
+  /** What came beside the bytes. */
+  readonly files?: EventData<"InboundReceived">["files"];
   readonly gateway: { readonly name: string; readonly channel: Channel };
 };
 /** What is in it. Addresses are in the one form of their channel. */

@@ -38,6 +38,7 @@ export { paced, throughFault, throughOf } from "./through.ts";
 export { bytesOf } from "./kept-bytes.ts";
 export { unsubscribeSubject } from "./smtp/headers.ts";
 export { readUnsubscribeToken, unsubscribeLink, unsubscribeToken } from "./unsubscribe-link.ts";
+export { nameOfPart } from "./smtp/part-name.ts";
 export { deliveredTo, deliveredUrl } from "./delivered-mail.ts";
 export {
   maxCallbackBytes,

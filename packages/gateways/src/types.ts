@@ -112,5 +112,5 @@ export type GatewayTools = {
     readonly gateway: GatewayConfig;
     readonly contentType: string;
     readonly body: Buffer;
-  }) => Promise<void>;
+  }) => Promise<unknown>;
 };

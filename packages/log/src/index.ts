@@ -14,7 +14,7 @@ export { endingAt, eventsBefore, eventsUntil } from "./as-of.ts";
 export { firstBehind, positionBefore } from "./by-time.ts";
 export { Company } from "./company.ts";
 export { FairQueue } from "./fair-queue.ts";
-export type { AppendWatch } from "./watch.ts";
+export type { AppendWatch, ArchiveSize, ArchiveWatch } from "./watch.ts";
 export { logMigrations, migrate } from "./postgres/schema.ts";
 export { verifyPostgresLog, verifyPostgresTail } from "./postgres/verify-log.ts";
 export { verifyByReading } from "./verify-log.ts";

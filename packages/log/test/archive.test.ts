@@ -205,13 +205,23 @@ test("a process that is killed at any step of an archive or a restore loses noth
     });
     expect(await everything(log)).toEqual(events);
   };
+  const states = async () =>
+    (await client.query("select state from log.archives where last = 400")).rows;
+  await client.query("delete from log.archives");
+  await kill("archive", "archive.written:kill");
+  expect(await states()).toEqual([]);
   await kill("archive", "archive.registered:kill");
+  expect(await states()).toEqual([{ state: "emptying" }]);
   expect(await archivedRows()).toBe(0);
   await kill("archive", "archive.changed:kill@2");
   const some = await archivedRows();
   expect(some).toBeGreaterThan(0);
   expect(some).toBeLessThan(600);
+  await kill("archive", "archive.ended:kill");
+  expect(await states()).toEqual([{ state: "emptying" }]);
+  expect(await archivedRows()).toBe(400);
   await archivePostgresLog({ ...options(), through: 600n });
+  expect(await states()).toEqual([{ state: "archived" }]);
   expect(await archivedRows()).toBe(600);
   await kill("restore", "archive.changed:kill@2");
   expect(await archivedRows()).toBeLessThan(600);
@@ -255,7 +265,10 @@ test("what is not in the archive as it was written is unreadable and the rest go
     await reader.close();
   };
   await damage();
-  const reader = await open();
+  let failures = 0;
+  const reader = await open({
+    watch: { opened() {}, flushed() {}, archiveFailed: () => void failures++ },
+  });
   const read = await everything(reader);
   expect(read.length).toBe(events.length);
   const broken = read.slice(0, 100);
@@ -264,6 +277,7 @@ test("what is not in the archive as it was written is unreadable and the rest go
     expect(each).toMatchObject({ position: events[index]!.position, version: 0, data: null });
     expect(each.metadata["unreadable"]).toMatch(/\.zst: the block at 0 was changed/);
   }
+  expect(failures).toBeGreaterThan(0);
   expect(await reader.readAt(1n)).toEqual(read[0]);
   expect((await verified()).flaw).toMatchObject({
     position: 1n,
@@ -367,6 +381,14 @@ test("what stops an archive is what is said of it, and nothing half-written stay
     fileEvents: 50,
   });
   await expect(stopped).rejects.toThrow(/^interrupted$/);
+  const resting = new AbortController();
+  const slowly = { ...options(), share: 1e-6, fileEvents: 50, signal: resting.signal };
+  const rests = archivePostgresLog({ ...slowly, through: 600n });
+  await until(async () => (await partials()).length > 0, { what: "a file is begun" });
+  await expectAllReads(log);
+  expect(await partials()).toHaveLength(1);
+  resting.abort(new Error("enough"));
+  await expect(rests).rejects.toThrow(/^enough$/);
   const file = join(archiveDir, "no folder");
   await writeFile(file, "");
   const full = await archivePostgresLog({

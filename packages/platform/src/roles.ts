@@ -14,6 +14,7 @@ const reading = [
   "agents:read",
   "events:read",
   "gateways:read",
+  "senders:read",
   "usage:read",
   "mobile",
 ] as const;
@@ -33,6 +34,7 @@ export const roleScopes: Readonly<Record<Role, readonly string[]>> = {
     "templates:*",
     "suppressions:*",
     "agents:*",
+    "senders:*",
     "webhooks:*",
     "keys:*",
     "wallet:read",

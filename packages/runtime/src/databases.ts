@@ -8,7 +8,7 @@ import {
 import pg from "pg";
 import type { Logger } from "pino";
 import { createDatabase, serverVersion } from "./tables/databases.ts";
-import { watchAppends } from "./log-metrics.ts";
+import { watchLog } from "./log-metrics.ts";
 import { SettingsError, type Settings } from "./settings.ts";
 
 export type Namespace = Environment | "platform";
@@ -112,7 +112,7 @@ export async function openLog(
   const common = {
     namespace,
     validate: validateEvent,
-    watch: watchAppends(namespace),
+    watch: watchLog(namespace),
     onError: (error: unknown) =>
       logger.warn(
         { namespace, error: error instanceof Error ? error.message : String(error) },

@@ -1,5 +1,5 @@
-import type { AppendWatch } from "@heliograph/log";
-import { Gauge, Histogram } from "prom-client";
+import type { AppendWatch, ArchiveSize, ArchiveWatch } from "@heliograph/log";
+import { Counter, Gauge, Histogram } from "prom-client";
 
 const labelNames = ["namespace"] as const;
 
@@ -25,11 +25,39 @@ const flushSeconds = new Histogram({
   buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
 });
 
-/** The append queue of one namespace as metrics. A log that is opened again takes the place of the one before. */
-export function watchAppends(namespace: string): AppendWatch {
+const archive: Readonly<Record<keyof ArchiveSize, Gauge>> = {
+  events: new Gauge({
+    name: "heliograph_log_archived_events",
+    help: "Events whose contents are in files of the archive",
+    labelNames,
+  }),
+  bytes: new Gauge({
+    name: "heliograph_log_archived_bytes",
+    help: "Bytes of those files, as far as this process finds them",
+    labelNames,
+  }),
+  position: new Gauge({
+    name: "heliograph_log_archived_position",
+    help: "Position of the last archived event",
+    labelNames,
+  }),
+};
+const archiveFailures = new Counter({
+  name: "heliograph_log_archive_failures_total",
+  help: "Reads of archived events whose file was not there, or not what was written",
+  labelNames,
+});
+
+/** The append queue and the archive of one namespace as metrics. A log that is opened again takes the place of the one before. */
+export function watchLog(namespace: string): AppendWatch & ArchiveWatch {
   const events = flushEvents.labels({ namespace });
   const seconds = flushSeconds.labels({ namespace });
   return {
+    archived(size) {
+      for (const part of ["events", "bytes", "position"] as const)
+        archive[part].set({ namespace }, size[part]);
+    },
+    archiveFailed: () => archiveFailures.inc({ namespace }),
     opened: (count) => waiting.set(namespace, count),
     flushed(count, tookMs) {
       events.observe(count);

@@ -204,6 +204,7 @@ export type FeedMember = {
 
 /** The part of the directory that consumers use; `@heliograph/platform` implements it. */
 export type GatewayConfig = EventData<"GatewayConfigured">;
+export type SenderPool = EventData<"SenderPoolConfigured">;
 export type RoutingRules = EventData<"RoutingConfigured">["rules"];
 /** An agent as the platform log has it now. */
 export type AgentRecord = Omit<EventData<"AgentCreated">, "status"> & {
@@ -243,6 +244,8 @@ export type GatewayDirectory = {
   isOver(environment: Environment, space: string | undefined): boolean;
   /** The partner to whom an address of a gateway, in its one form, was assigned. */
   senderOf(gateway: string, address: string): string | undefined;
+  /** The pools of senders that a partner's messages can take one of: its own, then those of gateways, each in the order of their names. Takes the partner's id, or a space of it. */
+  senderPools(environment: Environment, partner: string): readonly SenderPool[];
   /** The version of a price list, `standard` when none is named, that is in force at a time (epoch milliseconds; now when left out). */
   prices(list?: string, atMs?: number): EventData<"PriceListPublished"> | undefined;
   /** The price list that was assigned to a partner. */

@@ -11,6 +11,7 @@ export const directoryDouble = (has: Partial<GatewayDirectory> = {}): GatewayDir
   spaceOf: (_, partner) => partner,
   isOver: () => false,
   senderOf: () => undefined,
+  senderPools: () => [],
   prices: () => undefined,
   priceListOf: () => undefined,
   onChange: () => () => undefined,

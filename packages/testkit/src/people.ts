@@ -29,6 +29,8 @@ export type Saying = {
   readonly about?: string;
   readonly automatic?: boolean;
   readonly at?: string;
+  /** The pool that `to` is in. */
+  readonly pool?: string;
 };
 
 /** What matching writes of an inbound message, texts sealed under the contact's key. */
@@ -58,6 +60,7 @@ export async function matchedOf(
     ...(saying.automatic !== undefined && { automatic: saying.automatic }),
     provider: { gateway: "sim-sms", name: "sim-sms", message_id: providerId },
     gateway_id: newId("gtw"),
+    ...(saying.pool !== undefined && { pool_id: saying.pool }),
     received_at: saying.at ?? new Date().toISOString(),
     reason: "the test says so",
   };

@@ -55,6 +55,30 @@ describe("an inbound message", () => {
     });
   });
 
+  it("names the pool of its partner's that it was written to", async () => {
+    const pool_id = deterministicId("spl", "matching");
+    const configured = {
+      pool_id,
+      environment: "sandbox",
+      name: "numbers",
+      channel: "sms",
+      partner_id: me(),
+      senders: ["15550100021"],
+      inboxes: ["+15550100021"],
+      default: false,
+      configured_at: new Date().toISOString(),
+    };
+    await setting.world.appendPlatform(
+      `pool-${pool_id.slice(4)}`,
+      "any",
+      "SenderPoolConfigured",
+      configured,
+    );
+    const { id: from } = newPhone();
+    expect(await write({ from, to: "+15550100021" })).toMatchObject({ pool_id });
+    expect(await write({ from, to: "+15550100022" })).not.toHaveProperty("pool_id");
+  });
+
   it("fills an empty name only", async () => {
     const phone = newPhone();
     await setting.made({ external_ids: [phone] });

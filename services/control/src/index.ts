@@ -9,6 +9,7 @@ import { openExpiryNotices } from "./expiry-notices.ts";
 import { openKeyUse } from "./key-use.ts";
 import { priceRoutes } from "./api/prices.ts";
 import { routingRoutes } from "./api/routing.ts";
+import { senderPoolRoutes } from "./api/sender-pools.ts";
 import { auditTables } from "./tables/audit.ts";
 import { keyUseTables } from "./tables/key-use.ts";
 
@@ -44,6 +45,11 @@ export const service: Service = {
         tag: "limits",
         description: "How much you may ask and send.",
         routes: limitRoutes,
+      },
+      {
+        tag: "senders",
+        description: "Pools of senders, of which each recipient sees one.",
+        routes: senderPoolRoutes,
       },
       { tag: "keys", description: "API keys of the partner.", routes: keyRoutes },
       {

@@ -79,6 +79,7 @@ export function decideInbound(
         inbox: inbound.to,
         address: inbound.external_id,
         gateway_id: inbound.gateway_id,
+        ...(inbound.pool_id !== undefined && { pool_id: inbound.pool_id }),
         message_id: inbound.message_id,
         opened_at: inbound.received_at,
       },
@@ -125,6 +126,7 @@ function received(
     about: _about,
     reason: _reason,
     gateway_id: _gateway,
+    pool_id: _pool,
     ...said
   } = inbound;
   return { type: "MessageReceived", data: { ...said, ...ids } };

@@ -108,7 +108,8 @@ const snoozeOf = ({
 async function threadOf({ context }: ReactorTools, cause: Cause): Promise<string | undefined> {
   const { vault, log } = context;
   if (cause.type === "InboundMatched") {
-    const { to: inbox, channel, external_id: address } = cause.data;
+    const { pool_id, to, channel, external_id: address } = cause.data;
+    const inbox = pool_id ?? to;
     return threadName(vault, { partner: cause.metadata.partner ?? "", inbox, channel, address });
   }
   if (cause.data.conversation_id === undefined) return undefined;

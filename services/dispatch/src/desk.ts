@@ -16,7 +16,7 @@ import { Lanes } from "./lanes.ts";
 import type { Moment } from "./moment.ts";
 import { Rows } from "./rows.ts";
 import type { State } from "./state.ts";
-import type { DueTimer, IntendedCall, MovedClock, Owner } from "./store.ts";
+import type { DueTimer, MovedClock, Owner, Unsettled } from "./store.ts";
 
 /** What `step` is told of its moment. Nothing else that it asks for is outside of the desk. */
 export type At = {
@@ -62,7 +62,7 @@ type Open = {
   /** Requests whose funds are not decided yet; one that is forgotten is read from the log. */
   readonly requests: BoundedCache<string, RecordedEvent<"MessageRequested">>;
   /** Calls that predecessors announced and nobody could settle, by message; what is settled is taken out. */
-  readonly unsettled: Map<string, IntendedCall>;
+  readonly unsettled: Unsettled;
   life: Life;
   /** What a failed commit would have stored is lost: no later one may move the checkpoint past it. */
   failed: boolean;
@@ -254,7 +254,7 @@ export function openDesk(start: {
   readonly epoch: number;
   readonly position: bigint;
   readonly headAtStart: bigint;
-  readonly unsettled: Map<string, IntendedCall>;
+  readonly unsettled: Unsettled;
   readonly mostJobs: number;
   readonly requestBytes: number;
 }): Desk {

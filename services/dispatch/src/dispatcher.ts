@@ -1,6 +1,7 @@
 import { openSuppressed, type Suppressed } from "@heliograph/acceptance";
 import { shardPart } from "@heliograph/contracts";
-import type { ReactorInstance, ReactorTools } from "@heliograph/runtime";
+import type { RecordedEvent } from "@heliograph/log";
+import { quarantine, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { adoptTimers } from "./adopt.ts";
 import { linksOf } from "./attempt.ts";
 import { createCaller, type Caller } from "./caller.ts";
@@ -11,6 +12,7 @@ import { Executor, run } from "./executor.ts";
 import type { GatewayPool, GatewayUse } from "./gateway-pool.ts";
 import { silenceOf, watchHeld } from "./held.ts";
 import { Inbox } from "./inbox.ts";
+import { haltedMessages } from "./metrics.ts";
 import { Owner } from "./owner.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
 import { recover } from "./recover.ts";
@@ -92,7 +94,7 @@ export async function startDispatcher(
 
 /** The desk of a new owner. */
 async function takeOver(
-  { context, checkpoint, epoch, logger, shard, signal }: ReactorTools,
+  { context, checkpoint, epoch, logger, schema, shard, signal }: ReactorTools,
   store: Store,
   { connections }: GatewayUse,
 ): Promise<Desk> {
@@ -110,6 +112,13 @@ async function takeOver(
     random,
     scale,
     signal,
+    async setApart(row: string, last: RecordedEvent | undefined) {
+      haltedMessages.inc({ environment: context.environment });
+      if (last === undefined) return;
+      const name = shard === undefined ? "dispatch" : `dispatch/${shard.index}`;
+      const reason = `it stands still: the row ${row} of ${schema}.intents cannot be read, so nobody knows whether a call was made. Mend or delete the row and start dispatch anew`;
+      await quarantine(context.pool, name, last, reason);
+    },
   };
   const unsettled = await recover(about);
   return openDesk({

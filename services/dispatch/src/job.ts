@@ -5,7 +5,7 @@ import type { Connection } from "./connections.ts";
 import type { Mark } from "./floor.ts";
 import type { Group } from "./intents.ts";
 import type { Moment } from "./moment.ts";
-import type { Routed } from "./routing.ts";
+import { type Routed, routedAs } from "./routing.ts";
 import type { Requested, State } from "./state.ts";
 
 /** A message that dispatch has to look at. */
@@ -74,11 +74,5 @@ export const partnerOf = (job: Job): string | undefined =>
 export const routedOf = ({
   state: { request, requestEvent },
   opened,
-}: Pick<Task, "state" | "opened">): Routed => ({
-  channel: request.channel,
-  to: opened?.to ?? request.to,
-  from: request.from,
-  category: request.category,
-  country: request.price.country,
-  partner: requestEvent.metadata.partner,
-});
+}: Pick<Task, "state" | "opened">): Routed =>
+  routedAs(request, opened?.to ?? request.to, requestEvent.metadata.partner);

@@ -2,7 +2,7 @@ import { attemptIdOf, type ProviderAnswer, type SendResult } from "@heliograph/g
 import type { NewEvent, RecordedEvent } from "@heliograph/log";
 import type { PartnerClock } from "@heliograph/runtime";
 import type { Verdict } from "./clearance.ts";
-import { decideStep, resend } from "./decide.ts";
+import { decideStep, resend, type Step } from "./decide.ts";
 import { announcementOver, toLog } from "./decisions.ts";
 import type { Case, LookEntry, Turn, Written } from "./desk.ts";
 import { delayed, queued, uncertain, type Call } from "./events.ts";
@@ -49,14 +49,19 @@ function advance(
   const now = timeOf(turn, job);
   const step = decideStep(state, { now, waited, random: at.random(), scale: at.scale });
   if (state === undefined) return leave(turn, job);
-  if (desk.unsettled.has(job.messageId)) return doubt(turn, job, state);
+  if (desk.unsettled.has(job.messageId)) return doubt(turn, job, state, step);
   take(turn, { job, state, step, causation: causation! });
 }
 
 /** A predecessor announced a call that nobody could settle: before anything else its outcome is recorded as uncertain. */
-function doubt(turn: Turn, job: LookedAt, state: State): void {
+function doubt(turn: Turn, job: LookedAt, state: State, step: Step): void {
   const { desk, at } = turn;
-  const [, attempt, number, gateway] = desk.unsettled.get(job.messageId)!;
+  const call = desk.unsettled.get(job.messageId);
+  if (call === undefined) {
+    if (step.type === "nothing") return leave(turn, job);
+    throw new Error("the row of dispatch.intents that announces a call for it cannot be read");
+  }
+  const [, attempt, number, gateway] = call;
   if (isOver(state, number)) {
     desk.unsettled.delete(job.messageId);
     return lookAgain(turn, job);

@@ -23,10 +23,10 @@ const breakerGauge = new Gauge({
 });
 const breakerValue: Readonly<Record<BreakerState, number>> = { closed: 0, half_open: 1, open: 2 };
 
-/** Each time that a message is found to stand still: its events cannot be understood, or its outcome is refused. */
+/** Each time that a message is found to stand still: its events cannot be understood, its outcome is refused, or what was announced for it cannot be read. */
 export const haltedMessages = new Counter({
   name: "heliograph_dispatch_halted_total",
-  help: "Looks at messages that stand still because their events cannot be understood",
+  help: "Looks at messages that stand still because their events cannot be understood, and damaged rows of dispatch.intents",
   labelNames: ["environment"],
 });
 

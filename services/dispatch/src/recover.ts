@@ -1,5 +1,5 @@
 import { shardOf, streamOf, type Shard } from "@heliograph/contracts";
-import type { Append, EventLog } from "@heliograph/log";
+import type { Append, EventLog, RecordedEvent } from "@heliograph/log";
 import type { Checkpoint, PartnerClock, WritePart } from "@heliograph/runtime";
 import type { Logger } from "pino";
 import type { Connections } from "./connections.ts";
@@ -16,6 +16,7 @@ import {
   type Owner,
   type Store,
   type Timer,
+  type Unsettled,
 } from "./store.ts";
 
 const MOST_STREAMS = 500;
@@ -31,6 +32,8 @@ type Options = {
   readonly random: () => number;
   readonly scale: number;
   readonly signal: AbortSignal;
+  /** Tells operators of a message that stands still because a row that names it cannot be read; of the row alone where it names none. */
+  setApart(row: string, last: RecordedEvent | undefined): Promise<void>;
 };
 
 /**
@@ -39,7 +42,7 @@ type Options = {
  * intents and timers change in one statement, so that a crash in here repeats it and nothing else.
  * Gives the calls of messages whose events cannot be understood: they stay announced, and no call may be made for these messages before they are settled.
  */
-export async function recover(options: Options): Promise<Map<string, IntendedCall>> {
+export async function recover(options: Options): Promise<Unsettled> {
   const { store, shard, checkpoint, logger } = options;
   const intents = await store.openIntents();
   if (intents.length === 0) return new Map();
@@ -52,7 +55,7 @@ export async function recover(options: Options): Promise<Map<string, IntendedCal
   const timers = new Map<string, Timer>();
   /** Intents of the time before the dispatcher was divided may name messages of every shard: each timer goes to its own. */
   const partners = new Map<string, string | undefined>();
-  const unsettled = new Map<string, IntendedCall>();
+  const unsettled: Unsettled = new Map();
   let unknown = 0;
   let open = [...calls.values()];
   while (open.length > 0) {
@@ -61,7 +64,10 @@ export async function recover(options: Options): Promise<Map<string, IntendedCal
     unknown += outcome.uncertain;
     open = [...open.slice(MOST_STREAMS), ...outcome.again];
   }
-  const over = intents.filter((intent) => !intent.calls.some(([id]) => unsettled.has(id)));
+  await setApart(intents, options, timers, partners, unsettled);
+  const over = intents.filter(
+    ({ damaged, calls: own }) => !damaged && !own.some(([id]) => unsettled.has(id)),
+  );
   const parts: WritePart[] = [deleteIntents(over.map(({ id }) => id))];
   const ownerOf = (id: string): Owner =>
     shard === undefined ? null : shardOf(partners.get(id), shard.count);
@@ -95,13 +101,37 @@ async function makeAnnounced(
   }
 }
 
+/** What a damaged row names and does not tell any more stands still, and nothing else: for such a message there may have been a call, so there is no other before somebody has looked. */
+async function setApart(
+  intents: readonly Intent[],
+  { log, clock, logger, setApart: tell }: Options,
+  timers: Map<string, Timer>,
+  partners: Map<string, string | undefined>,
+  unsettled: Unsettled,
+): Promise<void> {
+  for (const { id: row, unreadable } of intents.filter(({ damaged }) => damaged)) {
+    logger.error({ row, messages: unreadable }, "a row of dispatch.intents cannot be read");
+    if (unreadable.length === 0) await tell(row, undefined);
+    for (const id of unreadable) {
+      const [last] = await log.readStream(streamOf("message", id), { backwards: true, limit: 1 });
+      // A name that was damaged itself.
+      if (last === undefined) continue;
+      const { partner } = last.metadata;
+      partners.set(id, partner);
+      unsettled.set(id, undefined);
+      timers.set(id, { dueAt: clock.now(partner), kind: "uncertain", partner, revision: -1 });
+      await tell(row, last);
+    }
+  }
+}
+
 /** Writes what is missing for some calls; gives back those whose stream moved meanwhile. */
 async function settle(
   calls: readonly IntendedCall[],
   { log, connections, logger, clock, random, scale, signal }: Options,
   timers: Map<string, Timer>,
   partners: Map<string, string | undefined>,
-  unsettled: Map<string, IntendedCall>,
+  unsettled: Unsettled,
 ): Promise<{ readonly uncertain: number; readonly again: readonly IntendedCall[] }> {
   const streams = await log.readStreams(calls.map(([id]) => streamOf("message", id)));
   const appends: Append[] = [];

@@ -21,10 +21,29 @@ export type RouteTo<Item> = {
 
 /** What of a message decides where it may go; `to` readable. */
 export type Routed = Pick<Requested, "channel" | "to" | "from"> & {
+  readonly pool?: string | undefined;
+  /** Of whose pool the sender is: it goes by that gateway alone. */
+  readonly onlyBy?: string | undefined;
   readonly partner: string | undefined;
   readonly category?: Requested["category"] | undefined;
   readonly country: string;
 };
+
+/** `to`: readable. */
+export const routedAs = (
+  { channel, from, sender_pool, category, price }: Requested,
+  to: string,
+  partner: string | undefined,
+): Routed => ({
+  channel,
+  to,
+  from,
+  pool: sender_pool?.pool_id,
+  onlyBy: sender_pool?.gateway_id,
+  category,
+  country: price.country,
+  partner,
+});
 
 type Rule = RoutingRules[number];
 /** A rule and its place among all, from 1. */
@@ -54,7 +73,7 @@ export function rulesByChannel(
 
 /**
  * Where a message may go: to the gateways of the first rule that matches it, else to all of its channel. Those that are another partner's, that do not carry to its
- * country, or that a rule names and nobody has, are none of them; nor are those whose provider does not know the recipient, where another does.
+ * country, that do not have the pool of its sender, or that a rule names and nobody has, are none of them; nor are those whose provider does not know the recipient, where another does.
  */
 export function routeOf<Item extends { readonly config: Routable }>(
   rules: ChannelRules,
@@ -68,7 +87,10 @@ export function routeOf<Item extends { readonly config: Routable }>(
       : found.rule.gateways.flatMap(
           (id) => ofChannel.find(({ config }) => config.gateway_id === id) ?? [],
         );
-  const fits = ({ config }: Item): boolean => carries(config, message.partner, message.country);
+  const { onlyBy } = message;
+  const fits = ({ config }: Item): boolean =>
+    carries(config, message.partner, message.country) &&
+    (onlyBy === undefined || config.gateway_id === onlyBy);
   const candidates = reaching(named.every(fits) ? named : named.filter(fits), message.to);
   return found === undefined
     ? { candidates, policy: "weighted", failover: true, rule: undefined }
@@ -81,12 +103,13 @@ export function routeOf<Item extends { readonly config: Routable }>(
 }
 
 function matches(match: Rule["match"], message: Routed): boolean {
-  const { country_prefix, partner, category, sender } = match;
+  const { country_prefix, partner, category, sender, sender_pool } = match;
   return (
     (country_prefix === undefined || message.to.startsWith(`+${country_prefix}`)) &&
     (partner === undefined || partner === accountOf(message.partner ?? "")) &&
     (category === undefined || category === message.category) &&
-    (sender === undefined || sender === message.from)
+    (sender === undefined || sender === message.from) &&
+    (sender_pool === undefined || sender_pool === message.pool)
   );
 }
 

@@ -2,6 +2,7 @@ import type { Append } from "@heliograph/log";
 import { inSchema, type WritePart } from "@heliograph/runtime";
 import type pg from "pg";
 import type { TimerKind } from "./decide.ts";
+import { readIntent, type IntentRow } from "./read-intent.ts";
 
 /**
  * `intents`: one row per group of provider calls, written durably before the first of them, removed when all their outcomes are in the log;
@@ -55,7 +56,13 @@ export type Intent = {
   readonly id: string;
   readonly calls: readonly IntendedCall[];
   readonly decided: readonly Append[];
+  /** Something in the row cannot be read: it stays until somebody has mended or removed it. */
+  readonly damaged: boolean;
+  /** Messages that it names, and of which it does not tell any more what was announced. */
+  readonly unreadable: readonly string[];
 };
+/** Calls that nobody could settle, by message; undefined where the row that announces one cannot be read. */
+export type Unsettled = Map<string, IntendedCall | undefined>;
 /** Due times are epoch ms by the clock of the message's partner; of nobody's by the real one. */
 export type Timer = {
   readonly dueAt: number;
@@ -223,11 +230,7 @@ export function createStore(pool: pg.Pool, schema: string, epoch: number, owner:
         `select id, calls, decided from {schema}.intents where epoch < $1${mine && ` and (shard = ${owner} or shard is null)`} order by created_at, id`,
         [epoch],
       );
-      return rows.map((row) => ({
-        id: row.id as string,
-        calls: JSON.parse(row.calls as string) as IntendedCall[],
-        decided: JSON.parse((row.decided as string | null) ?? "[]") as Append[],
-      }));
+      return (rows as IntentRow[]).map(readIntent);
     },
     async takeDue(now, limit, without) {
       const others = without.length === 0 ? "" : " and (partner is null or partner <> all($4))";

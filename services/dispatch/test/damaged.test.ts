@@ -4,6 +4,7 @@ import { until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
   eventually,
+  history,
   makeTimersDue,
   openWorld,
   send,
@@ -104,6 +105,49 @@ test("an announced call of a damaged message stays announced, and is in doubt be
   await makeTimersDue(world);
   const [types] = await eventually(world.log, [damaged!], "MessageSent");
   expect(types!.slice(0, 2)).toEqual(["MessageRequested", "DispatchUncertain"]);
+});
+
+test("a damaged announcement stops the message that it names and cannot tell of; the rest of its row, and everybody else, goes on", async () => {
+  const predecessor = await world.dispatch();
+  const send_at = new Date(Date.now() + 3_600_000).toISOString();
+  const orders = ["1", "2", "3"].map((n) => ({ to: `+1555000100${n}`, send_at }));
+  const [lost, told, sound] = await send(world.log, orders);
+  await until(async () => (await timers()).length === orders.length);
+  await predecessor.stop();
+  const announce = (row: string, text: string) =>
+    world.pool.query(
+      "insert into dispatch.intents (id, epoch, calls) select $1, epoch, $2 from dispatch.checkpoint where name = 'dispatch'",
+      [row, text],
+    );
+  await announce("torn", `[["${told}",1,1,"sim-sms"],["${lost}",1,1,"sim-`);
+  await announce("empty", "\u0001");
+  const successor = await world.dispatch();
+  const [first] = await eventually(world.log, [told!], "MessageSent");
+  expect(first!.slice(0, 2)).toEqual(["MessageRequested", "DispatchUncertain"]);
+  await makeTimersDue(world);
+  await eventually(world.log, [sound!], "MessageSent");
+  await until(
+    async () =>
+      (await timers()).some(({ message_id: id, due }) => id === lost && due > Date.now() + 300_000),
+    { what: "it stands still" },
+  );
+  expect(await typesOf(world.log, lost!)).toEqual(["MessageRequested"]);
+  const { rows } = await world.pool.query("select event_id, reason from runtime.dead_letters");
+  const [requested] = await history(world.log, lost!);
+  expect(rows).toEqual([{ event_id: requested!.id, reason: expect.stringContaining("row torn") }]);
+  const kept = await world.pool.query(
+    "select 1 from dispatch.intents where id in ('torn', 'empty')",
+  );
+  expect(kept.rowCount).toBe(2);
+
+  // Whoever has looked, and knows that nothing was sent.
+  await successor.stop();
+  await world.pool.query("delete from dispatch.intents");
+  await world.dispatch();
+  await makeTimersDue(world);
+  const isScheduled = ({ message_id: id, due }: { message_id: string; due: number }) =>
+    id === lost && due === Date.parse(send_at);
+  await until(async () => (await timers()).some(isScheduled), { what: "it waits for its time" });
 });
 
 test("a receipt that is damaged stops the message that looks for evidence, and nothing else", async () => {

@@ -104,6 +104,7 @@ export class Process {
       random: draw,
       scale: 1,
       signal: new AbortController().signal,
+      setApart: () => Promise.reject(new Error("a row of its own cannot be read")),
     });
     const headAtStart = await log.head();
     const limits = { mostJobs: 6, requestBytes: 10_000 };

@@ -23,12 +23,16 @@ export class Tables {
           epoch: second,
           calls: JSON.parse(third),
           decided: [],
+          damaged: false,
+          unreadable: [],
         });
       case "decisions":
         return void this.intents.set(first, {
           epoch: second,
           calls: [],
           decided: JSON.parse(third),
+          damaged: false,
+          unreadable: [],
         });
       case "intents_done":
         for (const id of first) this.intents.delete(id);

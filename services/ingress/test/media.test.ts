@@ -146,6 +146,7 @@ it("a reply's attachment is in the history with a fresh link, sealed in the log,
   const history = async () => (await call("GET", at)).body.data.at(-1);
   const [shown] = (await history()).media;
   expect(shown).toEqual({
+    attachment_id: attachment,
     url: expect.stringContaining(`/api/v1/attachments/${attachment}/content?`),
     type: "image/png",
     name: "invoice.png",

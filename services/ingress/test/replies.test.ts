@@ -52,6 +52,37 @@ const messageOf = async (id: string) => {
   return (await context().vault.open(partner().id, data))(data) as Record<string, unknown>;
 };
 
+it("What a person writes to any number of a pool is one conversation, and its answers come from the person's", async () => {
+  const pool_id = newId("spl");
+  const inboxes = ["+15550100021", "+15550100022", "+15550100023"];
+  const pool = { pool_id, environment: "sandbox", name: "numbers", channel: "sms" };
+  const configured_at = new Date().toISOString();
+  await world.appendPlatform(streamOf("pool", pool_id), "any", "SenderPoolConfigured", {
+    ...pool,
+    partner_id: partner().id,
+    senders: inboxes,
+    inboxes,
+    default: false,
+    configured_at,
+  });
+  const first = await asked({ pool: pool_id, to: inboxes[1]! });
+  const same = { contact: first.contact, from: first.from, pool: pool_id };
+  expect((await asked({ ...same, to: inboxes[2]! })).at).toBe(first.at);
+  // Nobody of the pool has written to the person yet: it is the number that was written to.
+  const answer = async () =>
+    (await call("POST", `${first.at}/messages`, { text: "Today." })).body.from as string;
+  expect(await answer()).toBe(inboxes[1]);
+  const body = { channel: "sms", to: first.from, text: "News.", sender_pool: "numbers" };
+  const sent = await call("POST", "/messages", { ...body, from: inboxes[0] });
+  expect(sent.body).toMatchObject({ from: inboxes[1], sender_pool: { pool_id } });
+  const removed = { pool_id, environment: "sandbox", partner_id: partner().id };
+  const gone = { ...removed, removed_at: configured_at };
+  await world.appendPlatform(streamOf("pool", pool_id), "any", "SenderPoolRemoved", gone);
+  const { status, body: last } = await call("POST", `${first.at}/messages`, { text: "Soon." });
+  expect([status, last.sender_pool]).toEqual([202, undefined]);
+  expect(await messageOf(last.id)).toMatchObject({ from: inboxes[1] });
+});
+
 it("A reply is an ordinary message to the exact address the inbound came from, with its live status", async () => {
   const { at, from, contact } = await asked();
   const { status, body, headers } = await call("POST", `${at}/messages`, { text: "Today." });

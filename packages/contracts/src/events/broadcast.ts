@@ -22,6 +22,7 @@ const OfContact = z.strictObject({ contact: z.string().max(80), default: value.o
 const Said = z.strictObject({
   channel: Channel,
   ...sender,
+  sender_pool: z.string().max(64).optional(),
   text: z.string().optional(),
   html: z.string().optional(),
   subject: z.string().optional(),

@@ -56,6 +56,14 @@ export const sender = {
   reply_to: z.string().max(512).optional(),
   unsubscribe_url: z.string().max(1000).optional(),
 };
+/** The pool that `from` was taken of, and why that one: decided when the message was accepted, for all of its attempts. */
+export const SenderPoolOfMessage = z.strictObject({
+  pool_id: Id,
+  name: z.string().max(64),
+  /** Whose pool it is, where it is a gateway's: no other has these senders. */
+  gateway_id: Id.optional(),
+  reason: z.string().max(600),
+});
 
 /** Hours in which nothing is sent, by the clocks of the recipient: the zones that were found when the message was accepted. */
 export const QuietHours = z.strictObject({
@@ -78,6 +86,7 @@ export const FailoverStep = z.strictObject({
   channel: Channel,
   to: z.string().max(512),
   ...sender,
+  sender_pool: SenderPoolOfMessage.optional(),
   content: Content,
   on: z.array(FailoverTrigger).min(1).max(3),
   after_seconds: z.int().min(10).max(86_400).optional(),

@@ -73,6 +73,8 @@ const RoutingMatch = z.strictObject({
   category: Category.optional(),
   /** What the message gives as `from`. */
   sender: z.string().max(512).optional(),
+  /** The pool that its sender was taken of. */
+  sender_pool: Id.optional(),
 });
 
 /** Stream `routing-<environment>` of the `platform` namespace: the first rule that matches a message says which gateways may carry it. */

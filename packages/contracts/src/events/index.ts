@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { EventDefinition } from "../define.ts";
 import type { Category } from "../ids.ts";
+import * as affinity from "./affinity.ts";
 import * as audit from "./audit.ts";
 import * as agent from "./agent.ts";
 import * as broadcast from "./broadcast.ts";
@@ -28,6 +29,7 @@ import * as gateway from "./gateway.ts";
 import * as hold from "./hold.ts";
 import * as key from "./key.ts";
 import * as message from "./message.ts";
+import * as pool from "./pool.ts";
 import * as partner from "./partner.ts";
 import * as prices from "./prices.ts";
 import * as receipts from "./receipts.ts";
@@ -68,6 +70,8 @@ const modules = {
   ...agent,
   ...login,
   ...sender,
+  ...pool,
+  ...affinity,
   ...clock,
   ...sandbox,
   ...audit,
@@ -119,6 +123,8 @@ const byCategory = {
   agent,
   login,
   sender,
+  pool,
+  affinity,
   clock,
   sandbox,
   audit,
@@ -161,6 +167,7 @@ export {
   type MessageCategory,
   type MessageContext,
   maxAudienceAttributes,
+  mostPoolSenders,
 } from "./common.ts";
 export { EndpointFilters } from "./endpoint.ts";
 export { FailoverTrigger } from "./content.ts";

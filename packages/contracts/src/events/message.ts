@@ -8,6 +8,7 @@ import {
   QuietHours,
   Segments,
   sender,
+  SenderPoolOfMessage,
 } from "./content.ts";
 import {
   Category,
@@ -34,6 +35,7 @@ export const MessageRequested = defineEvent(
     channel: Channel,
     to: z.string().max(512),
     ...sender,
+    sender_pool: SenderPoolOfMessage.optional(),
     content: Content,
     category: Category,
     priority: z.int().min(0).max(3),

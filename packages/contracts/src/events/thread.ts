@@ -21,6 +21,8 @@ export const ConversationOpened = defineEvent(
     inbox: z.string().max(320),
     address: ExternalId,
     gateway_id: Id.optional(),
+    /** The pool of senders that the inbox is one of. */
+    pool_id: Id.optional(),
     message_id: Id.optional(),
     opened_at: Time,
   }),

@@ -9,7 +9,7 @@ import { DEFAULT_FLUSH, DEFAULT_MAX_WAITING, Writer } from "./writer.ts";
 import type { FlushLimits } from "./queue.ts";
 import { Feed } from "../feed.ts";
 import type { RingLimits } from "../ring.ts";
-import { unwatched, type AppendWatch } from "../watch.ts";
+import { unwatched, unwatchedArchive, type AppendWatch, type ArchiveWatch } from "../watch.ts";
 import { withFairReads, type DriverLog, type TurnLimits } from "../fair-reads.ts";
 import { DEFAULT_READS, type ReadLimits } from "../stream-reads.ts";
 import { denseSpan, type EventLog, type Upcast, type Validate } from "../types.ts";
@@ -35,7 +35,7 @@ export type PostgresLogOptions = {
   readonly archiveDir?: string | undefined;
   /** Hears what the log survived: lost connections, failed reads. Never needed for correctness. */
   readonly onError?: (error: unknown) => void;
-  readonly watch?: AppendWatch;
+  readonly watch?: AppendWatch & Partial<ArchiveWatch>;
 };
 
 const DEFAULT_READERS = 4;
@@ -55,7 +55,8 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   pool.on("error", (error) => {
     if (closing === undefined) onError(error);
   });
-  const reader = makeReader(pool, upcast, reads, options.archiveDir);
+  const { archived, archiveFailed } = { ...unwatchedArchive, ...options.watch };
+  const reader = makeReader(pool, upcast, reads, options.archiveDir, archiveFailed);
   const signal = new Signal(connection, applicationName, () => feed.nudge());
   const source = { ...reader, listening: signal.listening };
   const feed = new Feed(source, {
@@ -71,6 +72,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
       folder = await watchFolder(pool, options.archiveDir, {
         say: (what) => signal.say(what),
         onError,
+        archived,
       });
     return Writer.open(writerOptions(options, feed, signal));
   }

@@ -64,6 +64,11 @@ export class Queue {
     return this.#events;
   }
 
+  /** The same for who would wait for more of them: what was sent before has waited. */
+  get gathered(): number {
+    return this.#again.length > 0 ? Infinity : this.#events;
+  }
+
   /** Whether an append of the stream waits or is under way. */
   has(stream: string): boolean {
     return this.#order.has(stream);

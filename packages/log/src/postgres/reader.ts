@@ -71,9 +71,10 @@ export function makeReader(
   upcast: Upcast | undefined,
   limits: ReadLimits = DEFAULT_READS,
   archiveDir?: string,
+  archiveFailed?: () => void,
 ): Reader {
   const { pageBytes } = limits;
-  const bodies = openBodies((text, values) => query({ text, values }), archiveDir);
+  const bodies = openBodies((text, values) => query({ text, values }), archiveDir, archiveFailed);
 
   async function query(statement: pg.QueryConfig): Promise<string[][]> {
     try {

@@ -25,9 +25,9 @@ export const bodyBytes = (data: string, metadata: string): number =>
 /**
  * Events in order of position, up to one and with the hash of the chain, as the running sum of their sizes allows: `$3` events, `pageBytes` bytes. The first column is that sum, the second the hash.
  */
-export const chainedPage = (pageBytes: number): string =>
+export const chainedPage = (pageBytes: number, which = "true"): string =>
   `select e.through, encode(e.chain, 'hex'), ${EVENT_COLUMNS}
-    from ${summed("select * from log.events where position > $1 and position <= $2 order by position limit $3")} e where ${untilFull(pageBytes)}`;
+    from ${summed(`select * from log.events where position > $1 and position <= $2 and ${which} order by position limit $3`)} e where ${untilFull(pageBytes)}`;
 
 /** A row in array mode, all text. */
 export type EventRow = readonly [

@@ -14,6 +14,7 @@ import { Queue, type Call, type FlushLimits, type Waiting } from "./queue.ts";
 import { confirm, endBackends, endConfirmation, storedSince } from "./undecided.ts";
 import { makeBell } from "../bell.ts";
 import { encodeAppend } from "../check.ts";
+import { Gathering } from "../gathering.ts";
 import { Companions, type Item, type Party } from "../companions.ts";
 import type { AppendWatch } from "../watch.ts";
 import {
@@ -72,8 +73,7 @@ type Flight = {
 type Connected = { readonly client: pg.Client; readonly name: string; alive: boolean };
 
 /**
- * Group commit. Appends queue while a flush is under way and the next flush takes what has gathered: no timer, so one
- * caller alone waits for nothing, and a thousand share a commit.
+ * Group commit. Appends queue while a flush is under way and the next flush takes what has gathered; how long a few wait for more, `Gathering` says.
  *
  * An append is in one of four places: it waits in the queue, is in a flight (sent, without an answer), is undecided (its connection broke: nobody knows whether it was stored), or is
  * settled. An answer is never a guess: what is undecided is looked up before anything is sent again, so that nothing is stored twice.
@@ -103,6 +103,7 @@ export class Writer {
   readonly #options: WriterOptions;
   readonly #queue: Queue;
   readonly #companions: Companions;
+  readonly #pace = new Gathering(() => this.#schedule());
   readonly #flights: Flight[] = [];
   /** What was under way when a connection broke, and the connections that may still be working on it. */
   #undecided: Flight[] = [];
@@ -180,6 +181,7 @@ export class Writer {
         slow: false,
       });
     }
+    this.#pace.called();
     this.#schedule();
     return promise;
   };
@@ -248,12 +250,12 @@ export class Writer {
 
   readonly #pump = (): void => {
     this.#scheduled = false;
-    const { maxEvents } = this.#options.flush;
+    const full = this.#options.flush.maxEvents;
     while (this.#connected !== undefined && this.#flights.length < MAX_FLIGHTS) {
-      const ready = this.#queue.ready;
+      const queue = this.#queue;
       // A second flight is worth it when it is a full one; a small one would only split the group.
-      if (ready === 0 || (this.#flights.length > 0 && ready < maxEvents)) return;
-      const items = this.#queue.take();
+      if (this.#flights.length > 0 ? queue.ready < full : this.#pace.waits(queue.gathered)) return;
+      const items = queue.take();
       const giveUpAt = Date.now() + RETRY_FOR_MS;
       for (const item of items) item.giveUpAt ||= giveUpAt;
       const exact = this.#areExact(items);

@@ -22,6 +22,7 @@ import {
   type Routing,
 } from "./fold.ts";
 import type { Key } from "./keys.ts";
+import { poolsOf } from "./pools.ts";
 import type { Partner } from "./partners.ts";
 
 export type { Gateway, PriceList, Routing } from "./fold.ts";
@@ -82,6 +83,7 @@ function lookups(state: DirectoryState) {
       environment === "sandbox" &&
       resetsBefore(space) < (state.resets.get(accountOf(space)) ?? 0),
     senderOf: (gateway, address) => state.senders.get(senderKey(gateway, address)),
+    senderPools: (environment, partner) => poolsOf(state.senderPools, environment, partner),
     agent: (id) => state.agents.get(id),
     agentsOf: (partner) =>
       [...(state.agentsByPartner.get(partner) ?? [])].map((id) => state.agents.get(id)!),

@@ -3,6 +3,7 @@ import type { RecordedEvent } from "@heliograph/log";
 import type { AgentRecord, ClockState } from "@heliograph/runtime";
 import { agentTypes, evolveAgent } from "./agents.ts";
 import { evolveKey, keyTypes, type Key } from "./keys.ts";
+import { foldPool, poolTypes, type SenderPool } from "./pools.ts";
 import { evolvePartner, partnerTypes, type Partner } from "./partners.ts";
 
 export type Gateway = EventData<"GatewayConfigured">;
@@ -25,6 +26,8 @@ export type DirectoryState = {
   readonly priceLists: Map<string, string>;
   /** Partners by gateway and address of it. */
   readonly senders: Map<string, string>;
+  /** By environment and whose they are, a partner or (under "") gateways; each list in the order of the names. */
+  readonly senderPools: Map<string, readonly SenderPool[]>;
   readonly agents: Map<string, AgentRecord>;
   readonly agentsByPartner: Map<string, Set<string>>;
   /** The agent that signs in with an address, by the stream of its claim. */
@@ -49,6 +52,7 @@ export const emptyDirectory = (): DirectoryState => ({
   prices: new Map(),
   priceLists: new Map(),
   senders: new Map(),
+  senderPools: new Map(),
   agents: new Map(),
   agentsByPartner: new Map(),
   agentByLogin: new Map(),
@@ -65,6 +69,7 @@ export const directoryTypes = [
   "PriceListPublished",
   "PriceListAssigned",
   "SenderAssigned",
+  ...poolTypes,
   ...agentTypes,
   "LoginClaimed",
   "SandboxClockAdvanced",
@@ -111,14 +116,11 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       state.senders.set(senderKey(data.gateway_id, data.address), data.partner_id);
       return;
     }
-    case "SandboxClockAdvanced": {
-      const { partner_id, ahead_seconds, from, to } =
-        event.data as EventData<"SandboxClockAdvanced">;
-      const jump = { from: Date.parse(from), to: Date.parse(to) };
-      const jumps = [...(state.clocks.get(partner_id)?.jumps ?? []), jump].slice(-mostJumps);
-      state.clocks.set(partner_id, { aheadMs: ahead_seconds * 1_000, jumps });
-      return;
-    }
+    case "SenderPoolConfigured":
+    case "SenderPoolRemoved":
+      return foldPool(state.senderPools, event);
+    case "SandboxClockAdvanced":
+      return foldClock(state, event.data as EventData<"SandboxClockAdvanced">);
     case "SandboxReset":
       return foldReset(state, event.data as EventData<"SandboxReset">);
     case "LoginClaimed": {
@@ -140,6 +142,15 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       return;
     }
   }
+}
+
+function foldClock(
+  { clocks }: DirectoryState,
+  { partner_id, ahead_seconds, from, to }: EventData<"SandboxClockAdvanced">,
+): void {
+  const jump = { from: Date.parse(from), to: Date.parse(to) };
+  const jumps = [...(clocks.get(partner_id)?.jumps ?? []), jump].slice(-mostJumps);
+  clocks.set(partner_id, { aheadMs: ahead_seconds * 1_000, jumps });
 }
 
 function foldReset(

@@ -115,7 +115,7 @@ export const intervalMs = ({ requests, windowSeconds }: Limit): number =>
 export const burstOf = ({ requests, burst }: Limit): number => burst ?? requests;
 export const bucketMs = (limit: Limit): number => burstOf(limit) * intervalMs(limit);
 
-/** Sums of times are a little off; a token that is there but for a millionth is there. */
+/** Sums of times are a little off: a token that is there but for a millionth is there, and ten seconds and as little more are ten. */
 const nearly = 1e-6;
 const tokensAt = (limit: Limit, aheadMs: number): number =>
   Math.max(0, Math.floor((bucketMs(limit) - aheadMs) / intervalMs(limit) + nearly));
@@ -131,7 +131,7 @@ export function verdictOf(limit: Limit, aheadMs: number, granted: number, asked:
     allowed: granted > 0,
     granted,
     remaining: tokensAt(limit, aheadMs),
-    resetSeconds: Math.max(0, Math.ceil(aheadMs / 1000)),
+    resetSeconds: Math.max(0, Math.ceil(aheadMs / 1000 - nearly)),
     retryAfterSeconds:
       granted >= asked ? 0 : wholeSeconds(aheadMs + intervalMs(limit) - bucketMs(limit)),
   };

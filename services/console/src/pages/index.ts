@@ -26,6 +26,7 @@ import { pricePages } from "./prices.ts";
 import { projectionPages } from "./projections.ts";
 import { routingPages } from "./routing.ts";
 import { sandboxPages } from "./sandbox.ts";
+import { senderPoolPages } from "./sender-pools.ts";
 import { sendPages } from "./send.ts";
 import { shortcutPages } from "./shortcuts.ts";
 import { templateWritingPages } from "./template-writing.ts";
@@ -56,6 +57,7 @@ export const allPages: readonly Page[] = [
   ...eventPages,
   ...gatewayPages,
   ...routingPages,
+  ...senderPoolPages,
   ...backtestPages,
   ...sandboxPages,
   ...keyPages,

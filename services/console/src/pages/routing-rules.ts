@@ -39,7 +39,14 @@ export const partnersOf = (visit: Visit): Promise<Known> =>
 export const rulePath = ({ environment }: Visit): string =>
   `/admin/routing?environment=${environment}`;
 
-const matchNames = ["channel", "country_prefix", "category", "sender", "partner"] as const;
+const matchNames = [
+  "channel",
+  "country_prefix",
+  "category",
+  "sender",
+  "sender_pool",
+  "partner",
+] as const;
 
 const namesIn = ({ names, more }: Known): string => {
   const shownNames = [...names.values()].slice(0, mostNamed).join(", ");
@@ -62,6 +69,7 @@ ${field({ name: name("channel"), label: "Channel", value: match["channel"] ?? ""
 ${field({ name: name("country_prefix"), label: "Number begins with", value: match["country_prefix"] ?? "", placeholder: "+48" })}
 ${field({ name: name("category"), label: "Category", value: match["category"] ?? "", options: any(categories) })}
 ${field({ name: name("sender"), label: "From", value: match["sender"] ?? "" })}
+${field({ name: name("sender_pool"), label: "Pool of senders", value: match["sender_pool"] ?? "", placeholder: "spl_…" })}
 ${field({ name: name("partner"), label: "Partner", value: match["partner"] ?? "", placeholder: "ptn_…" })}</div></fieldset>`;
 };
 

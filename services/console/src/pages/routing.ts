@@ -28,13 +28,14 @@ const isOperator = ({ who }: Visit): boolean => hasScope(who.scopes, "admin");
 
 const asks = ({ query }: Visit): Record<string, string> =>
   Object.fromEntries(
-    ["channel", "to", "from", "category"]
+    ["channel", "to", "from", "sender_pool", "category"]
       .map((name) => [name, query.text(name)] as const)
       .filter(([, value]) => value !== ""),
   );
 
-const explained = ({ gateway, reason, considered }: Explained): Html =>
+const explained = ({ gateway, reason, considered, from, sender_pool: pool }: Explained): Html =>
   html`<section aria-labelledby="answer"><h2 id="answer">${gateway === null ? "None would take it" : html`${bdi(gateway)} would take it`}</h2><p>${bdi(reason)}</p>
+${pool !== undefined && html`<p>From ${bdi(from)}, of the pool ${bdi(pool.name)}: ${bdi(pool.reason)}.</p>`}
 ${
   considered.length === 0
     ? empty("No gateway was considered", "None of this environment carries the channel.")
@@ -68,6 +69,7 @@ async function explain(visit: Visit): Promise<Shown> {
 ${field({ name: "channel", label: "Channel", value: query.text("channel") || "sms", options: channels })}
 ${field({ name: "to", label: "To", value: query.text("to"), required: true, placeholder: "+15551230001" })}</div>
 <div class="row">${field({ name: "from", label: "From", value: query.text("from") })}
+${field({ name: "sender_pool", label: "Pool of senders", value: query.text("sender_pool"), hint: html`<a href="${home}/pools">Pools</a>` })}
 ${field({ name: "category", label: "Category", value: query.text("category"), options: categories })}</div>
 <div class="actions"><button class="main" type="submit">Explain</button></div></form>
 ${found !== undefined && explained(found)}

@@ -12,7 +12,7 @@ import { furtherOf, quietFields, stepFields } from "./send-more.ts";
 
 /** Long enough for a provider, short enough for a person. */
 export const waitSeconds = 15;
-const fields = ["from", "text", "subject", "template", "language"];
+const fields = ["from", "sender_pool", "text", "subject", "template", "language"];
 
 type State = {
   readonly problem?: Problem;
@@ -105,7 +105,8 @@ ${field({ name: "language", label: "Language", value: form.text("language"), err
 ${template !== undefined && variableFields(template, form, problem)}
 ${field({ name: "subject", label: "Subject", value: form.text("subject"), error: error("subject"), hint: "E-mail only." })}
 ${field({ name: "text", label: "Text", value: form.exact("text"), rows: 5, error: error("text"), hint: "Left empty with a template." })}
-${field({ name: "from", label: "From", value: form.text("from"), error: error("from"), hint: "Left empty, the gateway's own." })}
+<div class="row">${field({ name: "from", label: "From", value: form.text("from"), error: error("from"), hint: "Left empty, the gateway's own." })}
+${field({ name: "sender_pool", label: "Pool of senders", value: form.text("sender_pool"), error: error("sender_pool"), hint: html`By its name, in place of a sender. <a href="${base}/routing/pools">Pools</a>` })}</div>
 ${stepFields(form, problem)}
 ${quietFields(form, problem)}
 <div class="actions"><button class="main" type="submit">${visit.environment === "live" ? "Send for real" : "Send in the sandbox"}</button><button type="submit" name="price" value="1">Preview and cost</button></div>

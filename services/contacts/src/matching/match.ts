@@ -1,5 +1,6 @@
 import { externalIdName, normalExternalId } from "@heliograph/channels";
-import { type EventData, failpoint, uuid5 } from "@heliograph/contracts";
+import { type Channel, type EventData, failpoint, uuid5 } from "@heliograph/contracts";
+import { poolOfInbox } from "@heliograph/domain";
 import { bytesOf, type InboundReading, parseInbound } from "@heliograph/gateways";
 import { type NewEvent, type RecordedEvent } from "@heliograph/log";
 import type { ServiceContext } from "@heliograph/runtime";
@@ -41,6 +42,7 @@ export async function readOpened(
   const reading = await parseInbound(kind, {
     raw: bytesOf(event.data),
     contentType: content_type,
+    files: event.data.files,
     gateway: { name, channel },
   });
   return { event, reading };
@@ -50,6 +52,17 @@ const gatewayOf = (
   { directory, environment }: Pick<ServiceContext, "directory" | "environment">,
   id: string,
 ) => directory.gateways(environment).find(({ gateway_id }) => gateway_id === id);
+
+/** The pool of the partner's that the address which was written to is in: said once, so that whoever reads it again comes to the same conversation. */
+function poolAt(
+  { directory, environment }: ServiceContext,
+  partner: string,
+  channel: Channel,
+  inbox: string,
+): { readonly pool_id?: string } {
+  const pool = poolOfInbox(directory.senderPools(environment, partner), channel, inbox);
+  return pool === undefined ? {} : { pool_id: pool.pool_id };
+}
 
 /** Finds whose message it is and who wrote it; makes the contact where there is none. */
 export async function match(
@@ -101,7 +114,7 @@ export async function match(
       known,
       channel: data.channel,
       external_id: { source: address.value.source, id: seal(address.value.id), name },
-      ...contentOf(reading, seal),
+      ...contentOf(reading, data.files, seal),
       ...(unverified && { unverified: true }),
       provider: {
         gateway: gatewayName,
@@ -109,6 +122,7 @@ export async function match(
         message_id: data.provider_message_id,
       },
       gateway_id: data.gateway_id,
+      ...poolAt(context, partner, data.channel, reading.to),
       received_at: data.received_at,
       reason,
     };
@@ -153,8 +167,34 @@ const isUnverified = (
 ): boolean =>
   unverified || proof?.by === "nothing" || (proof?.by === "answer" && proof.partner_id !== partner);
 
+type Media = NonNullable<InboundReading["media"]>[number] & {
+  readonly attachment_id?: string | undefined;
+};
+
+/** Files that came along and are kept: told of by the API at this path, by its own rules. */
+const keptIn = (files: Received["data"]["files"] = []): readonly Media[] =>
+  files.flatMap(({ attachment_id: id, name, type, bytes }) =>
+    id === undefined
+      ? []
+      : [{ url: `/api/v1/attachments/${id}`, attachment_id: id, name, type, bytes }],
+  );
+
+const mediaOf = (media: readonly Media[], seal: Seal) =>
+  media.length === 0
+    ? {}
+    : {
+        media: media.map(({ url, attachment_id, type, name, bytes }) => ({
+          url: seal(url),
+          ...(attachment_id !== undefined && { attachment_id }),
+          ...(type !== undefined && { type }),
+          ...(name !== undefined && { name: seal(name) }),
+          ...(bytes !== undefined && { bytes }),
+        })),
+      };
+
 const contentOf = (
-  { from, to, text, html, subject, media, kind, about, automatic, references }: InboundReading,
+  { from, to, text, html, subject, media = [], kind, about, automatic, references }: InboundReading,
+  files: Received["data"]["files"],
   seal: Seal,
 ) => ({
   from: seal(from),
@@ -162,14 +202,7 @@ const contentOf = (
   ...(text !== undefined && { text: seal(text) }),
   ...(html !== undefined && { html: seal(html) }),
   ...(subject !== undefined && { subject: seal(subject) }),
-  ...(media !== undefined && {
-    media: media.map(({ url, type, name, bytes }) => ({
-      url: seal(url),
-      ...(type !== undefined && { type }),
-      ...(name !== undefined && { name: seal(name) }),
-      ...(bytes !== undefined && { bytes }),
-    })),
-  }),
+  ...mediaOf([...media, ...keptIn(files)], seal),
   kind,
   ...(about !== undefined && { about }),
   ...(automatic !== undefined && { automatic }),

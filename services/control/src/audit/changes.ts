@@ -23,6 +23,7 @@ const settings: ReadonlySet<string> = new Set<Category>([
   "routing",
   "rota",
   "sender",
+  "pool",
   "template",
   "terms",
 ]);

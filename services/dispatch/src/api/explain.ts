@@ -1,6 +1,8 @@
 import { type Answer, type Call, type Route, notValid, route } from "@heliograph/api";
-import { channelModule } from "@heliograph/channels";
-import { channels, categories, type Channel } from "@heliograph/contracts";
+import { poolFor, readChoice, senderIn } from "@heliograph/acceptance";
+import { channelModule, type Recipient } from "@heliograph/channels";
+import { channels, categories, type Channel, type EventData } from "@heliograph/contracts";
+import { SenderPoolOfMessage } from "@heliograph/domain";
 import { z } from "zod";
 import { choose } from "../choose.ts";
 import { deviceTokens, isDevice } from "../devices.ts";
@@ -8,11 +10,16 @@ import { explained, unhealthyNow, withRoom } from "../explained.ts";
 import { routeOf, rulesByChannel } from "../routing.ts";
 import { readGatewayHealth } from "../tables/gateways.ts";
 
+type PoolOfMessage = NonNullable<EventData<"MessageRequested">["sender_pool"]>;
+
 const ExplainRoute = z
   .strictObject({
     channel: z.enum(channels),
     to: z.string().min(1).max(512),
     from: z.string().min(1).max(512).optional(),
+    sender_pool: z.string().min(1).max(64).optional().meta({
+      description: "A pool of senders, by its id or name.",
+    }),
     category: z.enum(categories).optional(),
     partner_id: z
       .string()
@@ -29,6 +36,8 @@ const ExplainedRoute = z
       .nullable()
       .meta({ description: "The name of the one that would be taken now; null: none can be." }),
     reason: z.string(),
+    from: z.string().optional().meta({ description: "The sender that it would have." }),
+    sender_pool: SenderPoolOfMessage.optional(),
     considered: z.array(z.object({ gateway: z.string(), verdict: z.string() })),
   })
   .meta({ id: "ExplainedRoute" });
@@ -46,7 +55,7 @@ async function addressOf(
 
 /** The rules, weights and breakers as they are; who is drawn by weight is drawn as for a message. What is at its limit right now only dispatch knows. */
 async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promise<Answer> {
-  const { channel, from, category = "transactional", partner_id } = call.body;
+  const { channel, category = "transactional", partner_id } = call.body;
   const partner = partner_id ?? call.account;
   if (partner !== call.account && !call.admin)
     throw notValid("body", [
@@ -67,10 +76,32 @@ async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promi
       return withRoom(config, unhealthyNow(config, gateways, breaker));
     });
   const { country } = recipient.value;
+  const sender = await senderFor(call, partner, recipient.value);
   const to = await addressOf(call, partner, channel, recipient.value.to);
-  const message = { channel, to, from, category, country, partner };
+  const { gateway_id: onlyBy, pool_id: pool } = sender.sender_pool ?? {};
+  const message = { channel, to, from: sender.from, pool, onlyBy, category, country, partner };
   const found = routeOf(rulesByChannel(directory.routing(call.env), gateways), ofChannel, message);
-  return { status: 200, body: explained(found, choose(found, [], Math.random())) };
+  return {
+    status: 200,
+    body: { ...explained(found, choose(found, [], Math.random())), ...sender },
+  };
+}
+
+/** The sender as a message to the recipient would have it now. */
+async function senderFor(
+  call: Call<z.infer<typeof ExplainRoute>, unknown>,
+  partner: string,
+  { to, country }: Recipient,
+): Promise<{ readonly from?: string; readonly sender_pool?: PoolOfMessage }> {
+  const { directory } = call.context;
+  const { from, channel } = call.body;
+  const pools = directory.senderPools(call.env, partner);
+  const pool = poolFor(pools, call.body, directory.gateways(call.env, channel), partner, country);
+  if (pool === undefined) return from === undefined ? {} : { from };
+  const space = directory.spaceOf(call.env, partner);
+  const known = { log: call.deps.log.forPartner(space), vault: call.deps.vault };
+  const before = await readChoice(known, space, pool, to);
+  return senderIn(pool, pool.senders, before, from)!.chosen;
 }
 
 export const explainRoute: Route = route({

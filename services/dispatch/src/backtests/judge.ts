@@ -8,7 +8,7 @@ import type { RoutingRules } from "@heliograph/runtime";
 import { erasedText } from "@heliograph/vault";
 import { type Candidate, choose } from "../choose.ts";
 import { explained, withRoom } from "../explained.ts";
-import { type ChannelRules, type Routable, routeOf, rulesByChannel } from "../routing.ts";
+import { type ChannelRules, type Routable, routedAs, routeOf, rulesByChannel } from "../routing.ts";
 import { evolve, type Requested, type State } from "../state.ts";
 
 /** What a backtest knows of a gateway: nothing that is secret. */
@@ -185,10 +185,7 @@ function routedBy(
   { state, failed }: Sent,
   to: string,
 ) {
-  const { channel, from, category, price } = state.request;
-  const { country } = price;
-  const { partner } = state;
-  const found = routeOf(rules, ofChannel, { channel, to, from, category, country, partner });
+  const found = routeOf(rules, ofChannel, routedAs(state.request, to, state.partner));
   const choice = explained(found, choose(found, failed, drawOf(state.id)));
   return {
     choice,

@@ -73,6 +73,7 @@ const LanguageOfContact = z
 const said = {
   channel: sendFields.channel,
   from: sendFields.from,
+  sender_pool: sendFields.sender_pool,
   reply_to: sendFields.reply_to,
   unsubscribe_url: sendFields.unsubscribe_url,
   text: sendFields.text,

@@ -5,8 +5,11 @@ import {
   checkCountry,
   checkSuppressed,
   mediaOf,
+  poolFor,
+  readChoice,
   recipientOf,
   refuseSuppressed,
+  senderIn,
   type SendMessage,
   type Suppressed,
   templateRefOf,
@@ -14,6 +17,7 @@ import {
 import type { ReachOf } from "@heliograph/contacts";
 import type { Environment } from "@heliograph/contracts";
 import { pricesOf } from "@heliograph/domain";
+import type { SenderPool } from "@heliograph/domain";
 import type { GatewayDirectory } from "@heliograph/runtime";
 import { addressed, withRecipient } from "./addressed.ts";
 import { contactZone } from "./contact-at.ts";
@@ -55,6 +59,13 @@ async function accept(
   const recipient = recipientOf(body);
   checkCountry(recipient, call.partner.allowed_countries);
   requireGateway(gateways, body.channel, call.partner.partner_id, recipient.country);
+  const pool = poolFor(
+    directory.senderPools(environment, call.account),
+    body,
+    gateways,
+    call.partner.partner_id,
+    recipient.country,
+  );
   const ref = templateRefOf(body);
   const known = ref && templates.get(call.account, body.channel, ref.slug, ref.version);
   const template = known instanceof Promise ? await known : known;
@@ -77,5 +88,21 @@ async function accept(
   const found = suppressed.find(call.partner.partner_id, accepted.data);
   const stop = found instanceof Promise ? await found : found;
   if (stop !== undefined) throw refuseSuppressed(stop);
-  return accepted;
+  return pool === undefined ? accepted : withSender(call, accepted, pool);
+}
+
+/** The message with the sender that its recipient sees, which is found once: every attempt is made with it. */
+async function withSender(
+  { deps, partner: { partner_id } }: Sender,
+  accepted: Accepted,
+  pool: SenderPool,
+): Promise<Accepted> {
+  const { data } = accepted;
+  const recipient = await readChoice(deps, partner_id, pool, data.to);
+  const { chosen, claim } = senderIn(pool, pool.senders, recipient, data.from)!;
+  return {
+    ...accepted,
+    data: { ...data, ...chosen },
+    ...(claim !== undefined && { claims: [claim] }),
+  };
 }

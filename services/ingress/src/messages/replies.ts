@@ -43,12 +43,24 @@ function requireWindow(
     );
 }
 
+/** From where the person wrote to; of a pool from the sender that the person sees, which is that one where there is none yet. */
+function senderOf(
+  { context: { directory }, env, account }: ReplyCall,
+  { inbox, poolId }: ThreadState,
+): Pick<Item["body"], "from" | "sender_pool"> {
+  const pools = directory.senderPools(env, account);
+  const pool = pools.find(({ pool_id }) => pool_id === poolId);
+  if (pool === undefined) return { from: inbox };
+  const from = pool.senders[pool.inboxes.indexOf(inbox)];
+  return { sender_pool: pool.pool_id, ...(from !== undefined && { from }) };
+}
+
 /** The message that a reply is, and what it has beyond other messages. The texts of the thread are opened for it. */
 async function composed(
   call: ReplyCall,
   { thread, conversation, holder }: FoundConversation,
 ): Promise<{ readonly body: Item["body"]; readonly reply: ReplyFields }> {
-  const { channel, inbox, address, lastInbound } = thread;
+  const { channel, address, lastInbound } = thread;
   const open = await call.deps.vault.open(call.partner.partner_id, address, lastInbound);
   const { subject, ...said } = call.body;
   const heard = channel === "email" ? open(lastInbound) : undefined;
@@ -65,7 +77,7 @@ async function composed(
       ...(own !== undefined && { subject: own }),
       channel,
       to: open(address).id,
-      from: inbox,
+      ...senderOf(call, thread),
     },
     reply: {
       conversation_id: conversation.id,

@@ -1,6 +1,6 @@
 import { Problem } from "@heliograph/api";
 import { channels, environments, FailoverTrigger, mostBatchMessages } from "@heliograph/contracts";
-import { Message, MessageSegments, Money, Time } from "@heliograph/domain";
+import { Message, MessageSegments, Money, SenderPoolOfMessage, Time } from "@heliograph/domain";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { z } from "zod";
 
@@ -52,6 +52,11 @@ const content = {
     description:
       "Sender number, name of at most 11 characters, or e-mail address with or without a name.",
     example: "Heliograph <shop@example.org>",
+  }),
+  sender_pool: z.string().min(1).max(64).optional().meta({
+    description:
+      "In place of `from`: a pool of senders, by its id or name. A recipient sees the same one of them as long as it is in the pool; a `from` beside it is the one for a recipient that has none yet. Without either, it is the default pool of the channel, where there is one.",
+    example: "eu-numbers",
   }),
   reply_to: z.string().min(1).max(400).optional().meta({
     description: "E-mail: where answers go, an address with or without a name.",
@@ -210,6 +215,8 @@ export const AcceptedMessage = z
     currency: z.string(),
     segments: MessageSegments,
     to: z.string(),
+    from: z.string().optional().meta({ description: "Where it was taken of a pool." }),
+    sender_pool: SenderPoolOfMessage.optional(),
   })
   .meta({ id: "AcceptedMessage" });
 

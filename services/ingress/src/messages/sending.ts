@@ -34,6 +34,7 @@ import { appendOf, contactErased, tooLarge } from "./sealed.ts";
 import { refusedFunds } from "./refusals.ts";
 import type { SendMessage } from "./schema.ts";
 import type { Sender } from "./sender.ts";
+import { claimSenders, hasClaims } from "./senders.ts";
 import { Shares } from "./shares.ts";
 import { TemplateCache } from "./templates.ts";
 
@@ -228,6 +229,7 @@ export class Sending {
         }
       if (call.limits!.countsMessages) allowed = await this.#allow(call, prepared, results);
       if (prepared.some(hasFiles)) await this.#giveFiles(call, prepared, results);
+      if (prepared.some(hasClaims)) await claimSenders(call, prepared);
       if (prepared.some(this.#isSecret)) await this.#seal(call, prepared, results);
       const before = failpoint("ingress.before_append");
       if (before !== undefined) await before;
@@ -340,8 +342,9 @@ export class Sending {
   }
 
   async #prepare(call: Sender, item: Item, messageId: string, reached: ReachOf): Promise<Prepared> {
-    const { data: own, costMicros } = await acceptSend(this, call, item.body, messageId, reached);
-    const accepted = { data: { ...own, ...item.conversation }, costMicros };
+    const found = await acceptSend(this, call, item.body, messageId, reached);
+    const { data: own, costMicros } = found;
+    const accepted = { ...found, data: { ...own, ...item.conversation } };
     const wallet = walletName(call.partner, own.currency);
     const asked = this.funds.reserve(wallet, messageId, costMicros, own.created_at.slice(0, 10));
     const funds = asked instanceof Promise ? await asked : asked;

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { failpoint } from "@heliograph/contracts";
 import type pg from "pg";
 import type { Position } from "../../types.ts";
@@ -37,6 +38,10 @@ export type ArchiveOptions = {
   readonly archiveDir: string;
   /** Most events of a file. Default 200,000, some 100 MB of JSON. */
   readonly fileEvents?: number;
+  /** Of the time, at most, that is worked and not rested, so that whoever serves meanwhile has the rest of the disk: above 0, default 1. */
+  readonly share?: number | undefined;
+  /** Least emptied rows between two vacuums. Default 1,000,000. */
+  readonly vacuumEvents?: number;
   readonly onProgress?: (done: number, position: Position) => void;
   /** Ends the work between two transactions; another run goes on. */
   readonly signal: AbortSignal;
@@ -53,10 +58,18 @@ const PAGE_BYTES = 8 * 1_048_576;
 const APPLICATION = "heliograph ops";
 /** Blocks whose rows are changed by one transaction: it takes a fifth of a second, and while it lasts PostgreSQL keeps every state that the log's head has gone through. */
 const BLOCKS_AT_ONCE = 10;
+/** A step that stood still for a minute, behind a lock say, is not followed by one of idleness for every share that is left. */
+const MOST_REST_MS = 60_000;
+/** A vacuum looks through both indexes, so it comes when it is worth that; and when a twentieth of the table waits for it at the latest, so that a first archive does not let the table grow by more. */
+const VACUUM_EVENTS = 1_000_000;
+const VACUUM_SHARE = 1 / 20;
 
-const FILE_END = `select coalesce(
-    (select position from log.events where position > $1 and position <= $2 order by position offset $3::bigint - 1 limit 1),
-    (select max(position) from log.events where position > $1 and position <= $2)) as last`;
+/** Of some categories of streams, or of all: `$4`. */
+const OF_CATEGORIES = "($4::text[] is null or split_part(stream, '-', 1) = any($4))";
+const FILE_END = `select max(position) as last from (
+    select position from log.events where position > $1 and position <= $2 and ${OF_CATEGORIES} order by position limit $3) f`;
+const DEAD = `select greatest(c.reltuples, 0)::bigint as rows, pg_stat_get_dead_tuples(c.oid) as dead
+  from pg_class c where c.oid = 'log.events'::regclass`;
 const REACHED = "select coalesce(max(last), 0) as last from log.archives where state <> 'restored'";
 const REGISTER = `insert into log.archives (first, last, events, file, sha256, state) values ($1, $2, $3, $4, decode($5, 'hex'), 'emptying')
   on conflict (last) do update set first = excluded.first, events = excluded.events, file = excluded.file, sha256 = excluded.sha256,
@@ -73,15 +86,15 @@ const SET_STATE = "update log.archives set state = $2 where last = $1";
 /** Takes the bodies of a block out of the table if they are those in the file, which the digest tells, and all of them are there. */
 const EMPTY = `with whole as (
     select count(*) as events, sha256(convert_to(string_agg(data || E'\\n' || metadata, E'\\n' order by position), 'UTF8')) as digest
-      from log.events where position between $1 and $2 and data <> ''
+      from log.events where position = any($1) and data <> ''
   )
   update log.events e set data = '', metadata = '' from whole
-   where e.position between $1 and $2 and whole.events = $3 and whole.digest = decode($4, 'hex')`;
+   where e.position = any($1) and whole.events = cardinality($1) and whole.digest = decode($2, 'hex')`;
 const FILL = `update log.events e set data = x.data, metadata = x.metadata
   from unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[]) as x (position, id, data, metadata)
   where e.position = x.position and e.id = x.id and e.data = ''`;
 const COUNT = `select count(*) filter (where data = '') as archived, count(*) as events from log.events
-  where position between $1 and $2`;
+  where position = any($1)`;
 
 type Files = ArchiveFile & { readonly first: string; readonly last: string };
 
@@ -119,6 +132,8 @@ export const archivePostgresLog = (
   options: ArchiveOptions & {
     /** A function is asked once it is certain that something may be archived. */
     readonly through: Position | (() => Promise<Position>);
+    /** Only events of streams of these categories, which are to be the same at each run: what lies before a file's end is not looked at again. All of them where there are none. */
+    readonly categories?: readonly string[] | undefined;
     /** Also what somebody has put back, or has begun to. */
     readonly evenRestored?: boolean | undefined;
   },
@@ -131,18 +146,17 @@ export const archivePostgresLog = (
     const end = wanted < sealed ? wanted : sealed;
     if (options.evenRestored !== true) await refuseRestored(client, end);
     const identity = await requireFolder(client, options);
-    let [events, files] = [0, 0];
+    const step = stepsOf(client, options, ["emptying", "archived"], emptyBlock);
+    let files = 0;
     // What another run has begun, or a restore that was cut off.
-    for (const file of await filesIn(client, ["emptying", "filling"], 0n))
-      events += await changeBlocks(client, options, file, ["emptying", "archived"], emptyBlock);
+    for (const file of await filesIn(client, ["emptying", "filling"], 0n)) await step.change(file);
     for (;;) {
-      const file = await writeNext(client, options, identity, end);
+      const file = await writeNext(client, { ...options, rest: step.rest }, identity, end);
       if (file === undefined) break;
-      events += await changeBlocks(client, options, file, ["emptying", "archived"], emptyBlock);
+      await step.change(file);
       files++;
     }
-    if (events > 0) await vacuum(client);
-    return { events, files };
+    return { events: await step.end(), files };
   });
 
 /**
@@ -154,13 +168,11 @@ export const restorePostgresLog = (
   options: ArchiveOptions & { readonly after: Position },
 ): Promise<Archived> =>
   withSession(options, async (client) => {
-    let events = 0;
+    const step = stepsOf(client, options, ["filling", "restored"], fillBlock);
     const files = await filesIn(client, ["emptying", "archived", "filling"], options.after);
     // The newest first: what is archived is the beginning of the log at any time.
-    for (const file of files.toReversed())
-      events += await changeBlocks(client, options, file, ["filling", "restored"], fillBlock);
-    if (events > 0) await vacuum(client);
-    return { events, files: files.length };
+    for (const file of files.toReversed()) await step.change(file);
+    return { events: await step.end(), files: files.length };
   });
 
 /** Processes of an earlier release take archived events for unreadable: it is not an archive that brings the tables of theirs to this release. */
@@ -233,19 +245,26 @@ async function requireFolder(
   return identity;
 }
 
+type Writing = Parameters<typeof archivePostgresLog>[0] & Pick<Steps, "rest">;
+
 /** Writes the next file and registers it; undefined where no event is left. */
 async function writeNext(
   client: pg.Client,
-  { archiveDir, fileEvents = FILE_EVENTS, signal }: ArchiveOptions,
+  { archiveDir, fileEvents = FILE_EVENTS, categories, signal, rest }: Writing,
   identity: Identity,
   end: Position,
 ): Promise<Files | undefined> {
   const { rows: reached } = await client.query(REACHED);
   const after = reached[0].last as string;
-  const { rows } = await client.query(FILE_END, [after, end.toString(), fileEvents]);
+  const { rows } = await client.query(FILE_END, [
+    after,
+    end.toString(),
+    fileEvents,
+    categories ?? null,
+  ]);
   const last = rows[0].last as string | null;
   if (last === null) return undefined;
-  const pages = readPages(client, after, last, signal);
+  const pages = readPages(client, [after, last], { categories, signal, rest });
   const { file, manifest } = await writeArchive(
     archiveDir,
     { own: nameOf(identity), database: identity.database },
@@ -255,6 +274,7 @@ async function writeNext(
   for (const place of (await readManifest(archiveDir, file)).blocks)
     await readBlock(archiveDir, file, place);
   const { first, events } = manifest;
+  await failpoint("archive.written");
   await client.query(REGISTER, [first, last, events, file.name, file.sha256]);
   await failpoint("archive.registered");
   return { ...file, first, last };
@@ -262,17 +282,16 @@ async function writeNext(
 
 async function* readPages(
   client: pg.Client,
-  after: string,
-  last: string,
-  signal: AbortSignal,
+  [after, last]: readonly [string, string],
+  { categories, signal, rest }: Pick<Writing, "categories" | "signal" | "rest">,
 ): AsyncGenerator<readonly ArchivedRow[]> {
-  const text = chainedPage(PAGE_BYTES);
+  const text = chainedPage(PAGE_BYTES, OF_CATEGORIES);
   for (let from = after; from !== last;) {
     signal.throwIfAborted();
     const { rows } = await client.query({
       name: "archive_page",
       text,
-      values: [from, last, PAGE_EVENTS],
+      values: [from, last, PAGE_EVENTS, categories ?? null],
       rowMode: "array",
     });
     const page = (rows as [string, string | null, ...EventRow][]).map(
@@ -283,61 +302,99 @@ async function* readPages(
       throw new ArchiveRefused(`position ${archived.row[0]} is archived, and no archive has it`);
     from = page.at(-1)!.row[0];
     yield page;
+    await rest();
   }
 }
 
 /** Changes the rows of one block; false where it had been done before. */
 type ChangeBlock = (client: pg.Client, block: Block, place: BlockPlace) => Promise<boolean>;
 
-/** Takes a file's blocks through a change, some in each transaction, and tells of it before and after. Gives how many events were changed. */
-async function changeBlocks(
-  client: pg.Client,
-  { archiveDir, signal, onProgress }: ArchiveOptions,
-  file: Files,
-  [during, afterwards]: readonly [ArchiveState, ArchiveState],
-  change: ChangeBlock,
-): Promise<number> {
-  const { blocks }: Manifest = await readManifest(archiveDir, file);
-  await client.query(SET_STATE, [file.last, during]);
-  let events = 0;
-  for (let from = 0; from < blocks.length; from += BLOCKS_AT_ONCE) {
-    signal.throwIfAborted();
-    const places = blocks.slice(from, from + BLOCKS_AT_ONCE);
-    const read = await Promise.all(places.map((place) => readBlock(archiveDir, file, place)));
-    await client.query("begin");
-    await client.query("set local heliograph.archive = 'on'");
-    for (const [index, place] of places.entries())
-      if (await change(client, read[index]!, place)) events += place.events;
-    await client.query("commit");
-    await failpoint("archive.changed");
-    onProgress?.(events, BigInt(places.at(-1)!.last));
-  }
-  await client.query(SET_STATE, [file.last, afterwards]);
-  return events;
-}
-
-const emptyBlock: ChangeBlock = async (client, block, { first, last, events }) => {
-  const { rowCount } = await client.query(EMPTY, [first, last, events, block.digest()]);
-  return rowCount === events || wasDone(client, { first, last, events }, events);
+type Steps = {
+  /** Takes a file's blocks through the change, some in each transaction, and tells of it before and after. */
+  change(file: Files): Promise<void>;
+  /** Between two steps. */
+  rest(): Promise<void>;
+  /** Leaves the table ready for what comes; gives how many events were changed. */
+  end(): Promise<number>;
 };
 
-const fillBlock: ChangeBlock = async (client, block, { first, last, events }) => {
+function stepsOf(
+  client: pg.Client,
+  { archiveDir, signal, onProgress, share = 1, vacuumEvents = VACUUM_EVENTS }: ArchiveOptions,
+  [during, afterwards]: readonly [ArchiveState, ArchiveState],
+  change: ChangeBlock,
+): Steps {
+  let [changed, vacuumed] = [0, 0];
+  /** What another run has left, as PostgreSQL counts it. */
+  let left: number | undefined;
+  let since = performance.now();
+
+  async function rest(): Promise<void> {
+    const restMs = Math.min((performance.now() - since) * (1 / share - 1), MOST_REST_MS);
+    if (restMs > 0) await pause(restMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+    since = performance.now();
+  }
+
+  /** Until its old row is vacuumed, each changed event takes its room twice. */
+  async function tidy(): Promise<void> {
+    const { rows } = await client.query(DEAD);
+    left ??= Number(rows[0].dead);
+    const most = Math.max(vacuumEvents, Number(rows[0].rows) * VACUUM_SHARE);
+    if (left + changed - vacuumed < most) return;
+    await vacuum(client);
+    left = 0;
+    vacuumed = changed;
+  }
+
+  return {
+    rest,
+    async change(file) {
+      const { blocks }: Manifest = await readManifest(archiveDir, file);
+      await client.query(SET_STATE, [file.last, during]);
+      const before = changed;
+      for (let from = 0; from < blocks.length; from += BLOCKS_AT_ONCE) {
+        signal.throwIfAborted();
+        const places = blocks.slice(from, from + BLOCKS_AT_ONCE);
+        const read = await Promise.all(places.map((place) => readBlock(archiveDir, file, place)));
+        await client.query("begin");
+        await client.query("set local heliograph.archive = 'on'");
+        for (const [index, place] of places.entries())
+          if (await change(client, read[index]!, place)) changed += place.events;
+        await client.query("commit");
+        await failpoint("archive.changed");
+        onProgress?.(changed - before, BigInt(places.at(-1)!.last));
+        await rest();
+      }
+      await failpoint("archive.ended");
+      await client.query(SET_STATE, [file.last, afterwards]);
+      await tidy();
+    },
+    async end() {
+      if (changed > vacuumed) await vacuum(client);
+      return changed;
+    },
+  };
+}
+
+const emptyBlock: ChangeBlock = async (client, block, { events }) => {
+  const { rowCount } = await client.query(EMPTY, [block.positions, block.digest()]);
+  return rowCount === events || wasDone(client, block, events);
+};
+
+const fillBlock: ChangeBlock = async (client, block, { events }) => {
   const rows = block.positions.map((position) => block.at(position).row);
   const columns = [0, 1, 7, 8].map((index) => rows.map((row) => row[index]));
   const { rowCount } = await client.query(FILL, columns);
-  return rowCount === events || wasDone(client, { first, last, events }, 0);
+  return rowCount === events || wasDone(client, block, 0);
 };
 
 /** Blocks change whole: one that did not change now is as it was to become, or the table has other events than the file. */
-async function wasDone(
-  client: pg.Client,
-  { first, last, events }: Pick<BlockPlace, "first" | "last" | "events">,
-  archived: number,
-): Promise<false> {
-  const { rows } = await client.query(COUNT, [first, last]);
-  if (Number(rows[0].events) === events && Number(rows[0].archived) === archived) return false;
+async function wasDone(client: pg.Client, { positions }: Block, archived: number): Promise<false> {
+  const { rows } = await client.query(COUNT, [positions]);
+  if (Number(rows[0].events) === positions.length && Number(rows[0].archived) === archived)
+    return false;
   throw new ArchiveRefused(
-    `the events from ${first} to ${last} are not those in the archive: run verify-log; they were left as they are`,
+    `the events from ${positions[0]} to ${positions.at(-1)} are not those in the archive: run verify-log; they were left as they are`,
   );
 }
 
@@ -345,4 +402,5 @@ async function wasDone(
 async function vacuum(client: pg.Client): Promise<void> {
   await client.query("set statement_timeout = 0");
   await client.query("vacuum (truncate false) log.events");
+  await client.query("reset statement_timeout");
 }

@@ -66,7 +66,11 @@ function openFiles(query: Query, folder: string | undefined) {
   return { of: fileOf, forget: (name: string) => void files.delete(name) };
 }
 
-export function openBodies(query: Query, folder: string | undefined): Bodies {
+export function openBodies(
+  query: Query,
+  folder: string | undefined,
+  failed: () => void = () => {},
+): Bodies {
   const blocks = new BlockCache();
   const files = openFiles(query, folder);
 
@@ -93,6 +97,7 @@ export function openBodies(query: Query, folder: string | undefined): Bodies {
     files.forget(opened.found.name);
     const other = await files.of(position);
     if (other.found.name !== opened.found.name) block = await blockIn(other, position);
+    if (!("has" in block)) failed();
     // Whoever reads waits, as for a database that is away: nothing may look as if it were not there.
     if (!("has" in block) && block.error.isAway)
       throw new LogUnavailable(block.error.message, { cause: block.error });

@@ -29,7 +29,7 @@ export class ArchiveDamaged extends Error {
 /** The name of a file of events without its ending, below the folder, and the digest of its manifest. */
 export type ArchiveFile = { readonly name: string; readonly sha256: string };
 
-const eventsOf = (folder: string, name: string): string => join(folder, `${name}.zst`);
+export const eventsOf = (folder: string, name: string): string => join(folder, `${name}.zst`);
 const manifestOf = (folder: string, name: string): string => join(folder, `${name}.json`);
 
 /**

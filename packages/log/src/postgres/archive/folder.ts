@@ -2,7 +2,9 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import { join } from "node:path";
 import type pg from "pg";
+import type { ArchiveWatch } from "../../watch.ts";
 import { syncFolder } from "./files.ts";
+import { sizeOf } from "./size.ts";
 
 /** Which log it is. Copies of its database are the same one: what they find in the folder is theirs too. */
 export type Identity = { readonly id: string; readonly database: string };
@@ -50,22 +52,32 @@ export async function markFolder(folder: string, identity: Identity): Promise<vo
 
 /** A process looks so often whether it has the folder. */
 const LOOK_MS = 1_000;
+/** How much is archived is told at the first of so many looks. */
+const RARELY = 60;
 /** An archive waits so long for all of them to have looked. */
 const SEEN_MS = 15 * LOOK_MS;
 
 /** What the name of a session ends with whose process has the folder. */
 const sayingOf = ({ id }: Identity): string => `, archive ${id.slice(0, 8)}`;
 
+type FolderWatch = Pick<ArchiveWatch, "archived"> & {
+  say(what: string): void;
+  onError(error: unknown): void;
+};
+
 /**
- * Looks now and then whether the folder is there. `say` gets what is to be told of it to whoever archives, empty where it is not; `onError` hears where events are archived that cannot be read here.
+ * Looks now and then whether the folder is there. `say` gets what is to be told of it to whoever archives, empty where it is not; `onError` hears where events are archived that cannot be read here; `archived`
+ * once a minute how much there is.
  */
 export async function watchFolder(
   client: Queries,
   folder: string,
-  { say, onError }: { say(what: string): void; onError(error: unknown): void },
+  { say, onError, archived }: FolderWatch,
 ): Promise<{ close(): void }> {
   const identity = await identityOf(client);
+  const size = sizeOf(client, folder);
   let known: boolean | undefined;
+  let looks = 0;
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
   async function look(): Promise<void> {
@@ -79,6 +91,8 @@ export async function watchFolder(
           new Error(`${folder} is not the folder of the archive: archived events cannot be read`),
         );
     }
+    // A database that is away is told of by whoever reads.
+    if (looks++ % RARELY === 0) await size().then(archived, () => {});
     if (!closed) timer = setTimeout(() => void look(), LOOK_MS).unref();
   }
   void look();

@@ -1,0 +1,144 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { testDatabase } from "@heliograph/testkit";
+import { expect, test, vi } from "vitest";
+import { openPostgresLog } from "../src/index.ts";
+import { Gathering } from "../src/gathering.ts";
+import { newStream } from "./support.ts";
+
+const stepMs = 0.1;
+const flushMs = 1;
+/** While it is learned who comes, waits are tried. */
+const learningMs = 1_000;
+
+/** A random number for each call, the same ones every time. */
+function numbers(): () => number {
+  let state = 1;
+  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+}
+
+/** Calls that come on their own: so many a second, at any time. */
+const open = (perSecond: number) => {
+  const random = numbers();
+  const comes = (): number => (random() < (perSecond * stepMs) / 1_000 ? 1 : 0);
+  return { comes, answered: () => undefined };
+};
+
+/** Callers who append again as soon as they have an answer. */
+function closed(callers: number) {
+  let free = callers;
+  return {
+    comes() {
+      const coming = free;
+      free = 0;
+      return coming;
+    },
+    answered: (calls: number) => void (free += calls),
+  };
+}
+
+/** Three seconds of a log: how many calls share a flush, how long one waits for its flush, and how many were made a second. */
+function run(calls: ReturnType<typeof closed>) {
+  const gathering = new Gathering(() => undefined);
+  const waited: number[] = [];
+  let waiting: number[] = [];
+  let flight: { readonly calls: number; readonly until: number } | undefined;
+  let flushes = 0;
+  const endMs = 3_000;
+  for (let now = 0; now < endMs; now += stepMs) {
+    if (flight !== undefined && now >= flight.until) {
+      calls.answered(flight.calls);
+      flight = undefined;
+    }
+    for (let coming = calls.comes(); coming > 0; coming--) {
+      gathering.called(now);
+      waiting.push(now);
+    }
+    if (flight !== undefined || waiting.length === 0) continue;
+    if (gathering.waitMs(waiting.length, now) > 0) continue;
+    if (now >= learningMs) {
+      flushes++;
+      waited.push(...waiting.map((since) => now - since));
+    }
+    flight = { calls: waiting.length, until: now + flushMs };
+    waiting = [];
+  }
+  const sum = waited.reduce((all, ms) => all + ms, 0);
+  return {
+    shared: waited.length / flushes,
+    meanMs: sum / waited.length,
+    longestMs: waited.reduce((longest, ms) => Math.max(longest, ms), 0),
+    perSecond: waited.length / ((endMs - learningMs) / 1_000),
+  };
+}
+
+test("at some hundred calls a second several share a flush, and none waits for long", () => {
+  for (const [perSecond, atLeast] of [
+    [400, 2.5],
+    [800, 4],
+    [1_200, 5],
+  ] as const) {
+    const { shared, longestMs } = run(open(perSecond));
+    expect(shared).toBeGreaterThan(atLeast);
+    expect(longestMs).toBeLessThan(12);
+  }
+});
+
+test("where few calls come, or very many, nobody waits for company", () => {
+  for (const perSecond of [100, 3_000]) {
+    const { meanMs } = run(open(perSecond));
+    expect(meanMs).toBeLessThan(flushMs);
+  }
+});
+
+test("callers who append again in the moment that they are answered lose next to nothing by it", () => {
+  for (const callers of [1, 2, 3, 6, 64]) {
+    const unpaced = (callers * 1_000) / (flushMs + stepMs);
+    const { perSecond } = run(closed(callers));
+    expect(perSecond / unpaced).toBeGreaterThan(0.95);
+  }
+});
+
+test("a flush goes alone again when those who came no longer come", () => {
+  const gathering = new Gathering(() => undefined);
+  let now = 0;
+  for (; now < 1_000; now += 1) {
+    gathering.called(now);
+    gathering.waitMs(7, now);
+  }
+  expect(gathering.waitMs(1, now)).toBe(10);
+  expect(gathering.waitMs(1, now + 10)).toBe(0);
+  expect(gathering.waitMs(1, now + 12)).toBe(0);
+});
+
+test("an append to a log waits for the next where they come a few milliseconds apart", async () => {
+  const database = await testDatabase();
+  let flushes = 0;
+  const watch = { opened: () => undefined, flushed: () => void flushes++ };
+  const connection = database.config;
+  const log = await openPostgresLog({ connection, namespace: "test", watch });
+  let now = performance.now();
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+  const appended: Promise<unknown>[] = [];
+  const append = (): void => {
+    now += 2;
+    appended.push(log.append([newStream()]));
+  };
+  try {
+    for (let n = 0; n < 100; n++) append();
+    await Promise.all(appended);
+    flushes = 0;
+    for (let n = 0; n < 30; n++) {
+      append();
+      // Long enough for a flush to begin.
+      await pause(2);
+    }
+    // Nobody comes after the last, and time goes on.
+    clock.mockImplementation(() => (now += 5));
+    await Promise.all(appended);
+    expect(flushes).toBeLessThan(15);
+  } finally {
+    clock.mockRestore();
+    await log.close();
+    await database.drop();
+  }
+});

@@ -1,0 +1,197 @@
+import { newId, streamOf } from "@heliograph/contracts";
+import { service as control } from "@heliograph/control";
+import { service as dispatch } from "@heliograph/dispatch";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { service as ingress } from "../src/index.ts";
+
+let world: World;
+let admin: string;
+beforeAll(async () => {
+  world = await openWorld({
+    services: [ingress, control, dispatch],
+    partners: [{ funds: "100" }, { funds: "100" }],
+  });
+  admin = await world.addKey(world.partners[0]!.id, { environment: "live", scopes: ["admin"] });
+});
+afterAll(() => world.close());
+
+const log = () => world.platform.contexts.sandbox.log;
+type More = { readonly key?: string; readonly headers?: Record<string, string> };
+const ask = (method: string, path: string, body?: object, more: More = {}) =>
+  world.call(method, `/api/v1${path}`, {
+    key: more.key ?? world.partners[0]!.key,
+    headers: more.headers ?? {},
+    ...(body !== undefined && { body }),
+  });
+const said = { channel: "sms", text: "hello" };
+const numbers = ["+15550100001", "+15550100002", "+15550100003"];
+let made = 0;
+const pool = async (more: object = {}) => {
+  const body = { name: `pool-${++made}`, channel: "sms", senders: numbers, ...more };
+  const answer = await ask("POST", "/sender-pools", body);
+  expect([answer.status, answer.body.code]).toEqual([201, undefined]);
+  return answer.body as { id: string; name: string };
+};
+const send = async (to: string, more: object, headers: Record<string, string> = {}) => {
+  const answer = await ask("POST", "/messages", { ...said, to, ...more }, { headers });
+  expect([answer.status, answer.body.errors]).toEqual([202, undefined]);
+  return answer.body as { id: string; from: string; sender_pool: { reason: string } };
+};
+const requestOf = async (id: string) =>
+  (await log().readStream(streamOf("message", id)))[0]!.data as Record<string, unknown>;
+const recipient = (index: number) => `+1555123${String(index).padStart(4, "0")}`;
+
+describe("a pool of senders", () => {
+  test("gives recipients the senders evenly, each the same one every time", async () => {
+    const { name, id } = await pool();
+    const messages = Array.from({ length: 60 }, (_, index) => ({
+      ...said,
+      to: recipient(2_000 + index),
+      sender_pool: name,
+    }));
+    const fromOf = async () =>
+      ((await ask("POST", "/messages/batch", { messages })).body.data as Batched[]).map(
+        ({ message }) => message.from,
+      );
+    const first = await fromOf();
+    for (const number of numbers)
+      expect(first.filter((from) => from === number).length).toBeGreaterThan(8);
+    // Half of them are new: whoever has one of those that stay keeps it.
+    const senders = [numbers[0]!, "+15550100008", "+15550100009"];
+    expect((await ask("PATCH", `/sender-pools/${id}`, { senders })).status).toBe(200);
+    const second = await fromOf();
+    for (const [index, from] of first.entries())
+      if (from === numbers[0]) expect(second[index]).toBe(from);
+      else expect(senders).toContain(second[index]);
+    expect(await fromOf()).toEqual(second);
+    const others = first.flatMap((from, index) => (from === numbers[0] ? [] : second[index]!));
+    expect(new Set(others).size).toBe(3);
+  });
+  type Batched = { readonly message: { readonly from: string } };
+
+  test("is decided once, in the event: a repetition and a changed pool change nothing", async () => {
+    const { name, id } = await pool();
+    const to = recipient(3_001);
+    const key = { "idempotency-key": newId("req") };
+    const sent = await send(to, { sender_pool: name }, key);
+    expect(await requestOf(sent.id)).toMatchObject({
+      from: sent.from,
+      sender_pool: { pool_id: id, name, reason: sent.sender_pool.reason },
+    });
+    await ask("PATCH", `/sender-pools/${id}`, { senders: ["+15550100009"] });
+    expect(await send(to, { sender_pool: name }, key)).toEqual(sent);
+    const next = await send(to, { sender_pool: name });
+    expect(next.from).toBe("+15550100009");
+    expect(next.sender_pool.reason).toContain(`${sent.from}, which it had`);
+  });
+
+  test("gives one sender where many first messages to a recipient meet", async () => {
+    const { name } = await pool();
+    const wanted = [undefined, ...numbers].flatMap((from) => [from, from]);
+    const sent = await Promise.all(
+      wanted.map((from) => send(recipient(3_100), { sender_pool: name, ...(from && { from }) })),
+    );
+    expect(new Set(sent.map(({ from }) => from)).size).toBe(1);
+  });
+
+  test("that is the default is for messages that name no sender, and for the steps of others", async () => {
+    const { id } = await pool({ channel: "whatsapp", default: true });
+    const whatsapp = { channel: "whatsapp" };
+    expect(numbers).toContain((await send(recipient(3_200), whatsapp)).from);
+    const own = await send(recipient(3_200), { ...whatsapp, from: "+15550109999" });
+    expect(own.from).toBeUndefined();
+    const failover = [{ channel: "whatsapp", on: ["failed"] }];
+    const steps = await requestOf((await send(recipient(3_201), { failover })).id);
+    expect(steps).toMatchObject({ failover: [{ sender_pool: { pool_id: id } }] });
+    expect(steps).not.toHaveProperty("sender_pool");
+    const second = { name: "second", channel: "whatsapp", senders: numbers, default: true };
+    expect((await ask("POST", "/sender-pools", second)).body).toMatchObject({
+      code: "conflict",
+      id,
+    });
+  });
+
+  test("decides routes: rules name it, an operator's goes by its gateway alone, and explain says both", async () => {
+    const { id, name } = await pool();
+    const second = { name: "second", channel: "sms", kind: "simulator", environment: "sandbox" };
+    const gateway = (await ask("POST", "/admin/gateways", second, { key: admin })).body.id;
+    const rules = [{ match: { sender_pool: id }, policy: "priority", gateways: [gateway] }];
+    const set = (body: object) =>
+      ask("PUT", "/admin/routing", { environment: "sandbox", ...body }, { key: admin });
+    const explain = async (more: object) =>
+      (await ask("POST", "/routing/explain", { channel: "sms", to: recipient(3_300), ...more }))
+        .body;
+    expect((await set({ rules })).status).toBe(200);
+    const sent = await send(recipient(3_300), { sender_pool: name });
+    expect(await explain({ sender_pool: name })).toMatchObject({
+      gateway: "second",
+      from: sent.from,
+      sender_pool: { reason: "the recipient has it" },
+    });
+    expect((await set({ rules: [] })).status).toBe(200);
+    const shared = { name: "carrier", channel: "sms", senders: ["+15550100077"] };
+    const theirs = { ...shared, gateway_id: gateway, environment: "sandbox" };
+    expect((await ask("POST", "/sender-pools", theirs)).body.errors[0].path).toBe("gateway_id");
+    const made = await ask("POST", "/sender-pools", theirs, { key: admin });
+    expect(made.status).toBe(201);
+    const other = { key: world.partners[1]!.key };
+    const accepted = await ask(
+      "POST",
+      "/messages",
+      { ...said, to: recipient(3_301), sender_pool: "carrier" },
+      other,
+    );
+    expect(accepted.body.from).toBe("+15550100077");
+    expect(await explain({ sender_pool: "carrier" })).toMatchObject({ gateway: "second" });
+    expect((await ask("GET", "/sender-pools", undefined, other)).body.data).toEqual([]);
+  });
+
+  test("is changed under the version that was seen, and is nobody else's", async () => {
+    const { id, name } = await pool();
+    const etag = (await ask("GET", `/sender-pools/${id}`)).headers.get("etag")!;
+    const change = (ifMatch: string, method = "PATCH") =>
+      ask(method, `/sender-pools/${id}`, method === "PATCH" ? { senders: ["SHOP"] } : undefined, {
+        headers: { "if-match": ifMatch },
+      });
+    expect((await change('"99"')).status).toBe(412);
+    expect((await change(etag)).body.senders).toEqual(["SHOP"]);
+    expect((await change(etag, "DELETE")).status).toBe(412);
+    const theirs = { key: world.partners[1]!.key };
+    for (const method of ["GET", "DELETE"])
+      expect((await ask(method, `/sender-pools/${id}`, undefined, theirs)).status).toBe(404);
+    const named = await ask(
+      "POST",
+      "/messages",
+      { ...said, to: recipient(1), sender_pool: name },
+      theirs,
+    );
+    expect(named.body.errors).toEqual([
+      { path: "sender_pool", code: "not_found", message: "sms has no such pool of yours" },
+    ]);
+    expect((await change("*", "DELETE")).status).toBe(204);
+    expect((await ask("GET", `/sender-pools/${id}`)).status).toBe(404);
+    expect(
+      (await ask("POST", "/sender-pools", { name, channel: "sms", senders: numbers })).status,
+    ).toBe(201);
+  });
+
+  test.each([
+    [{ senders: ["+15550100001", "15550100001"] }, "senders.1", "duplicate"],
+    [{ senders: ["a sender that is too long"] }, "senders.0", "invalid_sender"],
+  ])("of %j is refused", async (more, path, code) => {
+    const body = { name: "bad", channel: "sms", ...more };
+    const { status, body: answer } = await ask("POST", "/sender-pools", body);
+    expect([status, answer.errors[0]]).toEqual([422, expect.objectContaining({ path, code })]);
+  });
+
+  test("takes no sender that is not in it", async () => {
+    const { name } = await pool();
+    const body = { ...said, to: recipient(3_500), sender_pool: name, from: "+15550100099" };
+    const { status, body: answer } = await ask("POST", "/messages", body);
+    expect([status, answer.errors[0]]).toEqual([
+      422,
+      { path: "from", code: "not_in_pool", message: `is no sender of the pool ${name}` },
+    ]);
+  });
+});
