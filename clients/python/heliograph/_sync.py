@@ -1312,9 +1312,9 @@ class OperationsSenderPools:
         answer: "t.SenderPool" = self._core.call("PATCH", "/api/v1/sender-pools/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
+    def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Remove a pool of senders; what was accepted keeps its sender: DELETE /api/v1/sender-pools/{id}"""
-        self._core.call("DELETE", "/api/v1/sender-pools/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        self._core.call("DELETE", "/api/v1/sender-pools/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
 
 
 class OperationsKeys:

@@ -34,6 +34,8 @@ export type Attempt = {
 
 type Media = Omit<NonNullable<Content["media"]>[number], "url" | "attachment_id"> & {
   readonly url: string;
+  /** Of a file of ours: what `GatewayTools.file` reads it by. */
+  readonly attachmentId?: string;
 };
 
 /** What a provider made of an attempt. `uncertain` means that it may or may not have taken the message. */
@@ -102,6 +104,8 @@ export type GatewayTools = {
   readonly onReceipt: (receipt: Receipt, partner: string) => Promise<void>;
   /** The open gateway of this id in the same environment; absent where none can be gone through. */
   readonly carrier?: (gatewayId: string) => Carrier | undefined;
+  /** The bytes of an attachment of a partner, for a gateway that sends them itself; undefined where it is gone. Absent where none can be read. */
+  readonly file?: (attachmentId: string, partner: string) => Promise<Buffer | undefined>;
   /** Where providers reach us, without a slash at the end. */
   readonly origin: string;
   /**

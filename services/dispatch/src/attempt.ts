@@ -34,6 +34,7 @@ export function attemptOf(
       media: media.map(({ attachment_id: id, url = "", ...about }) => ({
         ...about,
         url: id === undefined ? url : attachmentLink(links, id, nowMs),
+        ...(id !== undefined && { attachmentId: id }),
       })),
     }),
     ...(request.keyword !== undefined && { automatic: true }),

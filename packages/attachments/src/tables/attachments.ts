@@ -231,7 +231,7 @@ export async function removeReceived(
   const { rows } = await pool.query<Pick<AttachmentRow, "id" | "partner">>(
     `update mobile_attachments.attachments set status = 'removed', changed_at = clock_timestamp()
       where ctid = any(array(select ctid from mobile_attachments.attachments
-        where received_at is not null and status = 'ready' and (received_at < $2 or (contact_id is null and received_at < $1)) order by received_at limit $3))
+        where received_at is not null and status = 'ready' and (received_at < $2 or (contact_id is null and sent_at is null and received_at < $1)) order by received_at limit $3))
       returning id, partner`,
     [before.unowned, before.kept, limit],
   );

@@ -338,7 +338,7 @@ export type Operations = {
     /** Your pools of senders; for operators those of gateways too: `GET /api/v1/sender-pools` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** How the message travels. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast"; /** `live` or `sandbox`. */ readonly environment?: "live" | "sandbox" }, options?: C.Options<never>): C.Listing<T.SenderPool, T.SenderPoolList>;
     /** A pool of senders: `GET /api/v1/sender-pools/{id}` */ get(id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.SenderPool>;
     /** Change a pool of senders; in force everywhere within a second: `PATCH /api/v1/sender-pools/{id}` */ update(id: string | number, body: T.PatchSenderPool, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.SenderPool>;
-    /** Remove a pool of senders; what was accepted keeps its sender: `DELETE /api/v1/sender-pools/{id}` */ delete(id: string | number, options?: C.Options<"idempotencyKey">): Promise<void>;
+    /** Remove a pool of senders; what was accepted keeps its sender: `DELETE /api/v1/sender-pools/{id}` */ delete(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<void>;
   };
   readonly keys: {
     /** Issue an API key: `POST /api/v1/keys` */ create(body: T.IssueKey, options?: C.Options<"idempotencyKey">): Promise<T.IssuedKey>;

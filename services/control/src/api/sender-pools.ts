@@ -297,6 +297,7 @@ export const senderPoolRoutes: readonly Route[] = [
     scope: "senders:write",
     summary: "Remove a pool of senders; what was accepted keeps its sender",
     mutates: true,
+    etag: true,
     status: 204,
     response: undefined,
     errors: [...changing, "not_found", "precondition_failed"],

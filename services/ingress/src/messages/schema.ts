@@ -34,7 +34,10 @@ const Media = z.union([
       .string()
       .max(2_000)
       .regex(/^https:\/\/[^\s]+$/, "must be an https:// address")
-      .meta({ description: "The provider fetches it; we do not." }),
+      .meta({
+        description:
+          "Where the file is. Of an e-mail it is fetched as the message is accepted, 10 MB at most; on other channels the provider or the device fetches it, and we do not.",
+      }),
     type: z.string().min(1).max(255).optional().meta({ example: "image/jpeg" }),
     ...mediaFields,
   }),
@@ -149,7 +152,7 @@ export const sendFields = {
   }),
   media: z.array(Media).min(1).max(10).optional().meta({
     description:
-      "Files that go with it, on channels that carry some: WhatsApp one, Telegram ten. Of each, one of `url` and `attachment_id`.",
+      "Files that go with it, on channels that carry some: WhatsApp and push one (of a push its picture), Telegram and e-mail ten (of an e-mail 15 MB in all). Of each, one of `url` and `attachment_id`. A dry run fetches nothing.",
   }),
   contact_id: z.string().min(1).max(64).optional().meta({
     description:
