@@ -21,11 +21,11 @@ export {
 } from "./sealing.ts";
 export {
   claimSenders,
-  type PoolGateways,
-  poolFor,
   readChoice,
+  type RecipientOfPool,
   senderIn,
   type SenderClaim,
 } from "./sender-choice.ts";
+export { languagesOfAll, planSender, type SenderPlan, type SenderSetting } from "./sender-plan.ts";
 export type { SendMessage } from "./send.ts";
 export { openSuppressed, type Stop, type Suppressed } from "./suppressed.ts";

@@ -52,8 +52,8 @@ export type ChannelModule = {
     readonly text: string;
     readonly replaced: readonly Replaced[];
   };
-  /** How many messages a body is and is paid as. */
-  readonly segments: (body: Body) => Segments;
+  /** How many messages a body is and is paid as. `languages`: whose national tables are known to all that may send it. */
+  readonly segments: (body: Body, languages?: readonly number[]) => Segments;
   /** The outcome that an address of the sandbox stands for. */
   readonly magic: (to: string) => MagicOutcome;
 };

@@ -1,4 +1,4 @@
-import type { Channel, Content, EventData, Failure } from "@heliograph/contracts";
+import type { Channel, Content, EventData, Failure, Segments } from "@heliograph/contracts";
 
 /** One call to a provider. `attemptId` is the client reference: the same attempt sent twice carries the same one. */
 export type Attempt = {
@@ -19,6 +19,8 @@ export type Attempt = {
   readonly references?: readonly string[];
   readonly category?: EventData<"MessageRequested">["category"];
   readonly content: Omit<Content, "media">;
+  /** The national tables that the text of an SMS was counted with. */
+  readonly national?: Segments["national"];
   /** Files that go with it; those of ours by links that expire. */
   readonly media?: readonly Media[];
   /** No person wrote it: it answers a keyword. */

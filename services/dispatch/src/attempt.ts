@@ -30,6 +30,7 @@ export function attemptOf(
     ...(request.references !== undefined && { references: request.references }),
     category: request.category,
     content,
+    ...(request.segments.national !== undefined && { national: request.segments.national }),
     ...(media !== undefined && {
       media: media.map(({ attachment_id: id, url = "", ...about }) => ({
         ...about,

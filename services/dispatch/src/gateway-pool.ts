@@ -120,8 +120,7 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
     refused: (config, error) =>
       logger.error({ gateway: config.name, err: error }, "a gateway could not be opened or closed"),
   });
-  const reconcile = (): void =>
-    connections.reconcile(directory.gateways(environment), directory.routing(environment));
+  const reconcile = (): void => reconciled(connections, context);
   reconcile();
   const unsubscribe = directory.onChange(() => {
     reconcile();
@@ -154,6 +153,14 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
   };
   return opened;
 }
+
+/** Gateways and rules as they are now. */
+const reconciled = (connections: Connections, { directory, environment }: ServiceContext): void =>
+  connections.reconcile(
+    directory.gateways(environment),
+    directory.routing(environment),
+    directory.senderRules(environment),
+  );
 
 /** In numbers that may be lost, and in the log where it changes. */
 function tellHealth(

@@ -76,5 +76,8 @@ export const ProviderMessageId = z.string().max(2000);
 /** More numbers than any country's plan asks of one sender; a pool is in the memory of every process. */
 export const mostPoolSenders = 100;
 
+/** What a sender of an SMS can be. */
+export const senderTypes = ["alphanumeric", "short_code", "long_code"] as const;
+
 /** Attributes that a contact is asked for at once: each is a comparison of its own in the query that finds the audience. */
 export const maxAudienceAttributes = 10;

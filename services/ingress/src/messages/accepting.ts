@@ -4,12 +4,14 @@ import {
   acceptSteps,
   checkCountry,
   checkSuppressed,
+  languagesOfAll,
   mediaOf,
-  poolFor,
+  planSender,
   readChoice,
   recipientOf,
   refuseSuppressed,
   senderIn,
+  type SenderPlan,
   type SendMessage,
   type Suppressed,
   templateRefOf,
@@ -17,7 +19,6 @@ import {
 import type { ReachOf } from "@heliograph/contacts";
 import type { Environment } from "@heliograph/contracts";
 import { pricesOf } from "@heliograph/domain";
-import type { SenderPool } from "@heliograph/domain";
 import type { GatewayDirectory } from "@heliograph/runtime";
 import { addressed, withRecipient } from "./addressed.ts";
 import { contactZone } from "./contact-at.ts";
@@ -59,12 +60,15 @@ async function accept(
   const recipient = recipientOf(body);
   checkCountry(recipient, call.partner.allowed_countries);
   requireGateway(gateways, body.channel, call.partner.partner_id, recipient.country);
-  const pool = poolFor(
-    directory.senderPools(environment, call.account),
+  const plan = planSender(
+    {
+      pools: directory.senderPools(environment, call.account),
+      rules: directory.senderRules(environment),
+      gateways,
+      partner: call.partner.partner_id,
+    },
     body,
-    gateways,
-    call.partner.partner_id,
-    recipient.country,
+    recipient,
   );
   const ref = templateRefOf(body);
   const known = ref && templates.get(call.account, body.channel, ref.slug, ref.version);
@@ -76,6 +80,7 @@ async function accept(
   const accepted = acceptMessage({
     body,
     isStep,
+    languages: languagesOfAll(gateways, body.channel, call.partner.partner_id, recipient.country),
     contactZone: contact,
     media,
     recipient,
@@ -88,18 +93,23 @@ async function accept(
   const found = suppressed.find(call.partner.partner_id, accepted.data);
   const stop = found instanceof Promise ? await found : found;
   if (stop !== undefined) throw refuseSuppressed(stop);
-  return pool === undefined ? accepted : withSender(call, accepted, pool);
+  if (plan.type === "pool") return withPool(call, accepted, plan);
+  const { data } = accepted;
+  const { fields } = plan;
+  return fields.sender_rule === undefined
+    ? accepted
+    : { ...accepted, data: { ...data, ...fields } };
 }
 
 /** The message with the sender that its recipient sees, which is found once: every attempt is made with it. */
-async function withSender(
+async function withPool(
   { deps, partner: { partner_id } }: Sender,
   accepted: Accepted,
-  pool: SenderPool,
+  { pool, usable, preferred }: Extract<SenderPlan, { type: "pool" }>,
 ): Promise<Accepted> {
   const { data } = accepted;
   const recipient = await readChoice(deps, partner_id, pool, data.to);
-  const { chosen, claim } = senderIn(pool, pool.senders, recipient, data.from)!;
+  const { chosen, claim } = senderIn(pool, usable, recipient, preferred)!;
   return {
     ...accepted,
     data: { ...data, ...chosen },

@@ -1,6 +1,13 @@
 import { Problem } from "@heliograph/api";
 import { channels, environments, FailoverTrigger, mostBatchMessages } from "@heliograph/contracts";
-import { Message, MessageSegments, Money, SenderPoolOfMessage, Time } from "@heliograph/domain";
+import {
+  Message,
+  MessageSegments,
+  Money,
+  SenderPoolOfMessage,
+  SenderRuleOfMessage,
+  Time,
+} from "@heliograph/domain";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { z } from "zod";
 
@@ -218,8 +225,12 @@ export const AcceptedMessage = z
     currency: z.string(),
     segments: MessageSegments,
     to: z.string(),
-    from: z.string().optional().meta({ description: "Where it was taken of a pool." }),
+    from: z
+      .string()
+      .optional()
+      .meta({ description: "Where it was taken of a pool, or is that of a rule for the country." }),
     sender_pool: SenderPoolOfMessage.optional(),
+    sender_rule: SenderRuleOfMessage.optional(),
   })
   .meta({ id: "AcceptedMessage" });
 
