@@ -324,10 +324,11 @@ export const settingsTable = {
     consequence: "Where its workers find the server of the run.",
     forTests: true,
   }),
-  HELIOGRAPH_TEST_CLUSTER: text().meta({
+  HELIOGRAPH_TEST_FIRST: text().meta({
     allowed: "set by `npm test` itself",
     preset: "none",
-    consequence: "What instances of the run get a copy of in place of a cluster that they make.",
+    consequence:
+      "What instances of the run get a copy of in place of what they would make on their first start.",
     forTests: true,
   }),
   HELIOGRAPH_TEST_KAFKA_BROKERS: text().meta({
