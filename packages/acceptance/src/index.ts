@@ -20,10 +20,11 @@ export {
   type Sealable,
 } from "./sealing.ts";
 export {
+  type AsksSender,
   claimSenders,
   type PoolGateways,
   poolFor,
-  readChoice,
+  readChoices,
   senderIn,
   type SenderClaim,
 } from "./sender-choice.ts";

@@ -1,5 +1,5 @@
 import { type Answer, type Call, type Route, notValid, route } from "@heliograph/api";
-import { poolFor, readChoice, senderIn } from "@heliograph/acceptance";
+import { poolFor, readChoices, senderIn } from "@heliograph/acceptance";
 import { channelModule, type Recipient } from "@heliograph/channels";
 import { channels, categories, type Channel, type EventData } from "@heliograph/contracts";
 import { SenderPoolOfMessage } from "@heliograph/domain";
@@ -100,8 +100,8 @@ async function senderFor(
   if (pool === undefined) return from === undefined ? {} : { from };
   const space = directory.spaceOf(call.env, partner);
   const known = { log: call.deps.log.forPartner(space), vault: call.deps.vault };
-  const before = await readChoice(known, space, pool, to);
-  return senderIn(pool, pool.senders, before, from)!.chosen;
+  const [recipient] = await readChoices(known, space, [{ pool, to }]);
+  return senderIn(pool, pool.senders, recipient!, from)!.chosen;
 }
 
 export const explainRoute: Route = route({

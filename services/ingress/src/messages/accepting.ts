@@ -6,10 +6,8 @@ import {
   checkSuppressed,
   mediaOf,
   poolFor,
-  readChoice,
   recipientOf,
   refuseSuppressed,
-  senderIn,
   type SendMessage,
   type Suppressed,
   templateRefOf,
@@ -17,7 +15,6 @@ import {
 import type { ReachOf } from "@heliograph/contacts";
 import type { Environment } from "@heliograph/contracts";
 import { pricesOf } from "@heliograph/domain";
-import type { SenderPool } from "@heliograph/domain";
 import type { GatewayDirectory } from "@heliograph/runtime";
 import { addressed, withRecipient } from "./addressed.ts";
 import { contactZone } from "./contact-at.ts";
@@ -35,7 +32,7 @@ type Known = {
   readonly suppressed: Pick<Suppressed, "find">;
 };
 
-/** Decides a send with its further steps; throws a `PublicError` for a refusal. Nothing is stored. */
+/** Decides a send with its further steps, but for the senders of pools that it asks for; throws a `PublicError` for a refusal. Nothing is stored. */
 export const acceptSend = (
   known: Known,
   call: Sender,
@@ -88,21 +85,7 @@ async function accept(
   const found = suppressed.find(call.partner.partner_id, accepted.data);
   const stop = found instanceof Promise ? await found : found;
   if (stop !== undefined) throw refuseSuppressed(stop);
-  return pool === undefined ? accepted : withSender(call, accepted, pool);
-}
-
-/** The message with the sender that its recipient sees, which is found once: every attempt is made with it. */
-async function withSender(
-  { deps, partner: { partner_id } }: Sender,
-  accepted: Accepted,
-  pool: SenderPool,
-): Promise<Accepted> {
-  const { data } = accepted;
-  const recipient = await readChoice(deps, partner_id, pool, data.to);
-  const { chosen, claim } = senderIn(pool, pool.senders, recipient, data.from)!;
-  return {
-    ...accepted,
-    data: { ...data, ...chosen },
-    ...(claim !== undefined && { claims: [claim] }),
-  };
+  if (pool === undefined) return accepted;
+  const { to, from: preferred } = accepted.data;
+  return { ...accepted, asks: [{ pool, usable: pool.senders, to, preferred }] };
 }
