@@ -4,8 +4,12 @@ import { createHmac } from "node:crypto";
 import { Agent, createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What it answers: of what it took, and of the receipts that it sent. */
-export type Taken = { readonly taken: number; readonly firstAt: number };
+/** What it answers, under the name of what was asked: of what it took, how many reports were taken of it, and of the receipts that it sent. */
+export type Taken = {
+  readonly taken: number;
+  readonly firstAt: number;
+  readonly reported: number;
+};
 export type Stormed = {
   readonly reports: number;
   readonly refused: number;
@@ -15,6 +19,7 @@ export type Stormed = {
 const [token, width] = process.argv.slice(2);
 const addresses: string[] = [];
 let firstAt = 0;
+let reported = 0;
 const sidOf = (index: number): string => `SM${String(index).padStart(32, "0")}`;
 
 const server = createServer((incoming, response) => {
@@ -66,16 +71,19 @@ async function storm(): Promise<Stormed> {
   let refused = 0;
   const lane = async (): Promise<void> => {
     // Whoever is refused comes again, as providers do.
-    for (let index = next++; index < reports; index = next++)
+    for (let index = next++; index < reports; index = next++) {
       while (!(await report(index))) refused++;
+      reported++;
+    }
   };
   await Promise.all(Array.from({ length: Number(width) }, lane));
   return { reports, refused, seconds: (performance.now() - began) / 1_000 };
 }
 
 process.on("message", (asked: "taken" | "storm") => {
-  if (asked === "taken") process.send!({ taken: addresses.length, firstAt } satisfies Taken);
-  else void storm().then((stormed) => process.send!(stormed));
+  if (asked === "taken")
+    process.send!({ taken: { taken: addresses.length, firstAt, reported } satisfies Taken });
+  else void storm().then((stormed) => process.send!({ storm: stormed }));
 });
 // Whoever started it is gone.
 process.on("disconnect", () => process.exit());

@@ -93,10 +93,16 @@ async function useProvider(api: Api, port: number, instance: Instance): Promise<
   await api("POST", "/wallet/topups", funds, adminKey);
 }
 
-async function ask<T>(provider: ChildProcess, question: "taken" | "storm"): Promise<T> {
-  const answer = once(provider, "message");
+function ask<T>(provider: ChildProcess, question: "taken" | "storm"): Promise<T> {
+  const { promise, resolve } = Promise.withResolvers<T>();
+  const heard = (answer: Record<string, T>): void => {
+    if (!(question in answer)) return;
+    provider.off("message", heard);
+    resolve(answer[question]!);
+  };
+  provider.on("message", heard);
   provider.send(question);
-  return (await answer)[0] as T;
+  return promise;
 }
 
 /** Milliseconds of single messages: those that wait until they are sent, and those that do not. */
@@ -235,12 +241,17 @@ async function measureBroadcast(instance: Instance, api: Api, provider: ChildPro
   return { rows, id };
 }
 
-/** What was accepted is sent. */
-const quiet = (look: () => Promise<Broadcast>): Promise<unknown> =>
-  until(async () => {
-    const { status, counts } = await look();
-    return status === "paused" && counts.sent + counts.failed === counts.accepted;
+/** What was accepted is sent, and the page that was on its way when it was paused is over. */
+const quiet = async (look: () => Promise<Broadcast>): Promise<void> => {
+  const settled = ({ status, counts }: Broadcast): boolean =>
+    status === "paused" && counts.sent + counts.failed === counts.accepted;
+  await until(async () => {
+    const first = await look();
+    await sleep(500);
+    const second = await look();
+    return settled(first) && settled(second) && first.counts.sent === second.counts.sent;
   });
+};
 
 async function measureStorm(
   instance: Instance,
@@ -257,8 +268,11 @@ async function measureStorm(
   let over = false;
   void storm.then(() => (over = true));
   const beside: Slice[] = [];
-  while (!over) beside.push(await slice(instance));
+  while (!over && beside.length < rounds) beside.push(await slice(instance));
+  const besideSeconds = (performance.now() - began) / 1_000;
+  const reportedBeside = over ? undefined : (await ask<Taken>(provider, "taken")).reported;
   const { reports, refused, seconds } = await storm;
+  const behindIt = reportedBeside === undefined ? undefined : reports - reportedBeside;
   const behind = performance.now();
   await until(
     async () => ((await api("GET", `/broadcasts/${id}`)) as Broadcast).counts.failed === contacts,
@@ -268,8 +282,27 @@ async function measureStorm(
   const perReport = (name: "node" | "postgres"): number => round((to[name] - from[name]) / reports);
   const lagMs = Math.round(performance.now() - behind);
   const { early, most } = memory();
-  const note = `${reports} reports, ${Math.round(reports / seconds)}/s taken, ${refused} sent again; single sends included`;
+  const note = `${reports} reports, ${refused} sent again; single sends included`;
+  const rate = (count: number, within: number): number => Math.round(count / within);
   return [
+    limitRow(
+      "storm of bounces: reports taken beside single sends",
+      "/s",
+      rate(reportedBeside ?? reports, Math.min(besideSeconds, seconds)),
+      undefined,
+      note,
+    ),
+    ...(behindIt === undefined
+      ? []
+      : [
+          limitRow(
+            "storm of bounces: reports taken alone",
+            "/s",
+            rate(behindIt, seconds - besideSeconds),
+            undefined,
+            `the ${behindIt} behind those`,
+          ),
+        ]),
     limitRow("storm of bounces: CPU a report, node", "ms", perReport("node"), undefined, note),
     limitRow(
       "storm of bounces: CPU a report, PostgreSQL",

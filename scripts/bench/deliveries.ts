@@ -178,6 +178,9 @@ async function paced(world: WebhookWorld, origin: string, perSecond: number): Pr
   const { context, partners } = world;
   const { log } = context;
   const consumer = await world.start();
+  // It stands: what it takes to begin is no delay of a delivery.
+  await appendAll(log, [eventOf(partners[0]!)]);
+  await consumer.reached(await log.head());
   await fetch(`${origin}/reset`);
   const start = performance.now();
   const appends: Promise<unknown>[] = [];

@@ -4,6 +4,8 @@ export type Schema = {
   readonly format?: string;
   readonly description?: string;
   readonly const?: unknown;
+  readonly example?: unknown;
+  readonly examples?: readonly unknown[];
   readonly enum?: readonly unknown[];
   readonly "x-extensible-enum"?: readonly unknown[];
   readonly anyOf?: readonly Schema[];

@@ -3,15 +3,26 @@ import type { Operation } from "./operations.ts";
 /** A name that a person fills in: `{id}` is `:id` there. */
 const pathOf = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ":$1");
 
+/** Of what a request cannot do without: the example of the document, or the first of the values there are. */
+function valueOf({
+  example,
+  examples,
+  enum: values,
+}: Operation["query"][number]["schema"]): string {
+  const value = example ?? examples?.[0] ?? values?.[0];
+  return typeof value === "string" ? value : "";
+}
+
 function itemOf({ id, method, path, params, query, summary, body, isPublic }: Operation): object {
   const segments = pathOf(path).split("/").slice(1);
-  const asked = query.map(({ name, description, required }) => ({
+  const asked = query.map(({ name, description, required, schema }) => ({
     key: name,
-    value: "",
+    value: required ? valueOf(schema) : "",
     description,
     disabled: !required,
   }));
-  const example = body?.example === undefined ? "" : JSON.stringify(body.example, undefined, 2);
+  const example = body?.example ?? "";
+  const raw = typeof example === "string" ? example : JSON.stringify(example, undefined, 2);
   return {
     id,
     name: summary,
@@ -26,7 +37,7 @@ function itemOf({ id, method, path, params, query, summary, body, isPublic }: Op
         query: asked,
         variable: params.map((key) => ({ key, value: "" })),
       },
-      ...(body && { body: { mode: "raw", raw: example } }),
+      ...(body && { body: { mode: "raw", raw } }),
     },
   };
 }

@@ -290,20 +290,16 @@ for (const [verb, enabled] of [
       ),
     );
 
-const days = (text: string): number => {
-  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError("a number of days, 1 or more");
-  return Number(text);
-};
-const percent = (text: string): number => {
-  if (!/^([1-9]\d?|100)$/.test(text)) throw new InvalidArgumentError("1 to 100");
-  return Number(text);
-};
+const number =
+  (pattern: RegExp, what: string) =>
+  (text: string): number => {
+    if (!pattern.test(text)) throw new InvalidArgumentError(what);
+    return Number(text);
+  };
+const days = number(/^[1-9]\d{0,4}$/, "a number of days, 1 or more");
 const shareOption = () =>
-  new Option(
-    "--share <percent>",
-    "of the time to work, and to rest for what is left: services share the disk",
-  )
-    .argParser(percent)
+  new Option("--share <percent>", "of the time to work, and to rest for what is left")
+    .argParser(number(/^([1-9]\d?|100)$/, "1 to 100"))
     .default(50);
 type ArchiveFlags = { env: Environment; olderThan: number; share: number; evenRestored?: true };
 program

@@ -406,6 +406,21 @@ class AsyncOperationsAdminRouting:
         return answer
 
 
+class AsyncOperationsAdminSenderRules:
+    def __init__(self, core: AsyncCore) -> None:
+        self._core = core
+
+    async def get(self, *, environment: Optional[Literal["live", "sandbox"]] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.SenderRules":
+        """Which senders countries take: GET /api/v1/admin/sender-rules"""
+        answer: "t.SenderRules" = await self._core.call("GET", "/api/v1/admin/sender-rules", (), {"environment": environment}, if_none_match=if_none_match, timeout=timeout)
+        return answer
+
+    async def set(self, body: "t.SetSenderRules", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.SenderRules":
+        """Replace the rules for the senders that countries take; in force everywhere within a second: PUT /api/v1/admin/sender-rules"""
+        answer: "t.SenderRules" = await self._core.call("PUT", "/api/v1/admin/sender-rules", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        return answer
+
+
 class AsyncOperationsAdminKeys:
     def __init__(self, core: AsyncCore) -> None:
         self._core = core
@@ -555,6 +570,7 @@ class AsyncOperationsAdmin:
         self.prices = AsyncOperationsAdminPrices(core)
         self.gateways = AsyncOperationsAdminGateways(core)
         self.routing = AsyncOperationsAdminRouting(core)
+        self.sender_rules = AsyncOperationsAdminSenderRules(core)
         self.keys = AsyncOperationsAdminKeys(core)
         self.audit = AsyncOperationsAdminAudit(core)
         self.evaluations = AsyncOperationsAdminEvaluations(core)
@@ -566,7 +582,7 @@ class AsyncOperationsAdmin:
         answer: "t.Sender" = await self._core.call("PUT", "/api/v1/admin/senders", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    async def log(self, *, environment: Optional[Literal["live", "sandbox", "platform"]] = None, stream: Optional[str] = None, category: Optional[Literal["message", "receipts", "wallet", "topup", "terms", "hold", "template", "endpoint", "feed", "partner", "key", "gateway", "prices", "inbound", "external", "contact", "import", "conversation", "thread", "team", "presence", "session", "suppression", "agent", "login", "routing", "sender", "pool", "affinity", "clock", "sandbox", "audit", "evaluation", "rota", "callback", "unmatched", "broadcast"]] = None, after: Optional[str] = None, before: Optional[str] = None, as_of: Optional[str] = None, limit: Optional[int] = None, timeout: Optional[float] = None) -> "t.LogPage":
+    async def log(self, *, environment: Optional[Literal["live", "sandbox", "platform"]] = None, stream: Optional[str] = None, category: Optional[Literal["message", "receipts", "wallet", "topup", "terms", "hold", "template", "endpoint", "feed", "partner", "key", "gateway", "prices", "inbound", "external", "contact", "import", "conversation", "thread", "team", "presence", "session", "suppression", "agent", "login", "routing", "sender", "pool", "senderrules", "affinity", "clock", "sandbox", "audit", "evaluation", "rota", "callback", "unmatched", "broadcast"]] = None, after: Optional[str] = None, before: Optional[str] = None, as_of: Optional[str] = None, limit: Optional[int] = None, timeout: Optional[float] = None) -> "t.LogPage":
         """Read the log itself: everything, a stream or a category, now or as of a position: GET /api/v1/admin/log"""
         answer: "t.LogPage" = await self._core.call("GET", "/api/v1/admin/log", (), {"environment": environment, "stream": stream, "category": category, "after": after, "before": before, "as_of": as_of, "limit": limit}, timeout=timeout)
         return answer
@@ -1312,9 +1328,9 @@ class AsyncOperationsSenderPools:
         answer: "t.SenderPool" = await self._core.call("PATCH", "/api/v1/sender-pools/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    async def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
+    async def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Remove a pool of senders; what was accepted keeps its sender: DELETE /api/v1/sender-pools/{id}"""
-        await self._core.call("DELETE", "/api/v1/sender-pools/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        await self._core.call("DELETE", "/api/v1/sender-pools/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
 
 
 class AsyncOperationsKeys:

@@ -406,6 +406,21 @@ class OperationsAdminRouting:
         return answer
 
 
+class OperationsAdminSenderRules:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def get(self, *, environment: Optional[Literal["live", "sandbox"]] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.SenderRules":
+        """Which senders countries take: GET /api/v1/admin/sender-rules"""
+        answer: "t.SenderRules" = self._core.call("GET", "/api/v1/admin/sender-rules", (), {"environment": environment}, if_none_match=if_none_match, timeout=timeout)
+        return answer
+
+    def set(self, body: "t.SetSenderRules", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.SenderRules":
+        """Replace the rules for the senders that countries take; in force everywhere within a second: PUT /api/v1/admin/sender-rules"""
+        answer: "t.SenderRules" = self._core.call("PUT", "/api/v1/admin/sender-rules", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        return answer
+
+
 class OperationsAdminKeys:
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -555,6 +570,7 @@ class OperationsAdmin:
         self.prices = OperationsAdminPrices(core)
         self.gateways = OperationsAdminGateways(core)
         self.routing = OperationsAdminRouting(core)
+        self.sender_rules = OperationsAdminSenderRules(core)
         self.keys = OperationsAdminKeys(core)
         self.audit = OperationsAdminAudit(core)
         self.evaluations = OperationsAdminEvaluations(core)
@@ -566,7 +582,7 @@ class OperationsAdmin:
         answer: "t.Sender" = self._core.call("PUT", "/api/v1/admin/senders", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def log(self, *, environment: Optional[Literal["live", "sandbox", "platform"]] = None, stream: Optional[str] = None, category: Optional[Literal["message", "receipts", "wallet", "topup", "terms", "hold", "template", "endpoint", "feed", "partner", "key", "gateway", "prices", "inbound", "external", "contact", "import", "conversation", "thread", "team", "presence", "session", "suppression", "agent", "login", "routing", "sender", "pool", "affinity", "clock", "sandbox", "audit", "evaluation", "rota", "callback", "unmatched", "broadcast"]] = None, after: Optional[str] = None, before: Optional[str] = None, as_of: Optional[str] = None, limit: Optional[int] = None, timeout: Optional[float] = None) -> "t.LogPage":
+    def log(self, *, environment: Optional[Literal["live", "sandbox", "platform"]] = None, stream: Optional[str] = None, category: Optional[Literal["message", "receipts", "wallet", "topup", "terms", "hold", "template", "endpoint", "feed", "partner", "key", "gateway", "prices", "inbound", "external", "contact", "import", "conversation", "thread", "team", "presence", "session", "suppression", "agent", "login", "routing", "sender", "pool", "senderrules", "affinity", "clock", "sandbox", "audit", "evaluation", "rota", "callback", "unmatched", "broadcast"]] = None, after: Optional[str] = None, before: Optional[str] = None, as_of: Optional[str] = None, limit: Optional[int] = None, timeout: Optional[float] = None) -> "t.LogPage":
         """Read the log itself: everything, a stream or a category, now or as of a position: GET /api/v1/admin/log"""
         answer: "t.LogPage" = self._core.call("GET", "/api/v1/admin/log", (), {"environment": environment, "stream": stream, "category": category, "after": after, "before": before, "as_of": as_of, "limit": limit}, timeout=timeout)
         return answer
@@ -1312,9 +1328,9 @@ class OperationsSenderPools:
         answer: "t.SenderPool" = self._core.call("PATCH", "/api/v1/sender-pools/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
+    def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Remove a pool of senders; what was accepted keeps its sender: DELETE /api/v1/sender-pools/{id}"""
-        self._core.call("DELETE", "/api/v1/sender-pools/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        self._core.call("DELETE", "/api/v1/sender-pools/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
 
 
 class OperationsKeys:

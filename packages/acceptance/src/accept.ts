@@ -155,6 +155,8 @@ export function acceptMessage(input: {
   readonly media?: Requested["content"]["media"];
   /** The partner's; undefined where it has none. */
   readonly prices: PriceList | undefined;
+  /** Whose national tables of GSM-7 every gateway sends that may have the message. */
+  readonly languages?: readonly number[];
   /** The zone of the contact that has the recipient's address, where that is known. */
   readonly contactZone?: string | undefined;
   /** It is a further step of a message: it is due at a time that nobody knows yet. */
@@ -171,7 +173,7 @@ export function acceptMessage(input: {
   checkMetadata(body);
   const { replaced } = written;
   const segments = {
-    ...module.segments(content),
+    ...module.segments(content, input.languages),
     ...(replaced.length > 0 && { replaced: [...replaced] }),
   };
   const category = body.category ?? "transactional";

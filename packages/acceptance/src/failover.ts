@@ -113,13 +113,14 @@ function withSteps(
 ): Accepted {
   const failover = accepted.map(({ data: step }, index): FailoverStep => {
     const { on, after_seconds } = body.failover![index]!;
-    const { channel, to, from, reply_to, unsubscribe_url, cost } = step;
-    const { price, segments } = step;
+    const { channel, to, from, sender_rule, reply_to, unsubscribe_url } = step;
+    const { cost, price, segments } = step;
     const { quiet_hours: quiet } = step;
     return {
       channel,
       to,
       ...(from !== undefined && { from }),
+      ...(sender_rule !== undefined && { sender_rule }),
       ...(reply_to !== undefined && { reply_to }),
       ...(unsubscribe_url !== undefined && { unsubscribe_url }),
       content: step.content,

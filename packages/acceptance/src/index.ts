@@ -22,11 +22,10 @@ export {
 export {
   type AsksSender,
   claimSenders,
-  type PoolGateways,
-  poolFor,
   readChoices,
   senderIn,
   type SenderClaim,
 } from "./sender-choice.ts";
+export { languagesOfAll, planSender, type SenderPlan, type SenderSetting } from "./sender-plan.ts";
 export type { SendMessage } from "./send.ts";
 export { openSuppressed, type Stop, type Suppressed } from "./suppressed.ts";

@@ -1,4 +1,4 @@
-import { mediaFaults } from "@heliograph/channels";
+import { fileFaults, mediaFaults } from "@heliograph/channels";
 import type { Content, FieldError } from "@heliograph/contracts";
 import { invalid } from "./content.ts";
 import type { SendMessage } from "./send.ts";
@@ -11,7 +11,7 @@ export type StoredMedia = {
 };
 
 /**
- * What goes with a message besides its words. An address is passed on as it is: nobody fetches it here. What an attachment is, its bytes say and not the caller. `find` is asked for those that are named.
+ * What goes with a message besides its words. An address is passed on as it is; what a channel carries itself was fetched before. What an attachment is, its bytes say and not the caller. `find` is asked for those that are named.
  * Throws `invalid_request`.
  */
 export async function mediaOf(
@@ -44,6 +44,7 @@ export async function mediaOf(
       ...given,
     };
   });
+  errors.push(...fileFaults(channel, content));
   if (errors.length > 0) throw invalid(errors);
   return content;
 }

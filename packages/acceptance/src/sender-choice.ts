@@ -14,13 +14,11 @@ import { invalid } from "./content.ts";
 /** Two processes that know different senders of a pool may meet once or twice, and not again. */
 const mostClaims = 5;
 
-export type PoolGateways = Parameters<typeof defaultPool>[2];
-
 /** The pool that a message takes its sender of; undefined where it takes none. Throws `invalid_request` for one that is not there. */
 export function poolFor(
   pools: readonly SenderPool[],
   asked: AsksPool,
-  gateways: PoolGateways,
+  gateways: Parameters<typeof defaultPool>[2],
   partner: string,
   country: string,
 ): SenderPool | undefined {

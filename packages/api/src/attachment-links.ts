@@ -47,7 +47,10 @@ export type LinkMaker = {
 export const withLinks = <
   Message extends {
     readonly direction: string;
-    readonly media: readonly { readonly url: string }[];
+    readonly media: readonly {
+      readonly url: string;
+      readonly attachment_id?: string | undefined;
+    }[];
   },
 >(
   maker: LinkMaker,
@@ -55,13 +58,14 @@ export const withLinks = <
   nowMs: number,
 ): readonly Message[] =>
   messages.map((message) =>
-    // What came from outside is no name of a file of ours, whatever it looks like.
-    message.direction !== "outbound" || message.media.length === 0
+    message.media.length === 0
       ? message
       : {
           ...message,
-          media: message.media.map((each) =>
-            isId("att", each.url) ? { ...each, url: attachmentLink(maker, each.url, nowMs) } : each,
-          ),
+          media: message.media.map((each) => {
+            // What came from outside and only looks like the name of a file of ours is whatever a person wrote.
+            const id = each.attachment_id ?? (message.direction === "outbound" ? each.url : "");
+            return isId("att", id) ? { ...each, url: attachmentLink(maker, id, nowMs) } : each;
+          }),
         },
   );

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { Route } from "./route.ts";
 
 const page = "/docs/reference/versioning";
 const dayMs = 86_400_000;
@@ -33,10 +32,16 @@ const otherNamesAnnounced = deprecation("2026-12-01");
 export const anotherName = <Schema extends z.ZodType>(schema: Schema, of: string) =>
   schema.optional().meta({ description: `Another name of \`${of}\`.`, deprecated: true });
 
-const known = new WeakMap<Route, readonly string[]>();
+/** What of a route says that it, or a part of it, is to go. */
+type Announcing = {
+  readonly query?: z.ZodType | undefined;
+  readonly deprecated?: Deprecation | undefined;
+};
+
+const known = new WeakMap<Announcing, readonly string[]>();
 
 /** The parameters of a route's query that are other names. */
-function otherNames(route: Route): readonly string[] {
+function otherNames(route: Announcing): readonly string[] {
   let names = known.get(route);
   if (names === undefined) {
     const shape = route.query instanceof z.ZodObject ? route.query.shape : {};
@@ -49,12 +54,12 @@ function otherNames(route: Route): readonly string[] {
 }
 
 /** What some answers of a route tell of; undefined where nothing of it is to go. */
-export const deprecationIn = (route: Route): Deprecation | undefined =>
+export const deprecationIn = (route: Announcing): Deprecation | undefined =>
   route.deprecated ?? (otherNames(route).length > 0 ? otherNamesAnnounced : undefined);
 
 /** What the answer to a call tells of: that its route is to go, or that it gives a parameter by a name that is not its own. */
 export const deprecationOf = (
-  route: Route,
+  route: Announcing,
   query: Readonly<Record<string, unknown>>,
 ): Deprecation | undefined =>
   route.deprecated ??

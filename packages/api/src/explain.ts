@@ -15,7 +15,7 @@ export const ExplainQuery = z.strictObject({
       /^[^.]{1,64}(\.[^.]{1,64}){0,3}$/,
       "must be a field's name, or its path such as provider.name",
     )
-    .meta({ description: "The field of the answer, or its path.", example: "provider.name" }),
+    .meta({ description: "The field of the answer, or its path.", example: "status" }),
 });
 
 /** Where the value of a field comes from. */

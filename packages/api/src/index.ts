@@ -1,5 +1,5 @@
 export { isWithin, networkOf, parseBlock, placeOf } from "./addresses.ts";
-export { createDial, dialAs, dialTarget } from "./dial/dial.ts";
+export { AddressRefused, createDial, dialAs, dialTarget } from "./dial/dial.ts";
 export type { Dial, DialOptions, DialTarget } from "./dial/dial.ts";
 export { createAddressGuard } from "./dial/guard.ts";
 export { localAddresses } from "./dial/resolve.ts";

@@ -28,6 +28,7 @@ export const Problem = z
     etag: z.string().optional(),
     transaction_id: z.string().optional(),
     suppression_id: z.string().optional(),
+    country_prefix: z.string().optional(),
     left_seconds: z.int().optional(),
     policy: z.enum(["requests", "messages", "day", "recipient"]).optional(),
     retry_after_seconds: z.int().optional(),

@@ -16,6 +16,7 @@ export type Recipient = {
 };
 
 export type Field = "text" | "html" | "subject";
+export type FileLook = { readonly type?: string | undefined; readonly name?: string | undefined };
 export type Body = Pick<Content, Field>;
 
 /** One way to reach people. Everything that differs from channel to channel and not from provider to provider is here. */
@@ -36,6 +37,12 @@ export type ChannelModule = {
   readonly limits: Readonly<Partial<Record<Field, number>>>;
   /** Most files that go with one; left out where it carries none. */
   readonly media?: number;
+  /** Most bytes of them together; left out where the provider decides. */
+  readonly mediaBytes?: number;
+  /** Whether an address of a file is fetched when the message is accepted: its messages carry the files themselves. */
+  readonly fetchesMedia?: true;
+  /** Whether it carries a file of this type and name, as far as they are known; left out where it carries every one. */
+  readonly file?: (file: FileLook) => Read<FileLook>;
   /** Of each group there must be one; the first is named when there is none. */
   readonly needs: readonly (readonly Field[])[];
   /** What it does not carry as the value of a template's variable; left out where it carries every one. */
@@ -45,8 +52,8 @@ export type ChannelModule = {
     readonly text: string;
     readonly replaced: readonly Replaced[];
   };
-  /** How many messages a body is and is paid as. */
-  readonly segments: (body: Body) => Segments;
+  /** How many messages a body is and is paid as. `languages`: whose national tables are known to all that may send it. */
+  readonly segments: (body: Body, languages?: readonly number[]) => Segments;
   /** The outcome that an address of the sandbox stands for. */
   readonly magic: (to: string) => MagicOutcome;
 };

@@ -1,6 +1,6 @@
 import type { Channel, FieldError } from "@heliograph/contracts";
 import { isLongerThan } from "@heliograph/domain";
-import type { Body, Field } from "./channel.ts";
+import type { Body, Field, FileLook } from "./channel.ts";
 import { channelModule } from "./registry.ts";
 
 const fields: readonly Field[] = ["text", "html", "subject"];
@@ -29,6 +29,31 @@ export function mediaFaults(channel: Channel, count: number): readonly FieldErro
     return [{ path: "media", code: "not_allowed", message: `${noun} carries no media` }];
   if (count <= most) return [];
   return [{ path: "media", code: "too_many", message: `${noun} carries at most ${most}` }];
+}
+
+/** Why a channel does not carry these files, as far as it is known what they are. Paths are `media.` and the place. */
+export function fileFaults(
+  channel: Channel,
+  files: readonly (FileLook & { readonly bytes?: number | undefined })[],
+): readonly FieldError[] {
+  const { noun, mediaBytes, file: check } = channelModule(channel);
+  const errors = files.flatMap((file, index) => {
+    const found = check?.(file);
+    if (found === undefined || found.kind === "read") return [];
+    const { code, message } = found;
+    return [{ path: `media.${index}`, code, message }];
+  });
+  const sum = files.reduce((all, { bytes = 0 }) => all + bytes, 0);
+  return mediaBytes === undefined || sum <= mediaBytes
+    ? errors
+    : [
+        ...errors,
+        {
+          path: "media",
+          code: "too_large",
+          message: `${noun} carries at most ${mediaBytes / 1_000_000} MB of files`,
+        },
+      ];
 }
 
 /** Which values of a template's variables its channel does not carry. Paths are `variables.` and the name. */

@@ -32,6 +32,10 @@ function unsubscribeUrl(text: string): Read<string> {
     : read(url.href);
 }
 
+/** What mailbox providers take from nobody, whatever is in it (Gmail Help, "File types blocked in Gmail", and Outlook's list have these in common). */
+const refused =
+  /\.(?:ade|adp|app|bat|chm|cmd|com|cpl|dll|exe|hta|ins|isp|jar|js|jse|lnk|mde|msc|msi|msp|mst|pif|ps1|scr|sct|shb|sys|vb|vbe|vbs|vxd|wsc|wsf|wsh)$/i;
+
 export const email: ChannelModule = {
   noun: "an e-mail",
   recipient: emailRecipient,
@@ -46,6 +50,14 @@ export const email: ChannelModule = {
     // RFC 5322 2.1.1: a line has at most 998 octets, and "Subject: " stands on it too.
     subject: 998 - "Subject: ".length,
   },
+  media: 10,
+  // In Base64 20.5 MB, of the 25 that are usual.
+  mediaBytes: 15_000_000,
+  fetchesMedia: true,
+  file: (file) =>
+    refused.test(file.name ?? "")
+      ? fault("not_allowed", "has a name that mailbox providers refuse")
+      : read(file),
   needs: [["html", "text"], ["subject"]],
   segments: ({ text, html }) => oneMessage(text ?? html ?? ""),
   magic: (to) => magicName(to.slice(0, to.lastIndexOf("@"))),

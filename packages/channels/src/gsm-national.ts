@@ -3,6 +3,9 @@ type Table = ReadonlyMap<number, string>;
 /** Each character with its septet in hexadecimal: `09ç 0A\f`. */
 const table = (text: string): Table =>
   new Map(text.split(" ").map((entry) => [Number.parseInt(entry.slice(0, 2), 16), entry.slice(2)]));
+/** The languages that have tables, by the names that settings call them. */
+export const nationalLanguages = { turkish: 1, spanish: 2, portuguese: 3 } as const;
+
 const common = "0A\f 14^ 28{ 29} 2F\\ 3C[ 3D~ 3E] 40| 65€";
 
 /** National language tables (3GPP TS 23.038, annex A): 1 is Turkish, 2 Spanish, 3 Portuguese. A locking table has what differs from the default alphabet. */

@@ -48,7 +48,52 @@ export function toGsm(text: string): Buffer {
 }
 
 /** Which of the national language tables a text uses: the numbers of TS 23.038, 6.2.1.2.4. */
-export type GsmTables = { readonly locking?: number; readonly single?: number };
+export type GsmTables = {
+  readonly locking?: number | undefined;
+  readonly single?: number | undefined;
+};
+
+/** What a character is in septets under some tables. */
+export type GsmAlphabet = {
+  /** 0 when it has no such character. */
+  readonly sizeOf: (code: number) => 0 | 1 | 2;
+  /** One septet an octet. Throws RangeError for what it lacks. */
+  readonly encode: (text: string) => Buffer;
+};
+
+const plain: GsmAlphabet = { sizeOf: septetsOf, encode: toGsm };
+const alphabets = new Map<string, GsmAlphabet>();
+
+/** The alphabet of the default tables with national ones in their place (TS 23.038, annex A); a table that is not known here counts as the default one. */
+export function gsmAlphabet({ locking = 0, single = 0 }: GsmTables = {}): GsmAlphabet {
+  if (locking === 0 && single === 0) return plain;
+  const key = `${locking} ${single}`;
+  let found = alphabets.get(key);
+  if (found === undefined) alphabets.set(key, (found = makeAlphabet(locking, single)));
+  return found;
+}
+
+function makeAlphabet(locking: number, single: number): GsmAlphabet {
+  const septets = new Map<number, readonly number[]>();
+  for (const [septet, character] of national.single[single] ?? extension)
+    septets.set(character.charCodeAt(0), [ESCAPE, septet]);
+  const main = national.locking[locking];
+  for (let septet = 0; septet < gsmBasic.length; septet++)
+    if (septet !== ESCAPE)
+      septets.set((main?.get(septet) ?? gsmBasic[septet]!).charCodeAt(0), [septet]);
+  return {
+    sizeOf: (code) => (septets.get(code)?.length ?? 0) as 0 | 1 | 2,
+    encode(text) {
+      const bytes: number[] = [];
+      for (let index = 0; index < text.length; index++) {
+        const found = septets.get(text.charCodeAt(index));
+        if (found === undefined) throw new RangeError("the text is not of the GSM alphabet");
+        bytes.push(...found);
+      }
+      return Buffer.from(bytes);
+    },
+  };
+}
 
 /**
  * Text from one septet an octet. An escaped septet that its table lacks is the one of the main table, and an escape behind an escape is a space, as phones show them

@@ -1,5 +1,5 @@
 export type { Body, ChannelModule, Field, Read, Recipient } from "./channel.ts";
-export { contentFaults, mediaFaults, shapeFaults, valueFaults } from "./content.ts";
+export { contentFaults, fileFaults, mediaFaults, shapeFaults, valueFaults } from "./content.ts";
 export { type ExternalIdRef, externalIdName, normalExternalId } from "./external-id.ts";
 export { inboxAddress } from "./inbox.ts";
 export { channelModule, magicOutcome, storedRecipient } from "./registry.ts";
@@ -15,6 +15,7 @@ export { mailReferences } from "./mail-references.ts";
 export { magicOutcomes, type MagicOutcome } from "./magic.ts";
 export { isCountry } from "./phone.ts";
 export { phoneVariants, sameRecipient } from "./phone-variants.ts";
-export { fromGsm, toGsm, type GsmTables } from "./gsm.ts";
+export { fromGsm, gsmAlphabet, toGsm, type GsmTables } from "./gsm.ts";
+export { nationalLanguages } from "./gsm-national.ts";
 export { splitSms } from "./segments.ts";
 export { textOfHtml } from "./text-of-html.ts";

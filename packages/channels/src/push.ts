@@ -20,6 +20,12 @@ export const push: ChannelModule = {
   sender: numberOrName,
   // Both providers take 4 KB in all (FCM and APNs: 4,096 bytes), and a character has up to four.
   limits: { text: 900, subject: 100 },
+  // The picture of the notification, which the device fetches.
+  media: 1,
+  file: (file) =>
+    file.type === undefined || /^image\/(?:png|jpeg|gif|webp)\b/i.test(file.type)
+      ? read(file)
+      : fault("not_allowed", "must be a picture: PNG, JPEG, GIF or WebP"),
   needs: [["text"]],
   segments: ({ text = "" }) => oneMessage(text),
   magic: magicDigits,

@@ -12,6 +12,6 @@ export const sms: ChannelModule = {
   limits: { text: 1_600 },
   needs: [["text"]],
   smartEncoding,
-  segments: ({ text = "" }) => segmentSms(text),
+  segments: ({ text = "" }, languages) => segmentSms(text, languages),
   magic: magicDigits,
 };

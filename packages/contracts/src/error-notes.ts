@@ -62,6 +62,8 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
   recipient_suppressed: "The recipient is on the suppression list for this channel.",
   country_not_allowed:
     "The operator of the installation lets you write to numbers of some countries only: `GET /limits` lists them in `allowed_countries`. It keeps others from making you pay for numbers that they profit from. Ask the operator for another country.",
+  sender_not_allowed:
+    "The operator has set which senders the recipient's country takes: `errors` says what is wrong with `from`, `country_prefix` whose rule it is. Give another sender, or none where the rule has a default. A message that was accepted before the rule was set, and by which no gateway may go any more, ends as `failed` with this code, or goes by its next step.",
   template_not_found:
     "No template with this slug, channel, version or language, or a template is required on this channel.",
   template_variables_invalid:

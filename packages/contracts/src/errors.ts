@@ -41,6 +41,7 @@ export const errorCatalogue = {
   spend_limit_reached: { status: 402, title: "The wallet may not spend more for now" },
   recipient_suppressed: { status: 422, title: "The recipient opted out" },
   country_not_allowed: { status: 422, title: "Nothing is sent to this country" },
+  sender_not_allowed: { status: 422, title: "The sender is not taken in the country" },
   template_not_found: { status: 422, title: "The template does not exist" },
   template_variables_invalid: { status: 422, title: "The template's variables are not valid" },
   session_window_closed: { status: 422, title: "The person wrote too long ago" },

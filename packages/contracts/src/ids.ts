@@ -169,6 +169,7 @@ export const streamCategories = [
   "routing",
   "sender",
   "pool",
+  "senderrules",
   "affinity",
   "clock",
   "sandbox",

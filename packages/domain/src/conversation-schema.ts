@@ -63,7 +63,12 @@ export const ConversationMessage = z
     subject: z.string().optional(),
     media: z.array(
       z.object({
-        url: z.string(),
+        url: z.string().meta({
+          description: "Of an attachment: opens it without a key, for an hour.",
+        }),
+        attachment_id: z.string().optional().meta({
+          description: "Where it is kept here: `GET /attachments/{id}` gives a new link.",
+        }),
         type: z.string().optional(),
         name: z.string().optional(),
         bytes: z.int().optional(),

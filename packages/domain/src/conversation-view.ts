@@ -219,6 +219,7 @@ const shownMedia = ({
   bytes,
 }: NonNullable<EventData<"MessageRequested">["content"]["media"]>[number]) => ({
   url: attachment_id ?? url ?? "",
+  ...(attachment_id !== undefined && { attachment_id }),
   ...(type !== undefined && { type }),
   ...(name !== undefined && { name }),
   ...(bytes !== undefined && { bytes }),

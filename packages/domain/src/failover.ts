@@ -137,8 +137,9 @@ export function requestOfStep(
 ): Requested {
   const own = step === 0 ? undefined : origin.failover?.[step - 1];
   if (own === undefined) return origin;
-  const { from: _, sender_pool: __, reply_to: ___, unsubscribe_url: ____, ...common } = origin;
-  const { on: _____, after_seconds: ______, ...sent } = own;
+  const { from: _, sender_pool: __, sender_rule: ___, ...others } = origin;
+  const { reply_to: ____, unsubscribe_url: _____, ...common } = others;
+  const { on: ______, after_seconds: _______, ...sent } = own;
   return { ...common, ...sent, expires_at };
 }
 

@@ -32,6 +32,16 @@ export {
   poolOfInbox,
   type SenderPool,
 } from "./sender-pools.ts";
+export {
+  gatewayFault,
+  type GatewaySender,
+  senderFault,
+  type SenderFault,
+  SenderRule,
+  senderRuleFor,
+  SenderRules,
+  senderRulesFaults,
+} from "./sender-rules.ts";
 export * from "./sequencer.ts";
 export * from "./sketch.ts";
 export * from "./endpoint.ts";
@@ -42,6 +52,7 @@ export {
   MessageSummary,
   Money,
   SenderPoolOfMessage,
+  SenderRuleOfMessage,
   Time,
 } from "./message-schema.ts";
 export * from "./conversation-schema.ts";

@@ -176,7 +176,13 @@ export const lifecycleData: Readonly<Record<LifecycleType, z.ZodObject>> = {
     html: Personal.optional(),
     media: z.array(
       z.looseObject({
-        url: z.string(),
+        url: z.string().meta({
+          description:
+            "Where it is; with `attachment_id` the path at which the API tells of it, with a link to its content, to whoever has a key.",
+        }),
+        attachment_id: z.string().optional().meta({
+          description: "Where it is kept here: the name that the API knows it by.",
+        }),
         type: z.string().optional(),
         name: z.string().optional(),
         bytes: z.int().optional(),

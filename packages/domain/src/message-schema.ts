@@ -39,6 +39,17 @@ export const MessageSegments = z.object({
   count: z.int(),
   encoding: z.string(),
   characters: z.int(),
+  national: z
+    .object({
+      locking: z.int().optional().meta({ description: "The locking shift table." }),
+      single: z.int().optional().meta({ description: "The single shift table." }),
+    })
+    .optional()
+    .meta({
+      description:
+        "National language tables of GSM-7 that it is sent with, by their numbers in 3GPP TS 23.038: 1 Turkish, 2 Spanish, 3 Portuguese.",
+      example: { single: 1 },
+    }),
   replaced: z
     .array(z.object({ from: z.string(), to: z.string(), count: z.int() }))
     .optional()
@@ -63,6 +74,17 @@ export const SenderPoolOfMessage = z
   })
   .meta({ description: "The pool that `from` was taken of." });
 
+export const SenderRuleOfMessage = z
+  .object({
+    country_prefix: z.string(),
+    replaced: z.string().optional().meta({ description: "What the message asked for." }),
+    reason: z.string().meta({
+      description: "What is wrong with another one.",
+      example: "numbers of +1 take no names as senders",
+    }),
+  })
+  .meta({ description: "Why `from` is what the recipient's country takes." });
+
 const shown = {
   id: z
     .string()
@@ -72,6 +94,7 @@ const shown = {
   to: z.string(),
   from: z.string().optional(),
   sender_pool: SenderPoolOfMessage.optional(),
+  sender_rule: SenderRuleOfMessage.optional(),
   environment: z.enum(environments),
   cost: Money,
   cost_estimate: Money,

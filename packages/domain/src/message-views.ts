@@ -47,6 +47,7 @@ export function messageView(
     to: request.to,
     ...(request.from === undefined ? {} : { from: request.from }),
     ...(request.sender_pool === undefined ? {} : { sender_pool: request.sender_pool }),
+    ...(request.sender_rule === undefined ? {} : { sender_rule: request.sender_rule }),
     environment,
     cost: state.charged ? request.cost : "0",
     cost_estimate: request.hold ?? request.cost,
@@ -85,9 +86,16 @@ export function acceptedView(
     currency: request.currency,
     segments: request.segments,
     to: request.to,
-    ...(request.sender_pool !== undefined && {
-      from: request.from,
-      sender_pool: request.sender_pool,
-    }),
+    ...chosenSender(request),
   };
 }
+
+/** A sender that the request did not name itself. */
+const chosenSender = ({ from, sender_pool, sender_rule }: EventData<"MessageRequested">) =>
+  (sender_pool ?? sender_rule) === undefined
+    ? {}
+    : {
+        from,
+        ...(sender_pool !== undefined && { sender_pool }),
+        ...(sender_rule !== undefined && { sender_rule }),
+      };

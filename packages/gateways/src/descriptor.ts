@@ -1,4 +1,4 @@
-import type { Channel, Environment, Failure } from "@heliograph/contracts";
+import type { Channel, Environment, EventData, Failure } from "@heliograph/contracts";
 import type { z } from "zod";
 import type { Email } from "@heliograph/channels";
 import type { Callbacks } from "./callbacks.ts";
@@ -43,6 +43,8 @@ export type Declaration = Pick<
 export type InboundRequest = {
   readonly raw: Buffer;
   readonly contentType: string;
+  /** What came beside the bytes. */
+  readonly files?: EventData<"InboundReceived">["files"];
   readonly gateway: { readonly name: string; readonly channel: Channel };
 };
 /** What is in it. Addresses are in the one form of their channel. */
@@ -141,6 +143,10 @@ type Definition<Settings, Known> = Common & {
   readonly callbacks?: Callbacks<Settings, Known>;
   /** What a request to the provider would look like, without its secrets, for who tries a configuration; left out where there is nothing to see. */
   readonly preview?: (attempt: Attempt, config: GatewayConfig, settings: Settings) => object;
+  /** The sender that a message which names none has there; left out where the provider chooses. */
+  readonly ownSender?: (settings: Settings) => string | undefined;
+  /** Whose national tables of GSM-7 it sends, by the numbers of TS 23.038; left out where none. */
+  readonly languages?: (settings: Settings) => readonly number[];
   /** Which gateway it goes through, where it has no provider of its own. */
   readonly through?: (settings: Settings) => Through;
   /** Connects nothing yet, so that a gateway that nobody uses costs nothing. */
@@ -166,6 +172,8 @@ export type GatewayKind = Common & {
   readonly fault?: (settings: unknown, secrets: unknown) => ConfigurationFault | undefined;
   readonly takesMail?: (address: Email, rules: MailRules<unknown>) => string | undefined;
   readonly mailDomains?: (settings: unknown) => readonly string[];
+  readonly ownSender?: (settings: unknown) => string | undefined;
+  readonly languages?: (settings: unknown) => readonly number[];
   /** Undefined where the settings are not those of the kind. */
   readonly through?: (settings: GatewayConfig["settings"]) => Through | undefined;
   /** Throws ZodError when settings or secrets are not what the kind needs. */
@@ -173,8 +181,8 @@ export type GatewayKind = Common & {
 };
 
 export function gatewayKind<Settings, Known>(definition: Definition<Settings, Known>): GatewayKind {
-  const { create, callbacks, preview, through, fault, takesMail, mailDomains, ...kind } =
-    definition;
+  const { create, callbacks, preview, through, ownSender, languages, ...rest } = definition;
+  const { fault, takesMail, mailDomains, ...kind } = rest;
   return {
     ...kind,
     ...(callbacks !== undefined && { callbacks: checkedCallbacks(definition, callbacks) }),
@@ -196,6 +204,18 @@ export function gatewayKind<Settings, Known>(definition: Definition<Settings, Kn
       mailDomains: (given) => {
         const settings = definition.settings.safeParse(given).data;
         return settings === undefined ? [] : mailDomains(settings);
+      },
+    }),
+    ...(ownSender !== undefined && {
+      ownSender: (given) => {
+        const settings = definition.settings.safeParse(given).data;
+        return settings === undefined ? undefined : ownSender(settings);
+      },
+    }),
+    ...(languages !== undefined && {
+      languages: (given) => {
+        const settings = definition.settings.safeParse(given).data;
+        return settings === undefined ? [] : languages(settings);
       },
     }),
     ...(through !== undefined && {

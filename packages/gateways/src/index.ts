@@ -34,10 +34,12 @@ export {
   type MailTaker,
   verifyCallback,
 } from "./registry.ts";
+export { meansOf } from "./means.ts";
 export { paced, throughFault, throughOf } from "./through.ts";
 export { bytesOf } from "./kept-bytes.ts";
 export { unsubscribeSubject } from "./smtp/headers.ts";
 export { readUnsubscribeToken, unsubscribeLink, unsubscribeToken } from "./unsubscribe-link.ts";
+export { nameOfPart } from "./smtp/part-name.ts";
 export { deliveredTo, deliveredUrl } from "./delivered-mail.ts";
 export {
   maxCallbackBytes,

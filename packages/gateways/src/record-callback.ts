@@ -8,7 +8,7 @@ import {
   uuid5,
 } from "@heliograph/contracts";
 import type { EventLog } from "@heliograph/log";
-import type { Vault } from "@heliograph/vault";
+import type { Seal, Vault } from "@heliograph/vault";
 import type { Callback } from "./callbacks.ts";
 import { bytesOf, keep } from "./kept-bytes.ts";
 import type { GatewayConfig } from "./types.ts";
@@ -24,18 +24,19 @@ const notKept = /authorization|cookie|secret|token/;
 
 export type ReceivedCallback = Callback & {
   readonly gateway: Pick<GatewayConfig, "gateway_id" | "name" | "kind" | "channel">;
+  readonly files?: EventData<"CallbackReceived">["files"];
   /** It came over a connection, where two alike are two: nothing tells them from one that came twice. */
   readonly alwaysNew?: true;
 };
 
 /**
- * Stores what a provider sent as it came, once however often it is posted; durable when this resolves. It is sealed under a key of the record, which becomes that of the people it
+ * Stores what a provider sent as it came, once however often it is posted; durable when this resolves, with whether it was there before. It is sealed under a key of the record, which becomes that of the people it
  * is about once it is read. Throws LogUnavailable; repeating the call is safe.
  */
 export async function recordCallback(
   { log, vault }: { readonly log: Pick<EventLog, "append">; readonly vault: Vault },
-  { gateway, url, headers, contentType, body, receivedAt, alwaysNew }: ReceivedCallback,
-): Promise<void> {
+  { gateway, url, headers, contentType, body, receivedAt, alwaysNew, files }: ReceivedCallback,
+): Promise<"stored" | "known"> {
   const callbackId = alwaysNew
     ? newId("cbk")
     : `cbk_${vault.name("callback", gateway.gateway_id, url, hash("sha256", body, "hex"))}`;
@@ -53,6 +54,7 @@ export async function recordCallback(
     content_type: contentType.slice(0, 255),
     raw: seal(raw),
     encoding,
+    ...(files !== undefined && { files: sealedFiles(files, seal) }),
     received_at: receivedAt,
   };
   const event = {
@@ -67,7 +69,15 @@ export async function recordCallback(
   ]);
   await failpoint("callbacks.after_append");
   if (outcome!.kind === "invalid") throw new Error(`CallbackReceived: ${outcome!.message}`);
+  return outcome!.kind === "appended" ? "stored" : "known";
 }
+
+/** As an event holds them: their names are a person's words. */
+export const sealedFiles = (
+  files: NonNullable<EventData<"CallbackReceived">["files"]>,
+  seal: Seal,
+): NonNullable<EventData<"CallbackReceived">["files"]> =>
+  files.map((file) => ({ ...file, ...(file.name !== undefined && { name: seal(file.name) }) }));
 
 /** A stored callback, its texts opened; `undefined` headers of one that was cut off are none. */
 export function storedCallback(data: EventData<"CallbackReceived">): Callback {

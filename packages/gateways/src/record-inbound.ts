@@ -9,6 +9,7 @@ import { externalIdName } from "@heliograph/channels";
 import type { EventLog, Metadata, Outcome } from "@heliograph/log";
 import type { Vault } from "@heliograph/vault";
 import { keep } from "./kept-bytes.ts";
+import { sealedFiles } from "./record-callback.ts";
 
 type Received = EventData<"InboundReceived">;
 
@@ -27,6 +28,7 @@ export type Posted = {
   readonly receivedAt: string;
   readonly contentType: string;
   readonly raw: Buffer;
+  readonly files?: Received["files"];
   /** What it stood in. */
   readonly callbackId?: string;
   /** Those of its other parts. */
@@ -55,7 +57,7 @@ export async function recordInbound(
   metadata: Metadata,
 ): Promise<{ readonly messageId: string; readonly position: bigint | undefined }> {
   const { inboundId, messageId } = inboundIds(posted);
-  const { partner = "", channel, from, furtherCallbackIds: further = [] } = posted;
+  const { partner = "", channel, from, files, furtherCallbackIds: further = [] } = posted;
   const owner = externalIdName(vault, partner, { source: channel, id: from });
   const seal = await vault.seal({ partner, subject: inboundId, owners: [owner] });
   const kept = keep(posted.raw);
@@ -73,6 +75,7 @@ export async function recordInbound(
     content_type: posted.contentType,
     raw: seal(kept.raw),
     encoding: kept.encoding,
+    ...(files !== undefined && { files: sealedFiles(files, seal) }),
     received_at: posted.receivedAt,
   };
   const event = {

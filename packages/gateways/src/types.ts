@@ -1,4 +1,4 @@
-import type { Channel, Content, EventData, Failure } from "@heliograph/contracts";
+import type { Channel, Content, EventData, Failure, Segments } from "@heliograph/contracts";
 
 /** One call to a provider. `attemptId` is the client reference: the same attempt sent twice carries the same one. */
 export type Attempt = {
@@ -19,6 +19,8 @@ export type Attempt = {
   readonly references?: readonly string[];
   readonly category?: EventData<"MessageRequested">["category"];
   readonly content: Omit<Content, "media">;
+  /** The national tables that the text of an SMS was counted with. */
+  readonly national?: Segments["national"];
   /** Files that go with it; those of ours by links that expire. */
   readonly media?: readonly Media[];
   /** No person wrote it: it answers a keyword. */
@@ -34,6 +36,8 @@ export type Attempt = {
 
 type Media = Omit<NonNullable<Content["media"]>[number], "url" | "attachment_id"> & {
   readonly url: string;
+  /** Of a file of ours: what `GatewayTools.file` reads it by. */
+  readonly attachmentId?: string;
 };
 
 /** What a provider made of an attempt. `uncertain` means that it may or may not have taken the message. */
@@ -102,6 +106,8 @@ export type GatewayTools = {
   readonly onReceipt: (receipt: Receipt, partner: string) => Promise<void>;
   /** The open gateway of this id in the same environment; absent where none can be gone through. */
   readonly carrier?: (gatewayId: string) => Carrier | undefined;
+  /** The bytes of an attachment of a partner, for a gateway that sends them itself; undefined where it is gone. Absent where none can be read. */
+  readonly file?: (attachmentId: string, partner: string) => Promise<Buffer | undefined>;
   /** Where providers reach us, without a slash at the end. */
   readonly origin: string;
   /**
@@ -112,5 +118,5 @@ export type GatewayTools = {
     readonly gateway: GatewayConfig;
     readonly contentType: string;
     readonly body: Buffer;
-  }) => Promise<void>;
+  }) => Promise<unknown>;
 };

@@ -75,6 +75,9 @@ test("subject and text are title and body, and the message's own number and end 
   expect(last().headers).toMatchObject({ "apns-priority": "5", "apns-collapse-id": messageId });
   expect(last().headers["apns-expiration"]).toBeUndefined();
   expect(last().payload["aps"]).toEqual({ alert: { body: "Again" } });
+  const image = "https://cdn.example/a.png";
+  await send({ media: [{ url: image }] });
+  expect(last().payload).toMatchObject({ image, aps: { "mutable-content": 1 } });
 });
 
 test("what APNs cannot carry is refused for good before it is asked: 4,096 bytes as they are sent go, and no more", async () => {

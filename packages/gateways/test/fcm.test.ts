@@ -60,6 +60,12 @@ test("subject and text are title and body; the data says which message it is, an
   const { notification, android } = last().message as Record<string, object>;
   expect(notification).toEqual({ body: "<b>" });
   expect(android).toMatchObject({ priority: "NORMAL", ttl: "2419200s" });
+  const image = "https://cdn.example/a.png";
+  await send({ media: [{ url: image }] });
+  expect(last().message).toMatchObject({
+    notification: { body: "It is here", image },
+    apns: { payload: { aps: { "mutable-content": 1 } }, fcm_options: { image } },
+  });
 });
 
 test("what FCM cannot carry is refused for good before it is asked", async () => {

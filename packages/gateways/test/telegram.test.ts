@@ -143,10 +143,14 @@ test("a chat that has moved has its message once, where it is now", async () => 
   const moved = await gateway.send(attemptOf("-55", { channel }), never);
   expect(moved).toMatchObject({ type: "accepted", providerMessageId: `-100123.${last().id}` });
   expect(double.messages).toHaveLength(before + 1);
+  // Where it is is remembered: nobody is asked again at the old place.
+  double.moved.clear();
+  await gateway.send(attemptOf("-55", { channel }), never);
+  expect(last().parameters["chat_id"]).toBe(-100_123);
   // One that moves in a circle is not followed.
-  double.moved.set(-100_123, -55);
+  double.moved.set(-55, -100_123).set(-100_123, -55);
   expect((await gateway.send(attemptOf("-55", { channel }), never)).type).toBe("rejected");
-  expect(double.messages).toHaveLength(before + 1);
+  expect(double.messages).toHaveLength(before + 2);
 });
 
 test("the check asks who the bot is, and says what Telegram says", async () => {

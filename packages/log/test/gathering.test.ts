@@ -86,7 +86,8 @@ test("at some hundred calls a second several share a flush, and none waits for l
 test("where few calls come, or very many, nobody waits for company", () => {
   for (const perSecond of [100, 3_000]) {
     const { meanMs } = run(open(perSecond));
-    expect(meanMs).toBeLessThan(flushMs);
+    // Who comes while a flush is under way waits for the rest of it.
+    expect(meanMs).toBeLessThan(0.7 * flushMs);
   }
 });
 

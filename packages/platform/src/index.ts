@@ -37,4 +37,5 @@ export type {
   Partner,
   PriceList,
   Routing,
+  SenderRules,
 } from "./directory/directory.ts";

@@ -11,13 +11,15 @@ import {
   reopenDeadLetter,
   resolveDeadLetter,
 } from "./tables/dead-letters.ts";
-import { claimJob, finishJob, progressJob } from "./tables/jobs.ts";
+import { claimJob, finishJob, progressJob, renewJobs } from "./tables/jobs.ts";
 import type { Consumer, Projector, ServiceContext } from "./types.ts";
 import type { UnitLoop } from "./unit-loop.ts";
 
 const heartbeatMs = 1_000;
 /** What nobody waits for is done at the first of so many heartbeats. */
 const rarely = 60;
+/** Another process takes a job for a dead one's after a minute without a sign of life. */
+const renewAtRounds = 5;
 
 /** One loop per process and environment: heartbeat and watchdog, dead letters to retry, rebuild jobs. */
 export class Housekeeping {
@@ -25,6 +27,8 @@ export class Housekeeping {
   readonly #consumers: readonly Consumer[];
   readonly #loops: readonly UnitLoop[];
   readonly #stopping: AbortSignal;
+  /** Rebuilds under way, by the ids of their jobs. */
+  readonly #jobs = new Set<string>();
   readonly #seen = new Map<string, { position: bigint; handled: number }>();
 
   constructor(
@@ -54,6 +58,12 @@ export class Housekeeping {
       try {
         await heartbeat(this.#context.projectionPool, owner, statuses);
         if (rounds % 2 === 0) await this.#handOutRetries();
+        if (rounds % renewAtRounds === 0 && this.#jobs.size > 0)
+          await renewJobs(
+            this.#context.projectionPool,
+            [...this.#jobs],
+            this.#consumers.map(({ name }) => name),
+          );
         if (rounds++ % rarely === 0) await this.#tidy();
         job ??= this.#runJobs()
           .catch(this.#failed)
@@ -144,6 +154,7 @@ export class Housekeeping {
       const projector = idle.find(({ name }) => name === job?.consumer);
       if (!job || projector === undefined) break;
       jobs.set(projector, job);
+      this.#jobs.add(job.id);
     }
     await rebuildTogether(this.#context, [...jobs.keys()], async (projector, together) => {
       const { id, verifyOnly } = jobs.get(projector)!;
@@ -158,6 +169,8 @@ export class Housekeeping {
         await finishJob(pool, id, result);
       } catch (error) {
         await finishJob(pool, id, undefined, messageOf(error));
+      } finally {
+        this.#jobs.delete(id);
       }
     });
   }

@@ -71,11 +71,14 @@ export const settingsTable = {
   ).meta({
     preset: "the folder `attachments` of the data folder",
     consequence:
-      "S3-compatible storage for attachments, addressed by path. Without it every process that serves the API needs the same folder. What is stored is encrypted either way.",
+      "S3-compatible storage for attachments, addressed by path. Without it every process that serves the API or dispatches e-mail needs the same folder. What is stored is encrypted either way.",
   }),
   HELIOGRAPH_ATTACHMENTS_QUOTA_MB: whole(10, 1_000_000, 1_000).meta({
     consequence:
-      "How much the attachments of a partner take together in each environment, in millions of bytes; more is refused.",
+      "How much the attachments of a partner take together in each environment, in millions of bytes; more is refused. Those that came with messages take half of it at most.",
+  }),
+  HELIOGRAPH_ATTACHMENTS_RECEIVED_DAYS: whole(1, 36_500, 3_650).meta({
+    consequence: "Attachments that came with messages of people are destroyed after so many days.",
   }),
   HELIOGRAPH_DATABASE_URL: url(
     ["postgres:", "postgresql:"],
@@ -321,10 +324,11 @@ export const settingsTable = {
     consequence: "Where its workers find the server of the run.",
     forTests: true,
   }),
-  HELIOGRAPH_TEST_CLUSTER: text().meta({
+  HELIOGRAPH_TEST_FIRST: text().meta({
     allowed: "set by `npm test` itself",
     preset: "none",
-    consequence: "What instances of the run get a copy of in place of a cluster that they make.",
+    consequence:
+      "What instances of the run get a copy of in place of what they would make on their first start.",
     forTests: true,
   }),
   HELIOGRAPH_TEST_KAFKA_BROKERS: text().meta({

@@ -25,6 +25,8 @@ export type Settings = {
   readonly attachmentsUrl: string | undefined;
   /** Of a partner in an environment. */
   readonly attachmentsQuotaBytes: number;
+  /** How long those are kept that came with messages. */
+  readonly attachmentsReceivedDays: number;
   readonly log: "postgres" | "eventstoredb";
   readonly eventstoreUrl: string | undefined;
   readonly feed: "log" | "kafka";
@@ -261,6 +263,7 @@ export function readSettings(
     databaseUrl,
     attachmentsUrl: values.HELIOGRAPH_ATTACHMENTS_URL,
     attachmentsQuotaBytes: values.HELIOGRAPH_ATTACHMENTS_QUOTA_MB * 1_000_000,
+    attachmentsReceivedDays: values.HELIOGRAPH_ATTACHMENTS_RECEIVED_DAYS,
     // A partner with funds and known keys has no place in a database that somebody has set up for work.
     demo: (values.HELIOGRAPH_DEMO ?? (databaseUrl === undefined ? "on" : "off")) === "on",
     encryptMessages: values.HELIOGRAPH_ENCRYPT_MESSAGES === "on",

@@ -204,6 +204,7 @@ export type FeedMember = {
 
 /** The part of the directory that consumers use; `@heliograph/platform` implements it. */
 export type GatewayConfig = EventData<"GatewayConfigured">;
+export type SenderRules = EventData<"SenderRulesConfigured">["rules"];
 export type SenderPool = EventData<"SenderPoolConfigured">;
 export type RoutingRules = EventData<"RoutingConfigured">["rules"];
 /** An agent as the platform log has it now. */
@@ -235,6 +236,8 @@ export type GatewayDirectory = {
   gateways(environment: Environment, channel?: string): readonly GatewayConfig[];
   /** The rules by which messages find their gateway; the first that matches counts. */
   routing(environment: Environment): RoutingRules;
+  /** Which senders countries take; the rule of the longest prefix counts. */
+  senderRules(environment: Environment): SenderRules;
   partner(id: string): KnownPartner | undefined;
   /** Whether there is such a partner, by the platform's log: one that was made a moment ago is waited for. Rejects when that takes too long. */
   knows(partner: string): Promise<boolean>;

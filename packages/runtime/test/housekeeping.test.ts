@@ -1,10 +1,18 @@
 import { until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { listProjections, metricsRegister, startConsumers } from "../src/index.ts";
+import {
+  listProjections,
+  metricsRegister,
+  readRebuild,
+  requestRebuild,
+  startConsumers,
+  type Projector,
+} from "../src/index.ts";
 import { Leases } from "../src/lease.ts";
 import { showDeadLetters } from "../src/status.ts";
+import { claimJob } from "../src/tables/jobs.ts";
 import { prepareConsumer, prepareRuntime } from "../src/tables/schema.ts";
-import { countingProjector, openEnvironment } from "./fixture.ts";
+import { count, countingProjector, openEnvironment } from "./fixture.ts";
 
 let environment: Awaited<ReturnType<typeof openEnvironment>>;
 beforeEach(async () => {
@@ -68,3 +76,39 @@ test("open dead letters are shown per consumer, and 0 when the last is handled",
   showDeadLetters("sandbox", [{ consumer: "other", open: 1 }]);
   expect([await openOf("broken"), await openOf("other")]).toEqual([0, 1]);
 });
+
+test("rebuilds that wait are somebody's for as long as their process lives: those under way, and those that nobody could begin yet", async () => {
+  const { context } = environment;
+  const { pool, log } = context;
+  await count(log, [1]);
+  const gate = Promise.withResolvers<void>();
+  const named = (name: string): Projector => ({ ...countingProjector(), name, schema: name });
+  /** Its rebuild waits at the gate, and serves meanwhile. */
+  const held: Projector = {
+    ...named("held"),
+    async create(part) {
+      if (part.schema === "held_next") await gate.promise;
+      return named("held").create(part);
+    },
+  };
+  const running = await startConsumers(context, [held, named("behind")]);
+  try {
+    const first = await requestRebuild(pool, "held", false);
+    const status = async ({ id }: { readonly id: string }) => (await readRebuild(pool, id))!.status;
+    await until(async () => (await status(first)) === "running", { timeoutMs: 10_000 });
+    const second = await requestRebuild(pool, "behind", false);
+    await pool.query("update runtime.jobs set updated_at = now() - interval '2 minutes'");
+    const old = async () =>
+      (await pool.query("select from runtime.jobs where updated_at < now() - interval '1 minute'"))
+        .rowCount;
+    await until(async () => (await old()) === 0, { timeoutMs: 30_000 });
+    expect(await claimJob(pool, ["held"])).toBeUndefined();
+    expect(await status(second)).toBe("requested");
+    gate.resolve();
+    await until(async () => (await status(second)) === "done", { timeoutMs: 20_000 });
+    expect(await status(first)).toBe("done");
+  } finally {
+    gate.resolve();
+    await running.stop();
+  }
+}, 60_000);

@@ -12,6 +12,7 @@ export const directoryDouble = (has: Partial<GatewayDirectory> = {}): GatewayDir
   isOver: () => false,
   senderOf: () => undefined,
   senderPools: () => [],
+  senderRules: () => [],
   prices: () => undefined,
   priceListOf: () => undefined,
   onChange: () => () => undefined,

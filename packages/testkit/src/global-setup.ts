@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { firstClusterVariable } from "./first-cluster.ts";
+import { firstStartVariable } from "./first-start.ts";
 import { kafkaVariable, keepKafka } from "./kafka/shared.ts";
 import { serverVariable, startServer } from "./server.ts";
 
@@ -15,8 +15,7 @@ export async function setup(): Promise<() => Promise<void>> {
   process.env["NODE_COMPILE_CACHE"] ??= compileCache;
   process.env[serverVariable] = JSON.stringify(server.config);
   process.env[kafkaVariable] = kafka.url;
-  if (server.folder !== undefined)
-    process.env[firstClusterVariable] = join(server.folder, "first-cluster");
+  if (server.folder !== undefined) process.env[firstStartVariable] = join(server.folder, "first");
   return async () => {
     await Promise.all([server.stop(), kafka.stop()]);
   };

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync }
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { destroyEmbeddedPostgres } from "@heliograph/embedded-postgres";
-import { giveFirstCluster } from "./first-cluster.ts";
+import { giveFirstCluster, giveFirstFolder, isPlain } from "./first-start.ts";
 import { freePort } from "./free-port.ts";
 import { memoryFolder } from "./memory-folder.ts";
 import type { Exit } from "./spawn-service.ts";
@@ -43,8 +43,8 @@ export type InstanceOptions = {
   readonly readyTimeoutMs?: number;
   /** The `main.ts` of the standalone service in another checkout; without it this one's. */
   readonly entry?: string;
-  /** Set when the product is to make its cluster itself. Otherwise this checkout's is copied from one of the run. */
-  readonly initdb?: true;
+  /** What this checkout's product finds in an empty folder: `nothing`; a `cluster` of the run; or, where its settings do not say what a first start writes, all that a first start left. */
+  readonly finds?: "nothing" | "cluster";
 };
 
 const ownEntry = fileURLToPath(
@@ -113,9 +113,7 @@ export async function launchInstance(options: InstanceOptions): Promise<{
 
 /** Starts the product and waits until `dev.json` is written by it. Throws with its output when it ends before. */
 export async function startInstance(options: InstanceOptions): Promise<Instance> {
-  const onOwnCluster = !options.env?.["HELIOGRAPH_DATABASE_URL"];
-  if (onOwnCluster && options.entry === undefined && options.initdb !== true)
-    await giveFirstCluster(options.dataDir);
+  await prepare(options);
   const process = await launchInstance(options);
   let exit: Exit | undefined;
   void process.exited.then((value) => (exit = value));
@@ -151,6 +149,15 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
       await until(() => pids.every(isDead), { what: "PostgreSQL is gone" });
     },
   };
+}
+
+async function prepare({ dataDir, env, entry, finds }: InstanceOptions): Promise<void> {
+  if (entry !== undefined || finds === "nothing" || env?.["HELIOGRAPH_DATABASE_URL"]) return;
+  if (finds === "cluster" || !isPlain(env)) return giveFirstCluster(dataDir);
+  return giveFirstFolder(dataDir, async (making) => {
+    const first = await startInstance({ dataDir: making, finds: "cluster" });
+    await first.stop();
+  });
 }
 
 export function readInstance(dataDir: string): InstanceFile | undefined {

@@ -30,10 +30,12 @@ export function attemptOf(
     ...(request.references !== undefined && { references: request.references }),
     category: request.category,
     content,
+    ...(request.segments.national !== undefined && { national: request.segments.national }),
     ...(media !== undefined && {
       media: media.map(({ attachment_id: id, url = "", ...about }) => ({
         ...about,
         url: id === undefined ? url : attachmentLink(links, id, nowMs),
+        ...(id !== undefined && { attachmentId: id }),
       })),
     }),
     ...(request.keyword !== undefined && { automatic: true }),

@@ -26,7 +26,7 @@ export type Choice<Item> =
  * another healthy one exists. Without fail-over there is no other: the first or the cheapest is waited for, and who is drawn is drawn anew for each try. `random` is from [0, 1).
  */
 export function choose<Item extends Candidate>(
-  { candidates: all, policy, failover, rule }: RouteTo<Item>,
+  { candidates: all, policy, failover, rule, excluded }: RouteTo<Item>,
   failed: readonly string[],
   random: number,
 ): Choice<Item> {
@@ -35,7 +35,7 @@ export function choose<Item extends Candidate>(
   if (candidates.length === 1) {
     const candidate = candidates[0]!;
     if (candidate.full || candidate.unhealthy !== undefined) return { type: "wait" };
-    return { type: "chosen", candidate, choice: onlyChoice(candidate.name, rule) };
+    return { type: "chosen", candidate, choice: onlyChoice(candidate.name, rule, excluded) };
   }
   const healthy = candidates.filter((candidate) => candidate.unhealthy === undefined);
   const fresh = healthy.filter((candidate) => !failed.includes(candidate.name));
@@ -52,10 +52,13 @@ export function choose<Item extends Candidate>(
     choice: {
       reason: (rule === undefined ? reason : `rule ${rule}: ${reason}`).slice(0, 500),
       // Whoever is named here may have the message when this one fails.
-      considered: (failover ? candidates : [candidate]).map((item) => ({
-        gateway: item.name,
-        verdict: verdict(item, candidate, failed, policy),
-      })),
+      considered: [
+        ...(failover ? candidates : [candidate]).map((item) => ({
+          gateway: item.name,
+          verdict: verdict(item, candidate, failed, policy),
+        })),
+        ...notAtAll(excluded),
+      ],
     },
   };
 }
@@ -63,13 +66,19 @@ export function choose<Item extends Candidate>(
 const only: GatewayChoice = { reason: "the only gateway of the channel" };
 
 /** Under a rule the channel has others: that they were no choice is said. */
-const onlyChoice = (gateway: string, rule: number | undefined): GatewayChoice =>
-  rule === undefined
-    ? only
-    : {
-        reason: `rule ${rule}: the only gateway for the message`,
-        considered: [{ gateway, verdict: "chosen" }],
-      };
+function onlyChoice(gateway: string, rule: number | undefined, excluded: Excluded): GatewayChoice {
+  if (rule === undefined && excluded === undefined) return only;
+  const reason = "the only gateway for the message";
+  return {
+    reason: rule === undefined ? reason : `rule ${rule}: ${reason}`,
+    considered: [{ gateway, verdict: "chosen" }, ...notAtAll(excluded)],
+  };
+}
+
+type Excluded = RouteTo<unknown>["excluded"];
+/** Said beside the others, and never taken. */
+export const notAtAll = (excluded: Excluded = []): NonNullable<GatewayChoice["considered"]> =>
+  excluded.map(({ name, why }) => ({ gateway: name, verdict: why.slice(0, 200), excluded: true }));
 
 const onlyOne = <Item extends Candidate>(all: readonly Item[], policy: Policy): readonly Item[] =>
   policy === "weighted" ? all : inOrder(all, policy).slice(0, 1);

@@ -15,12 +15,14 @@ export type Verdict =
       readonly type: "stopped";
       readonly code: "recipient_suppressed" | "contact_erased";
       readonly reason: string;
-    };
+    }
+  /** The country takes no such sender by any gateway: the step ends, and another may follow. */
+  | { readonly type: "sender_refused"; readonly reason: string };
 
 const plain: Verdict = { type: "cleared", opened: undefined };
 
 /**
- * Holds a message against what has happened since it was accepted, before each attempt: its recipient may have opted out, or may be erased. At once for a plain message to somebody who never
+ * Holds a message against what has happened since it was accepted, before each attempt: its recipient may have opted out, or may be erased, or no gateway may go to its country with its sender any more. At once for a plain message to somebody who never
  * opted out, which most are.
  */
 export function createClearance(
@@ -28,6 +30,7 @@ export function createClearance(
   suppressed: Pick<Suppressed, "find">,
   silenceOf: (partner: string | undefined) => "held" | "over" | undefined,
   tokenOf?: TokenOf,
+  refusedSender?: (state: State, to: string) => string | undefined,
 ): (state: State) => Verdict | Promise<Verdict> {
   const open = createOpener(vault);
 
@@ -46,6 +49,8 @@ export function createClearance(
 
   function held(state: State, opened: Opened | undefined): Verdict | Promise<Verdict> {
     const { request, requestEvent } = state;
+    const reason = refusedSender?.(state, opened?.to ?? request.to);
+    if (reason !== undefined) return { type: "sender_refused", reason };
     // An answer to a keyword goes out although it is about that very suppression.
     if (request.keyword !== undefined) return addressed(state, opened);
     const sent = opened === undefined ? request : { ...request, ...opened };

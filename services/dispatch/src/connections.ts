@@ -11,7 +11,7 @@ import {
   type GatewayTools,
 } from "@heliograph/gateways";
 import { FairQueue } from "@heliograph/log";
-import type { RoutingRules } from "@heliograph/runtime";
+import type { RoutingRules, SenderRules } from "@heliograph/runtime";
 import { activeTracing, tracedGateway } from "@heliograph/tracing";
 import { alwaysClosed, createBreaker, type Breaker } from "./breaker.ts";
 import { bucketOfBoth, type Bucket } from "./bucket.ts";
@@ -23,6 +23,7 @@ import {
   type RouteTo,
   routeOf,
   rulesByChannel,
+  takenThere,
 } from "./routing.ts";
 import { createStats, type Stats } from "./stats.ts";
 
@@ -70,7 +71,11 @@ export type Connections = {
   policyOf(name: string): GatewayConfig["on_uncertain"];
   readonly all: readonly Connection[];
   /** Brings the connections in line with the configuration; what is no longer wanted closes once its calls are done. */
-  reconcile(configs: readonly GatewayConfig[], rules: RoutingRules): void;
+  reconcile(
+    configs: readonly GatewayConfig[],
+    rules: RoutingRules,
+    senderRules?: SenderRules,
+  ): void;
   /** A call of this connection has ended. */
   released(connection: Connection): void;
   close(): Promise<void>;
@@ -89,10 +94,19 @@ type Options = {
   readonly refused: (config: GatewayConfig, error: unknown) => void;
 };
 
+/** In force. */
+type Rules = { readonly routing: ChannelRules; readonly senders: SenderRules };
+
+const routed = (
+  { routing, senders }: Rules,
+  ofChannel: readonly Connection[],
+  message: Routed,
+): RouteTo<Connection> => takenThere(routeOf(routing, ofChannel, message), message, senders);
+
 export function createConnections(given: Options): Connections {
   let all: Connection[] = [];
   let byChannel = new Map<string, Connection[]>();
-  let routing: ChannelRules = new Map();
+  let rules: Rules = { routing: new Map(), senders: [] };
   const retired = new Set<Connection>();
   const options = throughOthers(given, () => all, released);
 
@@ -128,9 +142,9 @@ export function createConnections(given: Options): Connections {
     get all() {
       return all;
     },
-    routeOf: (message) => routeOf(routing, byChannel.get(message.channel) ?? [], message),
-    reconcile(configs, rules) {
-      routing = rulesByChannel(rules, configs);
+    routeOf: (message) => routed(rules, byChannel.get(message.channel) ?? [], message),
+    reconcile(configs, routing, senders = []) {
+      rules = { routing: rulesByChannel(routing, configs), senders };
       const before = new Map(all.map((connection) => [connection.name, connection]));
       all = [];
       for (const config of configs.map(paced)) {

@@ -16,6 +16,7 @@ import { haltedMessages } from "./metrics.ts";
 import { Owner } from "./owner.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
 import { recover } from "./recover.ts";
+import { senderRefusal } from "./sender-refusal.ts";
 import { createStore, type Store } from "./store.ts";
 
 /** Jobs in memory at most: the feed and the timers wait while there is no room. */
@@ -64,6 +65,7 @@ export async function startDispatcher(
       suppressed,
       (partner) => silenceOf(context, held, partner),
       deviceTokens(context),
+      (state, to) => senderRefusal(context, state, to),
     ),
     store,
     owner,

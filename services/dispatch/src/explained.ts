@@ -1,6 +1,6 @@
 import type { GatewayChoice } from "@heliograph/contracts";
 import { type GatewayConfig, throughFault } from "@heliograph/gateways";
-import type { Candidate, Choice } from "./choose.ts";
+import { type Candidate, type Choice, notAtAll } from "./choose.ts";
 import type { RouteTo } from "./routing.ts";
 
 /** A gateway as the choice sees one that is not at its limit: what is at its limit right now only a dispatcher knows. */
@@ -23,7 +23,7 @@ export const unhealthyNow = (
 
 /** A choice for somebody who asks what it would be; `gateway` is the name of the one that is taken, null where none can be. */
 export function explained<Item extends Candidate>(
-  { candidates, rule }: RouteTo<Item>,
+  { candidates, rule, excluded }: RouteTo<Item>,
   choice: Choice<Item>,
 ): { readonly gateway: string | null } & Required<GatewayChoice> {
   if (choice.type === "chosen") {
@@ -35,9 +35,12 @@ export function explained<Item extends Candidate>(
   return {
     gateway: null,
     reason: `${rule === undefined ? "" : `rule ${rule}: `}${why}`,
-    considered: candidates.map(({ name, unhealthy }) => ({
-      gateway: name,
-      verdict: unhealthy ?? "not taken",
-    })),
+    considered: [
+      ...candidates.map(({ name, unhealthy }) => ({
+        gateway: name,
+        verdict: unhealthy ?? "not taken",
+      })),
+      ...notAtAll(excluded),
+    ],
   };
 }

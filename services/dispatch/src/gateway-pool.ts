@@ -14,6 +14,7 @@ import { createConnections, type Connections } from "./connections.ts";
 import { publishHealth } from "./health.ts";
 import { createSharedBucket } from "./shared-bucket.ts";
 import { openSharedRates } from "./shared-rates.ts";
+import { filesOf } from "./files.ts";
 
 /** What one dispatcher has of the gateways. */
 export type GatewayUse = {
@@ -77,6 +78,12 @@ const receiverOf =
     return recordCallback({ log, vault }, { ...callback, alwaysNew: true });
   };
 
+/** What gateways read of what is kept, and keep. */
+const keepingOf = (context: ServiceContext): Pick<GatewayTools, "file" | "received"> => ({
+  file: filesOf(context),
+  received: receiverOf(context),
+});
+
 function open(context: ServiceContext, now: () => number, sharesRates: boolean): Shared {
   const { environment, settings, directory, logger, masterKey } = context;
   const rooms = new Set<() => void>();
@@ -108,13 +115,12 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
       declaring: settings,
       onReceipt,
       origin: originOfLinks(settings),
-      received: receiverOf(context),
+      ...keepingOf(context),
     },
     refused: (config, error) =>
       logger.error({ gateway: config.name, err: error }, "a gateway could not be opened or closed"),
   });
-  const reconcile = (): void =>
-    connections.reconcile(directory.gateways(environment), directory.routing(environment));
+  const reconcile = (): void => reconciled(connections, context);
   reconcile();
   const unsubscribe = directory.onChange(() => {
     reconcile();
@@ -147,6 +153,14 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
   };
   return opened;
 }
+
+/** Gateways and rules as they are now. */
+const reconciled = (connections: Connections, { directory, environment }: ServiceContext): void =>
+  connections.reconcile(
+    directory.gateways(environment),
+    directory.routing(environment),
+    directory.senderRules(environment),
+  );
 
 /** In numbers that may be lost, and in the log where it changes. */
 function tellHealth(

@@ -1,3 +1,4 @@
+import type { Failure } from "@heliograph/contracts";
 import { attemptIdOf, type ProviderAnswer, type SendResult } from "@heliograph/gateways";
 import type { NewEvent, RecordedEvent } from "@heliograph/log";
 import type { PartnerClock } from "@heliograph/runtime";
@@ -16,6 +17,8 @@ import { endStep, expiry, stopped, unheard } from "./steps.ts";
 
 /** A message of a suspended partner is looked at again after this, should it have missed the waking. */
 const HELD_MS = 600_000;
+
+const senderRefused: Failure = { code: "sender_not_allowed", class: "content", permanent: true };
 
 const timeOf = ({ at }: Turn, { look }: LookedAt): number => momentMs(at.clock, look);
 
@@ -136,6 +139,12 @@ export function cleared(turn: Turn, asked: Case, verdict: Verdict): void {
       case "stopped": {
         const event = stopped(of.state, verdict.code, verdict.reason, of.causation);
         return record(turn, job, of.state, event, "leave");
+      }
+      case "sender_refused": {
+        const { reason } = verdict;
+        const attempts = of.state.attempt;
+        const end = { what: "failed", attempts, error: senderRefused, reason } as const;
+        return recordEnd(turn, of, endStep(of.state, end, of.causation, timeOf(turn, job)));
       }
       case "held":
         return isOverdue(turn, of) ? carryOut(turn, of) : hold(turn, of);

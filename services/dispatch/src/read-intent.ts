@@ -1,5 +1,21 @@
 import type { Append } from "@heliograph/log";
-import type { Intent, IntendedCall } from "./store.ts";
+
+/** A call as the intent's row keeps it: message, attempt, number of the outcome, gateway. */
+export type IntendedCall = readonly [
+  messageId: string,
+  attempt: number,
+  call: number,
+  gateway: string,
+];
+export type Intent = {
+  readonly id: string;
+  readonly calls: readonly IntendedCall[];
+  readonly decided: readonly Append[];
+  /** Something in the row cannot be read: it stays until somebody has mended or removed it. */
+  readonly damaged: boolean;
+  /** Messages that it names, and of which it does not tell any more what was announced. */
+  readonly unreadable: readonly string[];
+};
 
 const callForm = /\["(msg_[0-9A-Z]{26})",(\d{1,9}),(\d{1,9}),"([^"\\]{1,64})"\]/g;
 const messageForm = /(?:msg_|message-)([0-9A-Z]{26})/g;

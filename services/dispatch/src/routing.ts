@@ -1,6 +1,6 @@
 import { type GatewayChoice, accountOf } from "@heliograph/contracts";
-import { carries } from "@heliograph/domain";
-import { reaching } from "@heliograph/gateways";
+import { carries, gatewayFault, type SenderRule, senderRuleFor } from "@heliograph/domain";
+import { reaching, meansOf } from "@heliograph/gateways";
 import type { GatewayConfig, RoutingRules } from "@heliograph/runtime";
 import type { Requested } from "./state.ts";
 
@@ -17,6 +17,8 @@ export type RouteTo<Item> = {
   readonly failover: boolean;
   /** From 1; undefined where none matches and every gateway of the channel may carry it. */
   readonly rule: number | undefined;
+  /** Those that would be among the candidates, but may not carry it with its sender to that country. */
+  readonly excluded?: readonly { readonly name: string; readonly why: string }[];
 };
 
 /** What of a message decides where it may go; `to` readable. */
@@ -24,6 +26,8 @@ export type Routed = Pick<Requested, "channel" | "to" | "from"> & {
   readonly pool?: string | undefined;
   /** Of whose pool the sender is: it goes by that gateway alone. */
   readonly onlyBy?: string | undefined;
+  /** The national tables that it is counted with: who sends without them would send another number of parts. */
+  readonly national?: Requested["segments"]["national"];
   readonly partner: string | undefined;
   readonly category?: Requested["category"] | undefined;
   readonly country: string;
@@ -31,7 +35,7 @@ export type Routed = Pick<Requested, "channel" | "to" | "from"> & {
 
 /** `to`: readable. */
 export const routedAs = (
-  { channel, from, sender_pool, category, price }: Requested,
+  { channel, from, sender_pool, category, price, segments }: Requested,
   to: string,
   partner: string | undefined,
 ): Routed => ({
@@ -40,6 +44,7 @@ export const routedAs = (
   from,
   pool: sender_pool?.pool_id,
   onlyBy: sender_pool?.gateway_id,
+  national: segments.national,
   category,
   country: price.country,
   partner,
@@ -102,6 +107,37 @@ export function routeOf<Item extends { readonly config: Routable }>(
       };
 }
 
+/** The route without those whose sender, or whose lack of one, the recipient's country does not take, and those that do not send the tables that the message is counted with. */
+export function takenThere<Item extends { readonly config: Routable & Sending }>(
+  route: RouteTo<Item>,
+  { channel, to, from, national }: Routed,
+  senderRules: readonly SenderRule[],
+): RouteTo<Item> {
+  const rule = senderRuleFor(senderRules, channel, to);
+  if (rule === undefined && national === undefined) return route;
+  const faults = route.candidates.map(({ config }) => {
+    const means = meansOf(config);
+    return gatewayFault(rule, from, means)?.message ?? tablesFault(national, means.languages);
+  });
+  const excluded = route.candidates.flatMap(({ config: { name } }, index) => {
+    const why = faults[index];
+    return why === undefined ? [] : [{ name, why }];
+  });
+  if (excluded.length === 0) return route;
+  const candidates = route.candidates.filter((_, index) => faults[index] === undefined);
+  return { ...route, candidates, excluded };
+}
+
+const tablesFault = (
+  { locking, single }: NonNullable<Routed["national"]> = {},
+  languages: readonly number[],
+): string | undefined =>
+  [locking, single].every((table) => table === undefined || languages.includes(table))
+    ? undefined
+    : "it does not send the national tables that the message is counted with";
+
+type Sending = Pick<GatewayConfig, "name" | "settings">;
+
 function matches(match: Rule["match"], message: Routed): boolean {
   const { country_prefix, partner, category, sender, sender_pool } = match;
   return (
@@ -122,5 +158,6 @@ export const alternatives = <Item extends { readonly name: string }>(
   ofChannel.filter(
     ({ name }) =>
       name !== gateway &&
-      (considered === undefined || considered.some((each) => each.gateway === name)),
+      (considered === undefined ||
+        considered.some((each) => each.gateway === name && each.excluded === undefined)),
   );

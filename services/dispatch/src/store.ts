@@ -2,7 +2,9 @@ import type { Append } from "@heliograph/log";
 import { inSchema, type WritePart } from "@heliograph/runtime";
 import type pg from "pg";
 import type { TimerKind } from "./decide.ts";
-import { readIntent, type IntentRow } from "./read-intent.ts";
+import { readIntent, type Intent, type IntendedCall, type IntentRow } from "./read-intent.ts";
+
+export type { Intent, IntendedCall };
 
 /**
  * `intents`: one row per group of provider calls, written durably before the first of them, removed when all their outcomes are in the log;
@@ -45,22 +47,6 @@ export const decidedDdl = `
 alter table {schema}.intents add column if not exists decided text;
 `;
 
-/** A call as the intent's row keeps it: message, attempt, number of the outcome, gateway. */
-export type IntendedCall = readonly [
-  messageId: string,
-  attempt: number,
-  call: number,
-  gateway: string,
-];
-export type Intent = {
-  readonly id: string;
-  readonly calls: readonly IntendedCall[];
-  readonly decided: readonly Append[];
-  /** Something in the row cannot be read: it stays until somebody has mended or removed it. */
-  readonly damaged: boolean;
-  /** Messages that it names, and of which it does not tell any more what was announced. */
-  readonly unreadable: readonly string[];
-};
 /** Calls that nobody could settle, by message; undefined where the row that announces one cannot be read. */
 export type Unsettled = Map<string, IntendedCall | undefined>;
 /** Due times are epoch ms by the clock of the message's partner; of nobody's by the real one. */

@@ -20,6 +20,7 @@ it("the provider is given links that expire, new ones for each attempt, and addr
     in_reply_to: "<2@mail.example>",
     references: ["<1@mail.example>"],
     content: { text: "x", media },
+    segments: {},
   };
   const job = {
     messageId: newId("msg"),

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { service } from "../src/index.ts";
 import { runBacktest } from "../src/backtests/run.ts";
 import { noSums, packSums, sumsView, unpackSums } from "../src/backtests/sums.ts";
-import { addBacktest, claimBacktest, noteProgress } from "../src/tables/backtests.ts";
+import { addBacktest, backtestJobs } from "../src/tables/backtests.ts";
 import { failedBy, requestOf, rule, sentBy, window } from "./backtests-scene.ts";
 import { simulator } from "./harness.ts";
 
@@ -422,23 +422,27 @@ test("one runs at a time and is fenced: who lost it to another, or to a cancella
     pool.query(
       "update backtests.runs set updated_at = now() - interval '1 minute' where status = 'running'",
     );
-  expect(await claimBacktest(pool, first)).toMatchObject({ id: one });
-  expect(await claimBacktest(pool, second)).toBeUndefined();
-  expect(await noteProgress(pool, one, first, 3n, none)).toBe(true);
+  expect(await backtestJobs.claim(pool, first)).toMatchObject({ id: one });
+  expect(await backtestJobs.claim(pool, second)).toBeUndefined();
+  expect(await backtestJobs.note(pool, one, first, { reached: 3n, sums: none })).toBe(true);
   await age();
-  expect(await claimBacktest(pool, second)).toMatchObject({ id: one, reached: 3n, sums: none });
-  expect(await noteProgress(pool, one, first, 4n, none)).toBe(false);
+  expect(await backtestJobs.claim(pool, second)).toMatchObject({
+    id: one,
+    reached: 3n,
+    sums: none,
+  });
+  expect(await backtestJobs.note(pool, one, first, { reached: 4n, sums: none })).toBe(false);
   for (let tries = 0; tries < 4; tries++) {
     await age();
-    await claimBacktest(pool, second);
+    await backtestJobs.claim(pool, second);
   }
   await age();
-  expect(await claimBacktest(pool, second)).toMatchObject({ id: two });
+  expect(await backtestJobs.claim(pool, second)).toMatchObject({ id: two });
   expect((await get(one)).body).toMatchObject({
     status: "failed",
     error: expect.stringContaining("5 times"),
   });
   const canceled = await world.call("POST", `/api/v1/backtests/${two}/cancel`, { key: admin });
   expect(canceled.body).toMatchObject({ status: "canceled", progress: 0 });
-  expect(await noteProgress(pool, two, second, 1n, none)).toBe(false);
+  expect(await backtestJobs.note(pool, two, second, { reached: 1n, sums: none })).toBe(false);
 });

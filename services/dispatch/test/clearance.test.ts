@@ -38,3 +38,23 @@ test("a device's token is asked for once nothing stops the message, so that no f
   other.found.resolve(undefined);
   await expect(cleared).rejects.toThrow("away");
 });
+
+test("a sender that no gateway may send to the country ends the message before anybody is asked", async () => {
+  const to: string[] = [];
+  const clear = createClearance(
+    loosely(undefined),
+    { find: () => loosely(expect.unreachable("asked for suppressions")) },
+    () => undefined,
+    undefined,
+    (_, address) => {
+      to.push(address);
+      return "numbers of +1 take no names";
+    },
+  );
+  const sms: State = loosely({ ...state, request: { channel: "sms", to: "+15551230001" } });
+  expect(await clear(sms)).toEqual({
+    type: "sender_refused",
+    reason: "numbers of +1 take no names",
+  });
+  expect(to).toEqual(["+15551230001"]);
+});

@@ -42,7 +42,13 @@ const job = (messageId: string, lane: string, priority: number, partner?: string
     lane,
     since: 0,
     state: {
-      request: { channel: "sms", to: "+15550100001", price: { country: "US" }, priority },
+      request: {
+        channel: "sms",
+        to: "+15550100001",
+        price: { country: "US" },
+        segments: {},
+        priority,
+      },
       requestEvent: { metadata: partner === undefined ? {} : { partner } },
       failed: [],
     },

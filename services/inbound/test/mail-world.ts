@@ -1,10 +1,14 @@
 import type { KeyObject } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { deterministicId, newId, streamOf, uuid7, type EventData } from "@heliograph/contracts";
 import { service as contacts } from "@heliograph/contacts";
 import { service as conversations } from "@heliograph/conversations";
 import { service as delivery } from "@heliograph/delivery";
 import { foldMessage, messageContext, suppressionName } from "@heliograph/domain";
 import { attemptIdOf, createGateway, type GatewayConfig } from "@heliograph/gateways";
+import { service as mobile } from "@heliograph/mobile";
 import { service as suppressions } from "@heliograph/suppressions";
 import { freePort, selfSignedCertificate, smtpSink } from "@heliograph/testkit";
 import { openWorld } from "@heliograph/testkit/world";
@@ -15,6 +19,7 @@ export const domain = "bounces.shop.example";
 /** Two gateways that send to a server of the test's, and the listener for what comes back. */
 export async function openMailWorld(sendgridKey: KeyObject) {
   const sink = await smtpSink();
+  const dataDir = await mkdtemp(join(tmpdir(), "heliograph-"));
   const certificate = await selfSignedCertificate();
   const port = await freePort();
   const key = `${certificate.caFile.replace(/[^/]*$/, "")}key.pem`;
@@ -49,12 +54,13 @@ export async function openMailWorld(sendgridKey: KeyObject) {
     },
   };
   const world = await openWorld({
-    services: [inbound, delivery, contacts, conversations, suppressions],
+    services: [inbound, delivery, contacts, conversations, suppressions, mobile],
     consumers: "run",
     driver: "memory",
     gateways: [gateway, other],
     partners: [{}, {}],
     env: {
+      HELIOGRAPH_DATA_DIR: dataDir,
       HELIOGRAPH_INBOUND_SMTP: `127.0.0.1:${port}`,
       HELIOGRAPH_INBOUND_SMTP_CERT_FILE: certificate.caFile,
       HELIOGRAPH_INBOUND_SMTP_KEY_FILE: key,
@@ -126,6 +132,7 @@ export async function openMailWorld(sendgridKey: KeyObject) {
     sink,
     certificate,
     port,
+    dataDir,
     gateway,
     other,
     sentTo,
@@ -133,6 +140,7 @@ export async function openMailWorld(sendgridKey: KeyObject) {
       await world.close();
       await sink.close();
       await certificate.remove();
+      await rm(dataDir, { recursive: true, force: true });
     },
   };
 }

@@ -12,6 +12,7 @@ import { openMailListener, type MailListener } from "../src/mail/listener.ts";
 import { openRates } from "../src/mail/rates.ts";
 import { mailsOfOne, maxAtOnce, maxConnectionsOfOne } from "../src/mail/limits.ts";
 import { domain, openMailWorld } from "./mail-world.ts";
+import { tryFiles } from "./mail-files.ts";
 import { begun, deliverTo, report, talk } from "./servers.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -440,4 +441,8 @@ test("one mail to two addresses of ours is there for each of their partners", as
     return own.length === 2 ? own : undefined;
   });
   expect(new Set(stored.map(({ data }) => data.message_id)).size).toBe(2);
+});
+
+test("files of a mail stand in its conversation, open by a link for the partner alone, and go with the contact", async () => {
+  expect(await tryFiles(setting)).toEqual([0, []]);
 });

@@ -6,6 +6,7 @@ import { openForks } from "./forks/runner.ts";
 import { messageRoutes } from "./messages/routes.ts";
 import { replyRoutes } from "./messages/replies.ts";
 import { forkTables } from "./tables/forks.ts";
+import { previewTables } from "./tables/previews.ts";
 
 /** Accepts messages, one by one and for many contacts at once. */
 export const service: Service = {
@@ -30,6 +31,6 @@ export const service: Service = {
     ],
     open: openForks,
   },
-  tables: [forkTables],
+  tables: [forkTables, previewTables],
   consumers: () => [broadcastsReactor()],
 };

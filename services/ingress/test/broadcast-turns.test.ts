@@ -4,7 +4,7 @@ import { expect, test, vi } from "vitest";
 import { isDone } from "../src/broadcasts/fan-out.ts";
 import { Lives } from "../src/broadcasts/lives.ts";
 import { outcomeAfter } from "../src/broadcasts/reactor.ts";
-import { alone, roundOf, withRest } from "../src/broadcasts/turns.ts";
+import { roundOf, withRest } from "../src/broadcasts/turns.ts";
 import { sendSome } from "../src/broadcasts/page.ts";
 import { Urgent } from "../src/broadcasts/urgent.ts";
 import { verdictOf } from "../src/broadcasts/verdict.ts";
@@ -113,16 +113,6 @@ test("Where others send, a page goes a few at a time with rests in between; a pa
   expect(sent).toEqual([ids]);
   ending.abort();
   expect(await sendSome(page, items, ids)).toEqual({ settled: [], failure: undefined });
-});
-
-test("A partner has one preview at a time, and the next one however it ended", async () => {
-  const { promise, reject } = Promise.withResolvers<string>();
-  const first = alone("p", () => promise);
-  await expect(alone("p", async () => "second")).rejects.toMatchObject({ code: "rate_limited" });
-  expect(await alone("q", async () => "another's")).toBe("another's");
-  reject(new Error("broke"));
-  await expect(first).rejects.toThrow("broke");
-  expect(await alone("p", async () => "third")).toBe("third");
 });
 
 test("At a limit that is full until midnight it asks again within a minute", () => {

@@ -9,6 +9,7 @@ import { webhookSink } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { services } from "../src/index.ts";
+import { alone } from "../src/tables/previews.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
@@ -36,6 +37,12 @@ afterAll(async () => {
 
 const clientOf = () =>
   heliograph({ key: world.partners[0]!.key, baseUrl: `http://127.0.0.1:${world.port}` });
+
+const running = async (partner: string): Promise<readonly object[]> => {
+  const { pool } = world.platform.contexts.sandbox;
+  const text = "select owner from broadcast_previews.running where partner = $1";
+  return (await pool.query(text, [partner])).rows;
+};
 
 /** The program with these arguments: its exit code and what it printed. */
 async function cli(
@@ -137,6 +144,28 @@ test("lists over cursors, changes with an ETag, and text in place of JSON", asyn
   });
   expect(await client.contacts.export({ format: "csv" })).toContain("Grace");
   expect(await client.usage.list({ format: "csv" })).toContain("accepted");
+});
+
+test("a partner has one preview of a broadcast at a time, whichever process makes it, and the next one however it ended", async () => {
+  const { pool } = world.platform.contexts.sandbox;
+  const partner = world.partners[0]!.id;
+  const client = clientOf();
+  const draft = await client.broadcasts.create({ audience: {}, channel: "sms", text: "Hi." });
+  const asked = () => client.broadcasts.preview(draft.id);
+  const { promise, reject } = Promise.withResolvers<void>();
+  const elsewhere = alone(pool, partner, () => promise);
+  await expect.poll(async () => (await running(partner)).length).toBe(1);
+  await expect(alone(pool, partner, async () => "second")).rejects.toMatchObject({
+    code: "rate_limited",
+    retryAfterSeconds: 1,
+  });
+  expect(await alone(pool, world.partners[0]!.key, async () => "another's")).toBe("another's");
+  // Whoever was killed while it made one shows itself no more.
+  await pool.query("update broadcast_previews.running set until = now() - interval '1 second'");
+  await asked();
+  reject(new Error("broke"));
+  await expect(elsewhere).rejects.toThrow("broke");
+  expect(await running(partner)).toEqual([]);
 });
 
 test("the feed from its beginning, and from now", async () => {

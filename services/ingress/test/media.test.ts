@@ -1,19 +1,27 @@
 import { mkdtemp, rm } from "node:fs/promises";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { service as agents } from "@heliograph/agents";
+import { dialAs } from "@heliograph/api";
+import { attachmentsIn } from "@heliograph/attachments";
 import { service as contacts } from "@heliograph/contacts";
 import { service as conversations } from "@heliograph/conversations";
 import { newId, streamOf } from "@heliograph/contracts";
 import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
 import { service as mobile } from "@heliograph/mobile";
+import { readSettings } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { addContact, placed, say } from "@heliograph/testkit/people";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { service as wallet } from "@heliograph/wallet";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { service as ingress } from "../src/index.ts";
+import { createFetchMedia } from "../src/messages/fetching.ts";
+import { createGetFile } from "../src/messages/get-file.ts";
 
 const png = Buffer.from("\x89PNG\r\n\x1a\nthe rest", "latin1");
 let world: World;
@@ -70,6 +78,7 @@ async function stored({ partner = 0, query = "?name=invoice.png" } = {}): Promis
   expect(status).toBe(201);
   return body.id;
 }
+const mail = { channel: "email", to: "ada@example.com", subject: "Hi", text: "See below." };
 const chat = { channel: "telegram", to: "88112233", text: "See here." };
 const eventOf = async (id: string) =>
   (await context().log.readStream(streamOf("message", id)))[0]!.data as {
@@ -111,12 +120,69 @@ it("what cannot go along is refused, naming what it is: the channel, the count, 
     [{ ...chat, media: [{ url: `${url}?${"x".repeat(2_000)}` }] }, "media.0"],
     [{ ...chat, media: [{ url, ...own }] }, "media.0"],
     [{ ...chat, media: [{}] }, "media.0"],
+    [{ ...mail, media: [{ ...own, name: "invoice.PDF.exe" }] }, "media.0"],
+    [{ ...mail, media: [own, { url: "https://127.0.0.1:1/a.pdf" }] }, "media.1.url"],
+    [
+      { channel: "push", to: "token-0001", text: "Hi", media: [{ url, type: "video/mp4" }] },
+      "media.0",
+    ],
   ] as const;
   for (const [body, path] of cases) {
     const answer = await call("POST", "/messages", body);
     expect(answer).toMatchObject({ status: 422, body: { code: "invalid_request" } });
     expect(answer.body.errors[0].path.startsWith(path)).toBe(true);
   }
+});
+
+it("what an e-mail names by an address is fetched once, however often and by however many of a request it is named, and not again for a repetition", async () => {
+  const asked: string[] = [];
+  const server = createServer(({ url }, response) => {
+    asked.push(url!);
+    if (url === "/gone") response.statusCode = 404;
+    response.end("%PDF-1.7");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const settings = readSettings({ HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8" });
+  const fetchMedia = createFetchMedia(
+    "sandbox",
+    attachmentsIn(context().settings),
+    createGetFile(dialAs(settings, {}, 2_000)),
+  );
+  const sender = { deps: context(), partner: { partner_id: world.partners[0]!.id } };
+  const itemOf = (...urls: string[]) => ({
+    body: { ...mail, media: urls.map((url) => ({ url: at + url, caption: "one" })) },
+    keyParts: ["k"],
+  });
+  const items = [itemOf("/a.pdf", "/a.pdf"), itemOf("/a.pdf"), itemOf("/gone")];
+  const ids = items.map(() => newId("msg"));
+  const fetched = () => fetchMedia(sender as never, items as never, ids);
+  try {
+    const [one, two, three] = await fetched();
+    const [{ attachment_id: id }] = one!.body.media as [{ attachment_id: string }];
+    expect(one!.body.media).toEqual(Array(2).fill({ attachment_id: id, caption: "one" }));
+    expect([two!.body.media, two!.asked]).toEqual([[one!.body.media![0]], items[1]!.body]);
+    expect(three!.refusal).toMatchObject({
+      errors: [{ path: "media.0.url", code: "unreachable" }],
+    });
+    const { body } = await call("GET", `/attachments/${id}`);
+    expect(body).toMatchObject({ name: "a.pdf", type: "application/pdf", bytes: 8 });
+    expect((await fetched())[0]!.body).toEqual(one!.body);
+    expect(asked.filter((url) => url === "/a.pdf")).toHaveLength(1);
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+it("an e-mail with a file is delivered, and its event holds the reference", async () => {
+  const media = [{ attachment_id: await stored() }];
+  const { status, body } = await call("POST", "/messages", { ...mail, media });
+  expect(status).toBe(202);
+  expect((await eventOf(body.id)).content.media).toMatchObject([
+    { ...media[0], type: "image/png" },
+  ]);
 });
 
 it("a repetition is answered as before although the attachment is gone, and other media are another request", async () => {
@@ -146,6 +212,7 @@ it("a reply's attachment is in the history with a fresh link, sealed in the log,
   const history = async () => (await call("GET", at)).body.data.at(-1);
   const [shown] = (await history()).media;
   expect(shown).toEqual({
+    attachment_id: attachment,
     url: expect.stringContaining(`/api/v1/attachments/${attachment}/content?`),
     type: "image/png",
     name: "invoice.png",

@@ -5,6 +5,7 @@ import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openapiDocument, services } from "../src/index.ts";
+import { filledIn, inOrder, toFillIn, type Collected } from "./collection.ts";
 
 /** Every route of the document, by whoever has no business with it. A route that is added is tried by being in the document, and fails here until its ids can be made. */
 type Operation = {
@@ -224,8 +225,9 @@ function pathOf({ name, path }: Endpoint): string {
 }
 const bodyOf = ({ name, body, method }: Endpoint): object | undefined =>
   bodies[name] ?? (method === "GET" ? undefined : body);
-const isOfPhones = ({ path }: Endpoint): boolean => /^\/api\/v1\/(mobile|me)\b/.test(path);
-const isOfKeys = ({ path }: Endpoint): boolean => path.startsWith("/api/v1/keys/");
+const isOfPhones = ({ path }: Pick<Endpoint, "path">): boolean =>
+  /^\/api\/v1\/(mobile|me)\b/.test(path);
+const isOfKeys = ({ path }: Pick<Endpoint, "path">): boolean => path.startsWith("/api/v1/keys/");
 
 /** What every route answered that did not answer as it should. */
 async function wrong(
@@ -362,3 +364,29 @@ test("files and streams have the headers of every answer, wait for a position as
     }
   }
 });
+
+test("the collection for Postman and Bruno: each of its requests is answered with what it is there for, as the document says", async () => {
+  const operator = await world.addKey(owner.id, { scopes: ["admin"], environment: "live" });
+  const keyOf = (each: Collected): string | undefined => {
+    if (each.isPublic) return undefined;
+    if (ofOperators.has(each.name) || each.path.startsWith("/api/v1/admin/")) return operator;
+    return isOfKeys(each) ? live : isOfPhones(each) ? phones.own : owner.key;
+  };
+  const there: Record<string, string> = { ...ids, "/admin/projections/{name}": "messages" };
+  const wrongly: string[] = [];
+  for (const each of inOrder()) {
+    const key = keyOf(each);
+    const { address, pattern } = filledIn(each.path, there);
+    const { status, body, text } = await world.call(each.method, address + each.query, {
+      ...(key !== undefined && { key }),
+      ...(each.body !== undefined && { raw: each.body, headers: { "content-type": each.type! } }),
+    });
+    if (status >= 300 && !(toFillIn[each.name] ?? []).includes(status))
+      wrongly.push(`${each.name}: ${status} ${text.slice(0, 200)}`);
+    // What it made is what the others are asked about, and of what is made elsewhere the first of a list.
+    const id: unknown = each.method === "POST" ? body?.id : body?.data?.[0]?.id;
+    if (typeof id === "string" && (each.method === "POST" || !(`${pattern}/{id}` in there)))
+      there[`${pattern}/{id}`] = id;
+  }
+  expect(wrongly).toEqual([]);
+}, 60_000);

@@ -223,3 +223,77 @@ describe("a pool of senders", () => {
     ]);
   });
 });
+
+describe("rules for the senders of countries", () => {
+  const rulesOf = (rules: object[], headers = {}) =>
+    ask("PUT", "/admin/sender-rules", { environment: "sandbox", rules }, { key: admin, headers });
+  const inForce = async (...rules: object[]) => {
+    const answer = await rulesOf(rules);
+    expect([answer.status, answer.body.errors]).toEqual([200, undefined]);
+  };
+  const us = { country_prefix: "+1" };
+  const to = recipient(4_000);
+  const refused = async (more: object) => {
+    const { status, body } = await ask("POST", "/messages", { ...said, to, ...more });
+    expect([status, body.code]).toEqual([422, "sender_not_allowed"]);
+    return { ...body.errors[0], country_prefix: body.country_prefix };
+  };
+
+  test.each([
+    [{ alphanumeric: false }, "SHOP", "alphanumeric_not_allowed"],
+    [{ types: ["short_code"] }, "+15550100001", "type_not_allowed"],
+    [{ two_way: true }, "SHOP", "not_two_way"],
+    [{ registered: ["SHOP"] }, "OTHER", "not_registered"],
+    [{ registered: ["SHOP"] }, undefined, "required"],
+  ])("%j refuses %s with 422 %s", async (rule, from, code) => {
+    await inForce({ ...us, ...rule }, { country_prefix: "48" });
+    const before = await world.heads();
+    expect(await refused({ ...(from !== undefined && { from }) })).toMatchObject({
+      path: "from",
+      code,
+      country_prefix: "+1",
+    });
+    expect(await world.heads()).toBe(before);
+    expect((await ask("POST", "/messages", { ...said, from, to: "+48501234567" })).status).toBe(
+      202,
+    );
+  });
+
+  test("have a default, a replacement, and the longest prefix; the answer and the event say so", async () => {
+    await inForce(
+      { ...us, alphanumeric: false, default: "+15550100005", replacement: "+15550100006" },
+      { country_prefix: "1555123" },
+    );
+    const other = "+12025550123";
+    const named = await send(other, { from: "SHOP" });
+    expect(await requestOf(named.id)).toMatchObject({
+      from: "+15550100006",
+      sender_rule: { country_prefix: "1", replaced: "SHOP" },
+    });
+    expect(await send(other, {})).toMatchObject({ from: "+15550100005", sender_rule: {} });
+    expect(await requestOf((await send(to, { from: "SHOP" })).id)).toMatchObject({ from: "SHOP" });
+    await inForce({ ...us, registered: ["+15550100002"] });
+    const { name } = await pool();
+    expect((await send(recipient(4_100), { sender_pool: name })).from).toBe("+15550100002");
+    const { name: none } = await pool({ senders: ["SHOP"] });
+    expect(await refused({ sender_pool: none })).toMatchObject({ path: "sender_pool" });
+    const failover = [{ channel: "sms", from: "SHOP", on: ["failed"] }];
+    const body = { channel: "whatsapp", to, text: "x", failover };
+    expect((await ask("POST", "/messages", body)).body.errors[0].path).toBe("failover.0.from");
+  });
+
+  test("that contradict themselves are refused, and so is a version that was not seen", async () => {
+    const wrong = [us, { ...us, alphanumeric: false, default: "SHOP" }];
+    const { body } = await rulesOf(wrong);
+    expect(
+      body.errors.map(({ path, code }: { path: string; code: string }) => [path, code]),
+    ).toEqual([
+      ["rules.1.country_prefix", "duplicate"],
+      ["rules.1.default", "alphanumeric_not_allowed"],
+    ]);
+    expect((await rulesOf([us], { "if-match": '"99"' })).status).toBe(412);
+    const query = "/admin/sender-rules?environment=sandbox";
+    expect((await ask("GET", query, undefined, { key: admin })).body.rules).toHaveLength(1);
+    expect((await rulesOf([], {})).status).toBe(200);
+  });
+});

@@ -13,6 +13,7 @@ import { service as ingress } from "../src/index.ts";
 let world: World;
 let smsc: SmscDouble;
 let key: string;
+let admin: string;
 beforeAll(async () => {
   smsc = await smscDouble({ idOf: (count) => (0xa0 + count).toString(16).padStart(8, "0") });
   world = await openWorld({
@@ -23,8 +24,9 @@ beforeAll(async () => {
   const { id: partner } = await world.addPartner();
   await world.fund(partner, "1000", "live");
   key = await world.addKey(partner, { environment: "live" });
+  admin = await world.addKey(partner, { environment: "live", scopes: ["admin"] });
   await world.call("POST", "/api/v1/admin/gateways", {
-    key: await world.addKey(partner, { environment: "live", scopes: ["admin"] }),
+    key: admin,
     body: {
       name: "carrier-1",
       channel: "sms",
@@ -35,6 +37,7 @@ beforeAll(async () => {
         port: smsc.port,
         system_id: "heliograph",
         receipt_id: "hex_to_decimal",
+        national: ["turkish"],
       },
       secrets: { password: "secret" },
     },
@@ -73,6 +76,19 @@ const report = (hex: string, word: string) =>
     esmClass: 4,
     message: Buffer.from(`id:${Number.parseInt(hex, 16)} stat:${word} err:001`),
   });
+
+test("a text is counted as its gateway submits it, with national tables only while all that may carry it send them", async () => {
+  const said = `Siparişiniz yola çıktı. ${"Teşekkür ederiz, iyi günler dileriz. ".repeat(4)}`;
+  const first = await text("+905551230001", said);
+  await comes(first.id, "MessageSent");
+  expect([first.count, submitsTo("+905551230001").length]).toEqual([2, 2]);
+  const plain = { name: "plain", channel: "sms", kind: "log", weight: 0 };
+  const added = await world.call("POST", "/api/v1/admin/gateways", { key: admin, body: plain });
+  const second = await text("+905551230002", said);
+  await comes(second.id, "MessageSent");
+  expect([second.count, submitsTo("+905551230002").length]).toEqual([3, 3]);
+  await world.call("DELETE", `/api/v1/admin/gateways/${added.body.id}`, { key: admin });
+});
 
 test("a receipt whose parameter names no message is found by the id in its text, and the parameter counts where it names one", async () => {
   const [one, other] = [await text("+15550000111", "Hi"), await text("+15550000112", "Hi")];

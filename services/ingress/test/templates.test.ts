@@ -245,6 +245,10 @@ describe("a template", () => {
       "template_variables_invalid",
       "variables.order_id",
     ]);
+    expect(await refused({ variables: { ...variables, name: "A\nB" } })).toEqual([
+      "template_variables_invalid",
+      "variables.name",
+    ]);
     expect(await refused({ language: "fr", variables })).toEqual([
       "template_not_found",
       "language",

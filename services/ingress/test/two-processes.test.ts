@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { service as control } from "@heliograph/control";
 import { freePort, spawnService, until } from "@heliograph/testkit";
@@ -5,6 +6,7 @@ import { openWorld, type World } from "@heliograph/testkit/world";
 import { service as wallet } from "@heliograph/wallet";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { service } from "../src/index.ts";
+import { sms } from "./sending.ts";
 
 const entry = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const limit = { requests: 10, window_seconds: 1, burst: 5 };
@@ -40,6 +42,56 @@ async function asking(port: number, key: string, everyMs: number, end: AbortSign
     await pause(call.status === undefined ? 20 : everyMs);
   }
   return seen;
+}
+
+let turn = 0;
+/** What a load balancer does that does not ask who is there: each call goes to the next process. */
+async function sendBalanced(key: string, idempotencyKey: string) {
+  const port = ports[turn++ % ports.length]!;
+  const answer = await fetch(`http://127.0.0.1:${port}/api/v1/messages`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${key}`,
+      "content-type": "application/json",
+      "idempotency-key": idempotencyKey,
+    },
+    body: JSON.stringify(sms),
+  });
+  const body = (await answer.json()) as { readonly id: string };
+  // 409: the other call with the key is under way.
+  expect([202, 409]).toContain(answer.status);
+  return answer.status === 202 ? body.id : undefined;
+}
+
+/** Sends one message after the other, each twice at once, and each call again until it is answered with 202; notes the ids that were answered. */
+async function sending(key: string, answered: (readonly string[])[], end: AbortSignal) {
+  const insisting = async (idempotencyKey: string): Promise<string> => {
+    for (;;) {
+      const id = await sendBalanced(key, idempotencyKey).catch((error: Error) => {
+        // Nobody answered; whatever else is wrong ends the test.
+        if (error.name !== "TypeError") throw error;
+      });
+      if (id !== undefined) return id;
+      await pause(20);
+    }
+  };
+  while (!end.aborted) {
+    const idempotencyKey = randomUUID();
+    answered.push(await Promise.all([insisting(idempotencyKey), insisting(idempotencyKey)]));
+  }
+}
+
+/** Every message that a partner's requests made, as the log has it. */
+async function requestedBy(partner: string): Promise<readonly string[]> {
+  const ids: string[] = [];
+  const { log } = world.platform.contexts.sandbox;
+  for (let after = 0n; ;) {
+    const page = await log.readAll({ after, limit: 5_000, types: ["MessageRequested"] });
+    for (const { metadata, data } of page.events)
+      if (metadata.partner === partner) ids.push(data.message_id);
+    if (page.position === after || page.position >= page.head) return ids;
+    after = page.position;
+  }
 }
 
 const start = (port: number, workers = 1): ReturnType<typeof spawnService> => {
@@ -145,3 +197,30 @@ test("what an operator changes is in force in every process within a second", as
     expect(await policies()).toEqual([String(requests), String(requests)]);
   }
 });
+
+// The last one: the process that it kills stays away.
+test("of messages sent to two processes in turn, of which one is killed, each is accepted once, and under one id", async () => {
+  const sender = await world.addPartner();
+  const knows = (port: number) => until(async () => (await ask(port, sender.key)).status === 200);
+  await Promise.all(ports.map(knows));
+  const ended = new AbortController();
+  const answered: (readonly string[])[] = [];
+  const sent = Promise.all(
+    Array.from({ length: 4 }, () => sending(sender.key, answered, ended.signal)),
+  );
+  const more = (count: number) => {
+    const enough = answered.length + count;
+    return until(() => answered.length >= enough, { timeoutMs: 30_000 });
+  };
+  await more(20);
+  const killed = processes.at(-1)!;
+  killed.kill("SIGKILL");
+  await killed.exited;
+  await more(20);
+  ended.abort();
+  await sent;
+  expect(answered.filter(([one, other]) => one !== other)).toEqual([]);
+  // Whoever was asked and killed: nothing is in the log that nobody was answered for.
+  const ids = answered.map(([id]) => id!);
+  expect((await requestedBy(sender.id)).toSorted()).toEqual(ids.toSorted());
+}, 90_000);

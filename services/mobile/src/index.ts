@@ -1,4 +1,5 @@
 import type { Service } from "@heliograph/api";
+import { attachmentTables } from "@heliograph/attachments";
 import { attachmentRoutes } from "./api/attachments.ts";
 import { deviceRoutes } from "./api/devices.ts";
 import { pushRoutes } from "./api/pushes.ts";
@@ -6,7 +7,6 @@ import { syncRoutes } from "./api/sync.ts";
 import { attachments } from "./attachments/hosted.ts";
 import { syncProjector } from "./projector.ts";
 import { pushReactor } from "./push/reactor.ts";
-import { attachmentTables } from "./tables/attachments.ts";
 import { deviceTables } from "./tables/devices.ts";
 
 /** What an agent's phone needs: devices, deltas, attachments. */

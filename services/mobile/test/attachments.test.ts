@@ -3,13 +3,11 @@ import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { signLink } from "@heliograph/api";
+import { attachmentsIn, forgetFiles, sweepAttachments } from "@heliograph/attachments";
 import { newId } from "@heliograph/contracts";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { folderStore } from "../src/attachments/folder.ts";
-import { sweepAttachments } from "../src/attachments/sweep.ts";
 import { service } from "../src/index.ts";
-import { removeOfContacts } from "../src/tables/attachments.ts";
 
 const png = Buffer.from("\x89PNG\r\n\x1a\nthe rest", "latin1");
 let world: World;
@@ -141,20 +139,16 @@ it("an attachment is erased with its contact", async () => {
 });
 
 it("a sweep takes the bytes of erased contacts and what killed uploads left, and leaves what is whole or may still run", async () => {
-  const { pool } = world.platform.contexts.sandbox;
+  const context = world.platform.contexts.sandbox;
+  const { pool } = context;
   const root = join(dataDir, "attachments");
-  const sweep = () =>
-    sweepAttachments(
-      [pool],
-      { store: folderStore(root), spool: join(root, "incoming") },
-      Date.now(),
-    );
+  const sweep = () => sweepAttachments([context], attachmentsIn(context.settings), Date.now(), 1);
   await sweep();
   const whole = await sent(png);
   const before = (await stored()).toSorted();
   const contact = newId("cnt");
   await sent(png, { query: `?contact_id=${contact}` });
-  await removeOfContacts(pool, world.partners[0]!.id, [contact]);
+  await forgetFiles(context, world.partners[0]!.id, [contact]);
   // As a process leaves them that is killed after its bytes are stored, and while it gathers them.
   const cut = await sent(png);
   await pool.query(

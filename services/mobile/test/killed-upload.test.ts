@@ -3,13 +3,11 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { attachmentsIn, sweepAttachments, uploadMs } from "@heliograph/attachments";
 import { newId } from "@heliograph/contracts";
 import { spawnService } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { folderStore } from "../src/attachments/folder.ts";
-import { sweepAttachments } from "../src/attachments/sweep.ts";
-import { uploadMs } from "../src/attachments/upload.ts";
 import { service } from "../src/index.ts";
 
 const entry = fileURLToPath(new URL("child.ts", import.meta.url));
@@ -39,7 +37,8 @@ test.each([
   "a process killed at %s leaves %i file %s, which the sweep takes, and the retry has the attachment",
   async (failpoint, left) => {
     const { key } = world.partners[0]!;
-    const { pool } = world.platform.contexts.sandbox;
+    const context = world.platform.contexts.sandbox;
+    const { pool } = context;
     const root = join(dataDir, "attachments");
     const raw = new Uint8Array(randomBytes(300_000));
     const headers = { "content-type": "application/pdf", "idempotency-key": newId("req") };
@@ -66,11 +65,7 @@ test.each([
     expect(await filesIn(root)).toBe(left);
 
     const later = Date.now() + uploadMs + 1000;
-    await sweepAttachments(
-      [pool],
-      { store: folderStore(root), spool: join(root, "incoming") },
-      later,
-    );
+    await sweepAttachments([context], attachmentsIn(context.settings), later, 1);
     expect(await filesIn(root)).toBe(0);
     expect((await pool.query("select from mobile_attachments.attachments")).rowCount).toBe(0);
 

@@ -2,14 +2,12 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { attachmentsIn, forgetFiles, sweepAttachments } from "@heliograph/attachments";
 import { newId } from "@heliograph/contracts";
 import { s3Double } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { s3Store } from "../src/attachments/s3.ts";
-import { sweepAttachments } from "../src/attachments/sweep.ts";
 import { service } from "../src/index.ts";
-import { removeOfContacts } from "../src/tables/attachments.ts";
 
 let storage: Awaited<ReturnType<typeof s3Double>>;
 let dataDir: string;
@@ -61,17 +59,17 @@ it("S3-compatible storage keeps what the folder keeps, and what it refuses leave
 });
 
 it("what belongs to an erased contact leaves the storage, later where the storage refuses at first", async () => {
-  const { pool } = world.platform.contexts.sandbox;
+  const context = world.platform.contexts.sandbox;
   const [contact, partner] = [newId("cnt"), world.partners[0]!.id];
   const kept = await call("POST", "", new Uint8Array(randomBytes(20_000)));
   await call("POST", `?contact_id=${contact}`, new Uint8Array(randomBytes(3_000)));
   expect(storage.objects.size).toBe(2);
-  await removeOfContacts(pool, partner, [contact]);
-  const shared = { store: s3Store(storage.url), spool: join(dataDir, "attachments", "incoming") };
+  await forgetFiles(context, partner, [contact]);
+  const shared = attachmentsIn(context.settings);
   storage.failures.push(403);
-  await expect(sweepAttachments([pool], shared, Date.now())).rejects.toThrow("403");
+  await expect(sweepAttachments([context], shared, Date.now(), 1)).rejects.toThrow("403");
   expect(storage.objects.size).toBe(2);
-  await sweepAttachments([pool], shared, Date.now());
+  await sweepAttachments([context], shared, Date.now(), 1);
   expect(storage.objects.size).toBe(1);
   expect(await rows()).toEqual([{ status: "ready", charged: 20_000 }]);
   expect((await fetch(kept.body.url as string)).status).toBe(200);

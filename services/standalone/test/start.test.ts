@@ -15,7 +15,7 @@ import { afterAllStop, clientsOf, example, ownDataDir, reached, send } from "./s
 describe("npm start", () => {
   it("writes dev.json once it is ready, and finds its data again", async () => {
     const dataDir = ownDataDir();
-    const first = await startInstance({ dataDir, initdb: true });
+    const first = await startInstance({ dataDir, finds: "nothing" });
     // Also when an expectation fails before the stop below.
     afterAllStop(first);
     expect(readInstance(dataDir)).toEqual({

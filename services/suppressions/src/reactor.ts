@@ -1,10 +1,18 @@
-import { channelModule, magicOutcome } from "@heliograph/channels";
-import { deterministicId, failpoint, streamOf, uuid5, type EventData } from "@heliograph/contracts";
+import { channelModule, magicOutcome, sameRecipient } from "@heliograph/channels";
+import {
+  deterministicId,
+  failpoint,
+  streamOf,
+  uuid5,
+  type Channel,
+  type EventData,
+} from "@heliograph/contracts";
 import {
   decideEnd,
   decideStart,
   evolveSuppression,
   optedOutCode,
+  suppressionName,
   type Suppression,
   type SuppressionEvent,
   formatTime,
@@ -132,7 +140,7 @@ async function received(tools: ReactorTools, event: Received): Promise<boolean> 
         applies_to: "all",
         evidence: { message_id, text: sealedText(seal, said) },
       }),
-    start: () => forgive(tools, event, name),
+    start: () => forgiveAll(tools, event, { channel, to, name }),
     help: async () => true,
   }[found.keyword]();
   await failpoint("suppressions.after_append");
@@ -174,6 +182,20 @@ function timeOf(cause: Cause): string {
   return formatTime(timeOfEvent(cause));
 }
 
+/** The provider may call one person by another form of the number than when STOP came: START counts for all of them, as a send is held against all. */
+async function forgiveAll(
+  tools: ReactorTools,
+  cause: Received,
+  { channel, to, name }: { readonly channel: Channel; readonly to: string; readonly name: string },
+): Promise<boolean> {
+  const { vault } = tools.context;
+  const partner = cause.metadata.partner ?? "";
+  let ended = await forgive(tools, cause, name);
+  for (const other of sameRecipient(channel, to))
+    if (await forgive(tools, cause, suppressionName(vault, partner, channel, other))) ended = true;
+  return ended;
+}
+
 /** START ends what an earlier STOP began, and nothing else: a complaint, a bounce and what the partner has set stay. */
 const forgive = (tools: ReactorTools, cause: Received, name: string): Promise<boolean> =>
   alter(tools, cause, name, (periods) =>
@@ -204,7 +226,7 @@ async function alter(
   await failpoint("suppressions.before_append");
   const result = await change<Suppression>(context.log, {
     stream: streamOf("suppression", name),
-    eventId: uuid5(cause.id, "suppression"),
+    eventId: uuid5(cause.id, "suppression", name),
     metadata: following(cause, cause.data.message_id),
     evolve: evolveSuppression,
     decide: (periods = []) => ({ events: decide(periods) }),

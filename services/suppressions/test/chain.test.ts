@@ -139,3 +139,15 @@ test("Who tells the provider of a mail to get no more advertising gets none, onc
   expect((await again("marketing")).body.code).toBe("recipient_suppressed");
   expect((await again("transactional")).status).toBe(202);
 });
+
+test("START from the other form of a WhatsApp number ends what STOP from the first began", async () => {
+  const [first, other] = ["+5511987654321", "+551187654321"];
+  await says({ channel: "whatsapp", from: first, text: "STOP" });
+  await found(() => periods(first!));
+  await says({ channel: "whatsapp", from: other, text: "START" });
+  const [ended] = await until(async () => {
+    const all = (await get(`/suppressions?to=${encodeURIComponent(first!)}`)).data;
+    return all[0]?.ended_at === null ? undefined : (all as readonly { ended_at: string }[]);
+  });
+  expect(ended!.ended_at).toMatch(/Z$/);
+}, 60_000);

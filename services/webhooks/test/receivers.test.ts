@@ -84,6 +84,18 @@ async function expectReceiver(
   expect(await post(batch), "the same events in another request").toBe(204);
   expect(await post('{"events":[]}'), "of nothing").toBe(204);
   expect(await post('{"events":[{]}'), "that cannot be handled").toBe(500);
+  const whole = `{"events":[${event(6, {})},${event(7, {})}]}`;
+  const forged = whole.replace('"sequence":7', '"sequence":8');
+  expect(await post(whole, { sent: forged }), "with one event changed").toBe(401);
+  const retried = newId("evt");
+  expect(
+    await post(whole.replace(/\{"id"[^}]*"sequence":7/, "{"), { id: retried }),
+    "that breaks in its middle",
+  ).toBe(500);
+  expect(
+    await post(whole, { id: retried, by: [newSecret(), secret] }),
+    "and comes again whole",
+  ).toBe(204);
 
   await running.stop();
   const printed = running
@@ -96,6 +108,8 @@ async function expectReceiver(
     "message.sent 3 {}",
     'message.sent 4 {"text":"\\"}]{"}',
     "message.sent 5 {}",
+    "message.sent 6 {}",
+    "message.sent 7 {}",
   ]);
 }
 

@@ -189,6 +189,8 @@ export const table: Readonly<Record<string, Row>> = {
   "admin.gateways.test": { method: "POST", path: "/api/v1/admin/gateways/{id}/test" },
   "admin.routing.get": { method: "GET", path: "/api/v1/admin/routing", query: true },
   "admin.routing.set": { method: "PUT", path: "/api/v1/admin/routing", body: "json", key: true },
+  "admin.senderRules.get": { method: "GET", path: "/api/v1/admin/sender-rules", query: true },
+  "admin.senderRules.set": { method: "PUT", path: "/api/v1/admin/sender-rules", body: "json", key: true },
   "admin.keys.create": { method: "POST", path: "/api/v1/admin/keys", body: "json", key: true },
   "admin.keys.list": { method: "GET", path: "/api/v1/admin/keys", query: true, answer: "list" },
   "admin.keys.get": { method: "GET", path: "/api/v1/admin/keys/{id}" },

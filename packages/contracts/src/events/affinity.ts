@@ -6,6 +6,6 @@ import { Id, Time } from "./common.ts";
 export const SenderChosen = defineEvent(
   "SenderChosen",
   1,
-  "A recipient has a sender of a pool, and keeps it while it is in the pool.",
+  "A recipient has a sender of a pool.",
   z.strictObject({ pool_id: Id, sender: z.string().max(512), chosen_at: Time }),
 );

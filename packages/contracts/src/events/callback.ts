@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
-import { Channel, Id, Sealed, Time } from "./common.ts";
+import { Channel, Id, ReceivedFile, Sealed, Time } from "./common.ts";
 
 const maxRaw = 1_000_000;
 
@@ -24,6 +24,8 @@ export const CallbackReceived = defineEvent(
     /** The bytes as they came, under a key of this record: text, or base64 where they are no UTF-8. */
     raw: Sealed(maxRaw),
     encoding: z.enum(["text", "base64"]),
+    /** Of a mail: its files, whose contents are left out of the bytes. Absent where nothing was left out. */
+    files: z.array(ReceivedFile).min(1).max(50).optional(),
     received_at: Time,
   }),
 );

@@ -49,6 +49,16 @@ export type Failure = z.infer<typeof Failure>;
 export const Sealed = (maxCharacters: number) =>
   z.string().max(Math.ceil(maxCharacters * 5.4) + 100);
 
+/** A file that came with something: kept as an attachment, or named alone with the reason. Its type is by its bytes where they are kept, else as it was said. */
+export const ReceivedFile = z.strictObject({
+  attachment_id: Id.optional(),
+  name: Sealed(255).optional(),
+  type: z.string().max(255),
+  bytes: z.int().min(0),
+  not_kept: z.enum(["too_large", "too_many", "no_room"]).optional(),
+});
+export type ReceivedFile = z.infer<typeof ReceivedFile>;
+
 /** Message-IDs of mails with their angle brackets, oldest first; a longer chain keeps its first and its latest. */
 export const MailReferences = z.array(z.string().max(250)).max(20);
 
@@ -65,6 +75,9 @@ export const ProviderMessageId = z.string().max(2000);
 
 /** More numbers than any country's plan asks of one sender; a pool is in the memory of every process. */
 export const mostPoolSenders = 100;
+
+/** What a sender of an SMS can be. */
+export const senderTypes = ["alphanumeric", "short_code", "long_code"] as const;
 
 /** Attributes that a contact is asked for at once: each is a comparison of its own in the query that finds the audience. */
 export const maxAudienceAttributes = 10;

@@ -9,9 +9,17 @@ export const Replaced = z.strictObject({
 });
 export type Replaced = z.infer<typeof Replaced>;
 
+/** National language tables of 3GPP TS 23.038, 6.2.1.2.4, by their numbers there. */
+const NationalTables = z.strictObject({
+  locking: z.int().min(1).max(13).optional(),
+  single: z.int().min(1).max(13).optional(),
+});
+
 export const Segments = z.strictObject({
   count: z.int().min(1),
   encoding: z.enum(["GSM-7", "UCS-2", "none"]),
+  /** The tables that it is counted with: it is sent with these, by gateways that know them. */
+  national: NationalTables.optional(),
   characters: z.int().min(0),
   replaced: z.array(Replaced).max(1_600).optional(),
 });
@@ -65,6 +73,13 @@ export const SenderPoolOfMessage = z.strictObject({
   reason: z.string().max(600),
 });
 
+/** That `from` is not what the message asked for, by the rule of the recipient's country: its default, or in the place of one that it does not take. */
+export const SenderRuleOfMessage = z.strictObject({
+  country_prefix: z.string().max(8),
+  replaced: z.string().max(512).optional(),
+  reason: z.string().max(300),
+});
+
 /** Hours in which nothing is sent, by the clocks of the recipient: the zones that were found when the message was accepted. */
 export const QuietHours = z.strictObject({
   from: z.string().length(5),
@@ -87,6 +102,7 @@ export const FailoverStep = z.strictObject({
   to: z.string().max(512),
   ...sender,
   sender_pool: SenderPoolOfMessage.optional(),
+  sender_rule: SenderRuleOfMessage.optional(),
   content: Content,
   on: z.array(FailoverTrigger).min(1).max(3),
   after_seconds: z.int().min(10).max(86_400).optional(),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
 import { plainText } from "../plain.ts";
-import { Category, Channel, Id, Money, Time } from "./common.ts";
+import { Category, Channel, Id, Money, senderTypes, Time } from "./common.ts";
 
 /**
  * Stream `gateway-<id>` of the `platform` namespace. The kind is text, so that a release which does not know it can read the event; it is checked where gateways are configured.
@@ -76,6 +76,31 @@ const RoutingMatch = z.strictObject({
   /** The pool that its sender was taken of. */
   sender_pool: Id.optional(),
 });
+
+const SenderOfRule = plainText(z.string().max(20));
+/** Stream `senderrules-<environment>` of the `platform` namespace: the rule of the longest prefix says which senders an SMS to a number may have. */
+export const SenderRulesConfigured = defineEvent(
+  "SenderRulesConfigured",
+  1,
+  "Which senders countries take was set anew.",
+  z.strictObject({
+    environment: z.enum(["live", "sandbox"]),
+    rules: z
+      .array(
+        z.strictObject({
+          country_prefix: plainText(z.string().max(8)),
+          alphanumeric: z.boolean().optional(),
+          types: z.array(z.enum(senderTypes)).max(3).optional(),
+          registered: z.array(SenderOfRule).max(1_000).optional(),
+          two_way: z.literal(true).optional(),
+          default: SenderOfRule.optional(),
+          replacement: SenderOfRule.optional(),
+        }),
+      )
+      .max(300),
+    configured_at: Time,
+  }),
+);
 
 /** Stream `routing-<environment>` of the `platform` namespace: the first rule that matches a message says which gateways may carry it. */
 export const RoutingConfigured = defineEvent(

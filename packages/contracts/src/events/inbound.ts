@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
-import { Channel, ExternalId, Id, MailReferences, Sealed, Time } from "./common.ts";
+import { Channel, ExternalId, Id, MailReferences, ReceivedFile, Sealed, Time } from "./common.ts";
 
 const maxRaw = 1_000_000;
 
@@ -34,12 +34,16 @@ export const InboundReceived = defineEvent(
     /** The bytes as they came, under a key of this record: text, or base64 where they are no UTF-8. */
     raw: Sealed(maxRaw),
     encoding: z.enum(["text", "base64"]),
+    /** What came beside the bytes. */
+    files: z.array(ReceivedFile).min(1).max(50).optional(),
     received_at: Time,
   }),
 );
 
 export const InboundMedia = z.strictObject({
   url: Sealed(2000),
+  /** It is kept here: `url` is the path at which the API tells of it. */
+  attachment_id: Id.optional(),
   type: z.string().max(255).optional(),
   name: Sealed(255).optional(),
   bytes: z.int().min(0).optional(),

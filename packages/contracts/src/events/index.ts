@@ -168,6 +168,7 @@ export {
   type MessageContext,
   maxAudienceAttributes,
   mostPoolSenders,
+  senderTypes,
 } from "./common.ts";
 export { EndpointFilters } from "./endpoint.ts";
 export { FailoverTrigger } from "./content.ts";

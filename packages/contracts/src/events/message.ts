@@ -9,6 +9,7 @@ import {
   Segments,
   sender,
   SenderPoolOfMessage,
+  SenderRuleOfMessage,
 } from "./content.ts";
 import {
   Category,
@@ -36,6 +37,7 @@ export const MessageRequested = defineEvent(
     to: z.string().max(512),
     ...sender,
     sender_pool: SenderPoolOfMessage.optional(),
+    sender_rule: SenderRuleOfMessage.optional(),
     content: Content,
     category: Category,
     priority: z.int().min(0).max(3),
@@ -77,7 +79,16 @@ const Attempt = z.int().min(1);
 /** Why this gateway was taken, and why the others were not. */
 export const GatewayChoice = z.strictObject({
   reason: z.string().max(500),
-  considered: z.array(z.strictObject({ gateway: z.string(), verdict: z.string() })).optional(),
+  considered: z
+    .array(
+      z.strictObject({
+        gateway: z.string(),
+        verdict: z.string(),
+        /** It may not carry the message at all, now or when another fails. */
+        excluded: z.literal(true).optional(),
+      }),
+    )
+    .optional(),
 });
 export type GatewayChoice = z.infer<typeof GatewayChoice>;
 

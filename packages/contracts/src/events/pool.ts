@@ -34,7 +34,7 @@ export const SenderPoolConfigured = defineEvent(
 export const SenderPoolRemoved = defineEvent(
   "SenderPoolRemoved",
   1,
-  "A pool of senders is gone; what was accepted before keeps its sender.",
+  "A pool of senders is gone.",
   z.strictObject({
     pool_id: Id,
     environment: Environment,

@@ -21,7 +21,15 @@ export function notificationOf(attempt: Attempt, nowMs: number): Notification | 
   if (!isApnsToken(to)) return { reason: "invalid_recipient", text: "it is no token of APNs" };
   if (text === "") return { reason: "content_rejected", text: "it has no text" };
   const alert = { ...(subject !== undefined && { title: subject }), body: text };
-  const payload = JSON.stringify({ ...attempt.data, message_id: messageId, aps: { alert } });
+  const image = attempt.media?.[0]?.url;
+  // APNs has no pictures: an extension of the application fetches what a push of this kind names.
+  const aps = { alert, ...(image !== undefined && { "mutable-content": 1 }) };
+  const payload = JSON.stringify({
+    ...attempt.data,
+    message_id: messageId,
+    ...(image !== undefined && { image }),
+    aps,
+  });
   if (Buffer.byteLength(payload) > maxPayloadBytes)
     return { reason: "content_rejected", text: `it is larger than ${maxPayloadBytes} bytes` };
   return {

@@ -21,7 +21,12 @@ export function fcmMessage(attempt: Attempt, nowMs: number): object | Unsendable
   if (!toList && isApnsToken(to))
     return { reason: "invalid_recipient", text: "it is a token of APNs" };
   if (text === "") return { reason: "content_rejected", text: "it has no text" };
-  const notification = { ...(subject !== undefined && { title: subject }), body: text };
+  const image = attempt.media?.[0]?.url;
+  const notification = {
+    ...(subject !== undefined && { title: subject }),
+    body: text,
+    ...(image !== undefined && { image }),
+  };
   const data = { ...attempt.data, message_id: messageId };
   const most = toList ? maxTopicBytes : maxPayloadBytes;
   if (bytesIn(notification) + bytesIn(data) > most)
@@ -46,6 +51,11 @@ export function fcmMessage(attempt: Attempt, nowMs: number): object | Unsendable
         "apns-collapse-id": messageId,
         ...(ttl !== undefined && { "apns-expiration": String(Math.floor(nowMs / 1_000) + ttl) }),
       },
+      // What shows a picture on iOS is an extension of the application, which only such a push wakes.
+      ...(image !== undefined && {
+        payload: { aps: { "mutable-content": 1 } },
+        fcm_options: { image },
+      }),
     },
     webpush: {
       headers: {

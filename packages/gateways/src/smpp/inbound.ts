@@ -6,7 +6,7 @@ import { type Alphabet, readText } from "./coding.ts";
 import { readType } from "./content-type.ts";
 import { tag, tlvOf } from "./pdu.ts";
 import type { Delivery } from "./session.ts";
-import { UDHI } from "./submit.ts";
+import { element, UDHI } from "./submit.ts";
 
 /** Which part of a long message it is. */
 export type PartOf = {
@@ -20,9 +20,6 @@ type Header = {
   readonly tables: GsmTables;
   readonly body: Buffer;
 };
-
-/** Information elements of a user data header: TS 23.040, 9.2.3.24. */
-const element = { concat8: 0x00, concat16: 0x08, single: 0x24, locking: 0x25 } as const;
 
 /** A header that is not what it says is taken for text, as it is on a phone. */
 function readHeader(bytes: Buffer): Header {

@@ -4,7 +4,7 @@ import { smppErrors } from "./errors.ts";
 import { createSmppGateway } from "./gateway.ts";
 import { smppIdKeys, smppPartOf } from "./ids.ts";
 import { smppInbound } from "./inbound.ts";
-import { SmppSecrets, SmppSettings } from "./settings.ts";
+import { languagesOf, smppFault, SmppSecrets, SmppSettings } from "./settings.ts";
 
 /** A message centre of a carrier or of whoever speaks like one: SMPP 3.4. */
 export const smpp = gatewayKind({
@@ -14,6 +14,9 @@ export const smpp = gatewayKind({
   settings: SmppSettings,
   secrets: SmppSecrets,
   errors: smppErrors,
+  fault: smppFault,
+  languages: languagesOf,
+  ownSender: ({ source }) => source?.address,
   create: createSmppGateway,
   rebuiltBy: ["timeout_ms"],
   asks: false,

@@ -1,4 +1,6 @@
+import { nationalLanguages } from "@heliograph/channels";
 import { z } from "zod";
+import type { ConfigurationFault } from "../descriptor.ts";
 
 /** The most of each C-octet string of a bind (SMPP 3.4, 4.1.1), without the NUL that ends it. */
 const latin1 = (most: number) =>
@@ -33,12 +35,33 @@ export const SmppSettings = z.strictObject({
   receipt_id: z.enum(["as_is", "hex_to_decimal", "auto"]).optional(),
   /** A long text as several messages, or whole. */
   long: z.enum(["udh", "payload"]).optional(),
+  /** Whose national tables phones and networks behind it know: texts of such a language are sent with them where that saves a part. */
+  national: z
+    .array(z.enum(Object.keys(nationalLanguages) as (keyof typeof nationalLanguages)[]))
+    .min(1)
+    .max(3)
+    .optional(),
   /** The sender of messages that name none. */
   source: z
     .strictObject({ address: latin1(20).min(1), ton: Ton.optional(), npi: Npi.optional() })
     .optional(),
 });
 export type SmppSettings = z.infer<typeof SmppSettings>;
+
+/** By the numbers of TS 23.038, 6.2.1.2.4. */
+export const languagesOf = ({ national = [] }: SmppSettings): readonly number[] =>
+  national.map((language) => nationalLanguages[language]);
+
+/** Tables are named in a header of septets of the GSM alphabet. */
+export function smppFault(settings: SmppSettings): ConfigurationFault | undefined {
+  const { national, data_coding_default: alphabet = "gsm", long = "udh" } = settings;
+  return national === undefined || (alphabet === "gsm" && long === "udh")
+    ? undefined
+    : {
+        path: "settings.national",
+        message: "takes data_coding_default gsm and long udh: tables are named in a header",
+      };
+}
 
 export const SmppSecrets = z.strictObject({ password: latin1(8) });
 export type SmppSecrets = z.infer<typeof SmppSecrets>;

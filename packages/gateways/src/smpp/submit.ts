@@ -1,15 +1,17 @@
 import { createHash } from "node:crypto";
-import { splitSms } from "@heliograph/channels";
+import { gsmAlphabet, type GsmTables, splitSms } from "@heliograph/channels";
 import type { Attempt } from "../types.ts";
 import { canWrite, dataCoding, toAlphabet, toUcs2 } from "./coding.ts";
 import { type Fields, tag, type Tlvs } from "./pdu.ts";
-import type { SmppSettings } from "./settings.ts";
+import { languagesOf, type SmppSettings } from "./settings.ts";
 
 /** One submit_sm, apart from its number. */
 export type Submit = { readonly fields: Fields<"submit_sm">; readonly tlvs: Tlvs };
 
 /** Bits of esm_class (section 5.2.12): the short message begins with a user data header. */
 export const UDHI = 0x40;
+/** Information elements of a user data header: TS 23.040, 9.2.3.24. */
+export const element = { concat8: 0x00, concat16: 0x08, single: 0x24, locking: 0x25 } as const;
 /** A receipt of the final outcome, whatever it is (section 5.2.17). */
 const FINAL_RECEIPT = 0x01;
 /** The most octets of a short message; what is longer goes as `message_payload` (section 3.2.3). */
@@ -57,10 +59,17 @@ export function submitsOf(attempt: Attempt, settings: SmppSettings): readonly Su
   const { text = "" } = attempt.content;
   const alphabet = settings.data_coding_default ?? "gsm";
   // What a centre of another alphabet has no letter for goes as UCS-2, in more parts perhaps.
-  const split = splitSms(text, { wide: !canWrite(text, alphabet) });
-  const { encoding } = split;
+  const split = splitSms(text, {
+    wide: !canWrite(text, alphabet),
+    national: spoken(attempt.national, settings),
+  });
+  const { encoding, national } = split;
   const bytesOf = (part: string): Buffer =>
-    encoding === "UCS-2" ? toUcs2(part) : toAlphabet(part, alphabet);
+    encoding === "UCS-2"
+      ? toUcs2(part)
+      : national === undefined
+        ? toAlphabet(part, alphabet)
+        : gsmAlphabet(national).encode(part);
   const shared = sharedFields(attempt, settings);
   const fields = {
     ...shared,
@@ -68,6 +77,10 @@ export function submitsOf(attempt: Attempt, settings: SmppSettings): readonly Su
   };
   const tlvs: Tlvs = [[tag.user_message_reference, hashOf(attempt.attemptId).subarray(0, 2)]];
   const { parts } = split;
+  if (parts.length === 1 && national !== undefined) {
+    const short_message = Buffer.concat([headerOf(tableElements(national)), bytesOf(text)]);
+    return [{ fields: { ...fields, esm_class: UDHI, short_message }, tlvs }];
+  }
   if (parts.length === 1) return [{ fields: { ...fields, short_message: bytesOf(text) }, tlvs }];
   if (settings.long === "payload") {
     const whole = bytesOf(text);
@@ -78,11 +91,29 @@ export function submitsOf(attempt: Attempt, settings: SmppSettings): readonly Su
   const reference = hashOf(attempt.messageId)[0]!;
   return parts.map((part, index) => {
     // TS 23.040, 9.2.3.24.1: an element of three octets: reference, parts, number.
-    const header = Buffer.from([5, 0, 3, reference, parts.length, index + 1]);
+    const elements = [element.concat8, 3, reference, parts.length, index + 1];
+    const header = headerOf([...elements, ...tableElements(national)]);
     const short_message = Buffer.concat([header, bytesOf(part)]);
     return { fields: { ...fields, esm_class: UDHI, short_message }, tlvs };
   });
 }
+
+/** Those that the message was counted with, where this gateway sends them all. */
+function spoken(tables: GsmTables | undefined, settings: SmppSettings): GsmTables | undefined {
+  const known = languagesOf(settings);
+  const asked = [tables?.locking, tables?.single].filter((table) => table !== undefined);
+  return asked.every((table) => known.includes(table)) ? tables : undefined;
+}
+
+/** TS 23.040, 9.2.3.24.15 and 9.2.3.24.16: each an element of one octet. */
+const tableElements = ({ locking, single }: GsmTables = {}): readonly number[] => [
+  ...(single === undefined ? [] : [element.single, 1, single]),
+  ...(locking === undefined ? [] : [element.locking, 1, locking]),
+];
+
+/** TS 23.040, 9.2.3.24: its length without itself, and then its elements. */
+const headerOf = (elements: readonly number[]): Buffer =>
+  Buffer.from([elements.length, ...elements]);
 
 function sharedFields(attempt: Attempt, settings: SmppSettings): Fields<"submit_sm"> {
   const sender = senderOf(attempt.from, settings.source);

@@ -2,6 +2,8 @@ import { isIP } from "node:net";
 import type { Readable } from "node:stream";
 import { type Mailbox, parseEmail, parseMailbox } from "@heliograph/channels";
 import { createTransport } from "nodemailer";
+import { failureOf } from "../failure.ts";
+import { filesOf, type Files, type MailedFile } from "./files.ts";
 import { unsubscribeLink, unsubscribeToken } from "../unsubscribe-link.ts";
 import type { Attempt, Gateway, GatewayConfig, GatewayTools, SendResult } from "../types.ts";
 import { foldable, headersOf, oneLine } from "./headers.ts";
@@ -108,7 +110,11 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     return `${local}@${returnDomain}`;
   }
 
-  async function send(attempt: Attempt, signal: AbortSignal): Promise<SendResult> {
+  async function sendWith(
+    attempt: Attempt,
+    files: readonly MailedFile[],
+    signal: AbortSignal,
+  ): Promise<SendResult> {
     const from = attempt.from ?? settings.from;
     const sender = from === undefined ? ownSender(url.hostname) : parseMailbox(oneLine(from));
     const recipient = parseEmail(attempt.to);
@@ -130,20 +136,13 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
       messageId,
       ...(attempt.content.text !== undefined && { text: lines(attempt.content.text) }),
       ...(attempt.content.html !== undefined && { html: lines(attempt.content.html) }),
+      ...(files.length > 0 && { attachments: [...files] }),
       signal,
       track,
     };
     try {
       const info = await transport.sendMail(mail);
-      const response = oneLine(info.response ?? "250");
-      // Its recipient knows the mail by this alone.
-      const serverMessageId = serverIdIn(response);
-      return {
-        type: "accepted",
-        providerMessageId: messageId,
-        ...(serverMessageId !== undefined && { serverMessageId }),
-        status: response.slice(0, 64),
-      };
+      return taken(messageId, oneLine(info.response ?? "250"));
     } catch (error) {
       const begun = track.stream?.readableDidRead ?? false;
       return smtpResult(config.name, error, { begun, aborted: signal.aborted });
@@ -153,7 +152,8 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
   return {
     name: config.name,
     kind: config.kind,
-    send,
+    send: (attempt, signal) =>
+      withFiles({ config, tools }, attempt, signal, (files) => sendWith(attempt, files, signal)),
     async check(signal) {
       signal.addEventListener("abort", () => transport.close(), { once: true });
       await transport.verify();
@@ -187,6 +187,61 @@ function ownSender(host: string): Mailbox {
 const providerHeaders = ({ hostname }: URL, { events }: SmtpSettings, mailId: string) => ({
   ...(/\.postmarkapp\.com$/i.test(hostname) && { "X-PM-KeepID": "true" }),
   ...(events === "sendgrid" && sendgridHeaders(mailId)),
+});
+
+function taken(messageId: string, response: string): SendResult {
+  // Its recipient knows the mail by this alone.
+  const serverMessageId = serverIdIn(response);
+  return {
+    type: "accepted",
+    providerMessageId: messageId,
+    ...(serverMessageId !== undefined && { serverMessageId }),
+    status: response.slice(0, 64),
+  };
+}
+
+/** Reads the files of a mail, and lets go of them when it is sent. */
+async function withFiles(
+  { config: { name }, tools }: Pick<Parts, "config" | "tools">,
+  attempt: Attempt,
+  signal: AbortSignal,
+  send: (files: readonly MailedFile[]) => Promise<SendResult>,
+): Promise<SendResult> {
+  if (attempt.media === undefined) return send([]);
+  let found: Files;
+  try {
+    found = await filesOf(attempt, tools.file, signal);
+  } catch (error) {
+    return unreadable(name, error);
+  }
+  if (found.kind === "gone") return rejectedContent(name, found.why);
+  try {
+    return await send(found.files);
+  } finally {
+    found.release();
+  }
+}
+
+/** Nothing was sent: it waits, or goes elsewhere. */
+const unreadable = (name: string, error: unknown): SendResult => ({
+  type: "unavailable",
+  error: failureOf(
+    name,
+    { code: "gateway_unreachable", ...smtpErrors.gateway_unreachable },
+    {
+      code: "FILES",
+      text: `its files cannot be read now: ${error instanceof Error ? error.name : "?"}`,
+    },
+  ),
+});
+
+const rejectedContent = (name: string, text: string): SendResult => ({
+  type: "rejected",
+  error: failureOf(
+    name,
+    { code: "content_rejected", ...smtpErrors.content_rejected },
+    { code: "FILES", text },
+  ),
 });
 
 /** Without what was given: of the recipient nothing is kept that is not sealed. */

@@ -51,7 +51,19 @@ export function answeredBy(
   return { answers, messages: [...new Set(messages)] };
 }
 
-/** Files are named, behind what was written, and not kept anywhere but in the mail. A picture that the page shows is none. */
+const whyNot = {
+  too_large: "too large to be kept",
+  too_many: "one of too many to be kept",
+  no_room: "not kept: there is no room",
+} as const;
+
+/** Files that are not kept are named behind what was written. */
+const unkept = (files: NonNullable<InboundRequest["files"]>): readonly string[] =>
+  files.flatMap(({ name, type: said, not_kept: why }) =>
+    why === undefined ? [] : [`[${whole(name ?? said, 120)}: ${whyNot[why]}]`],
+  );
+
+/** The same of a mail whose files stand in its bytes, as far as these go. A picture that the page shows is none. */
 function namesOf({ attachments }: ParsedMail): readonly string[] {
   const files = attachments.filter(
     ({ related, disposition, contentId, mimeType }) =>
@@ -64,23 +76,27 @@ function namesOf({ attachments }: ParsedMail): readonly string[] {
     .map(({ filename, mimeType }) => `[${whole(filename ?? mimeType, 120)}]`);
 }
 
-function textOf(mail: ParsedMail): string {
+function textOf(mail: ParsedMail, files: InboundRequest["files"]): string {
   const written = (mail.text ?? textOfHtml(mail.html ?? "")).trimEnd();
-  const names = namesOf(mail);
+  const names = files === undefined ? namesOf(mail) : unkept(files);
   return [whole(written, max.text), ...(names.length > 0 ? ["-- ", ...names] : [])]
     .join("\n")
     .trimStart();
 }
 
 /** What a person wrote. Throws for a mail that does not say who did, or that is beyond reason. */
-export async function mailInbound({ raw, contentType }: InboundRequest): Promise<InboundReading> {
+export async function mailInbound({
+  raw,
+  contentType,
+  files,
+}: InboundRequest): Promise<InboundReading> {
   if (!contentType.startsWith(type)) throw new Error("it does not say to whom it came");
   const mail = await parseMail(raw);
   if (mail === undefined) throw new Error("it is nested or headed beyond reason");
   const sender = senderOf(mail);
   if (sender === undefined) throw new Error("it does not say who wrote it");
   const { html, subject, from } = mail;
-  const text = textOf(mail);
+  const text = textOf(mail, files);
   const references = mailReferences({
     references: headerIn(mail, "references"),
     inReplyTo: headerIn(mail, "in-reply-to"),

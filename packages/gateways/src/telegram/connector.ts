@@ -11,6 +11,8 @@ import { telegramCall, type TelegramCall } from "./content.ts";
 import { telegramError, telegramFailure, type TelegramError } from "./errors.ts";
 import type { TelegramSecrets, TelegramSettings } from "./settings.ts";
 
+/** Chats whose move a process remembers: whoever writes to one that was forgotten is told again. */
+const maxMoved = 10_000;
 const defaultBase = "https://api.telegram.org";
 
 type Parts = {
@@ -34,7 +36,26 @@ export function createTelegramGateway({ config, settings, secrets }: Parts): Gat
       signal,
     );
 
+  /** Where chats are now that were told to have moved. */
+  const moved = new Map<string, number>();
+
   async function send(attempt: Attempt, signal: AbortSignal): Promise<SendResult> {
+    const known = moved.get(attempt.to);
+    if (known === undefined) return sendOnce(attempt, signal);
+    return sendOnce({ ...attempt, to: String(known) }, signal, attempt.to);
+  }
+
+  function remember(from: string, to: number): void {
+    moved.delete(from);
+    moved.set(from, to);
+    if (moved.size > maxMoved) moved.delete(moved.keys().next().value!);
+  }
+
+  async function sendOnce(
+    attempt: Attempt,
+    signal: AbortSignal,
+    asked = attempt.to,
+  ): Promise<SendResult> {
     const call = telegramCall(attempt);
     if (typeof call === "string") {
       const error = telegramFailure(config.name, "content_rejected", { text: call });
@@ -45,11 +66,10 @@ export function createTelegramGateway({ config, settings, secrets }: Parts): Gat
     if (answer?.type !== "refused" || answer.movedTo === undefined)
       return meaningOf(config.name, outcome, attempt.to);
     const parameters = { ...call.parameters, chat_id: answer.movedTo };
-    return meaningOf(
-      config.name,
-      await post({ ...call, parameters }, signal),
-      String(answer.movedTo),
-    );
+    const again = await post({ ...call, parameters }, signal);
+    const result = meaningOf(config.name, again, String(answer.movedTo));
+    if (result.type === "accepted") remember(asked, answer.movedTo);
+    return result;
   }
   return {
     name: config.name,

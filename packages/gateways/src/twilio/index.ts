@@ -14,6 +14,8 @@ export const twilio = gatewayKind({
   settings: TwilioSettings,
   secrets: TwilioSecrets,
   errors: twilioErrors,
+  ownSender: ({ from, messaging_service_sid }) =>
+    messaging_service_sid === undefined ? from : undefined,
   create: createTwilioGateway,
   callbacks: {
     verify: (request, { secrets }) => verifyTwilio(request, secrets.auth_token),

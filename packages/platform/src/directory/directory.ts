@@ -20,12 +20,13 @@ import {
   type Gateway,
   type PriceList,
   type Routing,
+  type SenderRules,
 } from "./fold.ts";
 import type { Key } from "./keys.ts";
 import { poolsOf } from "./pools.ts";
 import type { Partner } from "./partners.ts";
 
-export type { Gateway, PriceList, Routing } from "./fold.ts";
+export type { Gateway, PriceList, Routing, SenderRules } from "./fold.ts";
 export type { Key } from "./keys.ts";
 export type { Partner } from "./partners.ts";
 
@@ -43,6 +44,7 @@ export interface Directory extends GatewayDirectory {
   gateways(environment: Environment, channel?: string): readonly Gateway[];
   /** The rules with when they were set, and where their stream stands; undefined where none were ever set. */
   routingState(environment: Environment): Routing | undefined;
+  senderRulesState(environment: Environment): SenderRules | undefined;
   /** The highest version of a list, in force or not yet. */
   newestPrices(list: string): PriceList | undefined;
   /** Each list's versions in force and to come, the highest first. */
@@ -71,6 +73,8 @@ function lookups(state: DirectoryState) {
       [...(state.keysByPartner.get(partner) ?? [])].map((id) => state.keysById.get(id)!),
     routing: (environment) => state.routing.get(environment)?.rules ?? [],
     routingState: (environment) => state.routing.get(environment),
+    senderRules: (environment) => state.senderRules.get(environment)?.rules ?? [],
+    senderRulesState: (environment) => state.senderRules.get(environment),
     prices: (list = "standard", atMs = Date.now()) =>
       state.prices.get(list)?.find((version) => isInForce(version, atMs)),
     newestPrices: (list) => state.prices.get(list)?.[0],

@@ -8,6 +8,7 @@ import { evolvePartner, partnerTypes, type Partner } from "./partners.ts";
 
 export type Gateway = EventData<"GatewayConfigured">;
 export type Routing = EventData<"RoutingConfigured"> & { readonly revision: number };
+export type SenderRules = EventData<"SenderRulesConfigured"> & { readonly revision: number };
 export type PriceList = EventData<"PriceListPublished">;
 
 /** What the platform log says: small enough for memory (some 1,500 bytes a partner with its keys), so that no request waits for a query. */
@@ -20,6 +21,7 @@ export type DirectoryState = {
   readonly successors: Map<string, Key>;
   readonly gateways: Map<string, Gateway>;
   readonly routing: Map<Environment, Routing>;
+  readonly senderRules: Map<Environment, SenderRules>;
   /** The versions of each list that are or may come into force, the highest first. */
   readonly prices: Map<string, readonly PriceList[]>;
   /** The list of each partner that has one of its own. */
@@ -49,6 +51,7 @@ export const emptyDirectory = (): DirectoryState => ({
   successors: new Map(),
   gateways: new Map(),
   routing: new Map(),
+  senderRules: new Map(),
   prices: new Map(),
   priceLists: new Map(),
   senders: new Map(),
@@ -66,6 +69,7 @@ export const directoryTypes = [
   "GatewayConfigured",
   "GatewayRemoved",
   "RoutingConfigured",
+  "SenderRulesConfigured",
   "PriceListPublished",
   "PriceListAssigned",
   "SenderAssigned",
@@ -104,6 +108,11 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       state.routing.set(data.environment, { ...data, revision: event.revision });
       return;
     }
+    case "SenderRulesConfigured": {
+      const data = event.data as EventData<"SenderRulesConfigured">;
+      state.senderRules.set(data.environment, { ...data, revision: event.revision });
+      return;
+    }
     case "PriceListPublished":
       return foldPrices(state, event.data as PriceList);
     case "PriceListAssigned": {
@@ -111,11 +120,8 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       state.priceLists.set(partner_id, list);
       return;
     }
-    case "SenderAssigned": {
-      const data = event.data as EventData<"SenderAssigned">;
-      state.senders.set(senderKey(data.gateway_id, data.address), data.partner_id);
-      return;
-    }
+    case "SenderAssigned":
+      return foldSender(state, event.data as EventData<"SenderAssigned">);
     case "SenderPoolConfigured":
     case "SenderPoolRemoved":
       return foldPool(state.senderPools, event);
@@ -142,6 +148,13 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       return;
     }
   }
+}
+
+function foldSender(
+  { senders }: DirectoryState,
+  { gateway_id, address, partner_id }: EventData<"SenderAssigned">,
+): void {
+  senders.set(senderKey(gateway_id, address), partner_id);
 }
 
 function foldClock(

@@ -82,6 +82,18 @@ export async function progressJob(
   );
 }
 
+/** Shows that somebody is there for jobs that may wait for minutes until others have ended: his own, and those that nobody has begun of consumers that are his. */
+export const renewJobs = (
+  pool: pg.Pool,
+  ids: readonly string[],
+  consumers: readonly string[],
+): Promise<unknown> =>
+  pool.query(
+    `update runtime.jobs set updated_at = now()
+      where (status = 'running' and id = any($1)) or (status = 'requested' and consumer = any($2))`,
+    [ids, consumers],
+  );
+
 export async function finishJob(
   pool: pg.Pool,
   id: string,

@@ -79,7 +79,7 @@ const PatchAgent = z
     languages: Languages.nullable().optional(),
     environments: Environments.optional(),
   })
-  .meta({ id: "PatchAgent" });
+  .meta({ id: "PatchAgent", example: { name: "Ada Lovelace", capacity: 10, skills: ["billing"] } });
 
 async function create(call: Call<z.infer<typeof CreateAgent>, unknown>): Promise<Answer> {
   const {

@@ -42,6 +42,7 @@ export async function readOpened(
   const reading = await parseInbound(kind, {
     raw: bytesOf(event.data),
     contentType: content_type,
+    files: event.data.files,
     gateway: { name, channel },
   });
   return { event, reading };
@@ -113,7 +114,7 @@ export async function match(
       known,
       channel: data.channel,
       external_id: { source: address.value.source, id: seal(address.value.id), name },
-      ...contentOf(reading, seal),
+      ...contentOf(reading, data.files, seal),
       ...(unverified && { unverified: true }),
       provider: {
         gateway: gatewayName,
@@ -166,8 +167,34 @@ const isUnverified = (
 ): boolean =>
   unverified || proof?.by === "nothing" || (proof?.by === "answer" && proof.partner_id !== partner);
 
+type Media = NonNullable<InboundReading["media"]>[number] & {
+  readonly attachment_id?: string | undefined;
+};
+
+/** Files that came along and are kept: told of by the API at this path, by its own rules. */
+const keptIn = (files: Received["data"]["files"] = []): readonly Media[] =>
+  files.flatMap(({ attachment_id: id, name, type, bytes }) =>
+    id === undefined
+      ? []
+      : [{ url: `/api/v1/attachments/${id}`, attachment_id: id, name, type, bytes }],
+  );
+
+const mediaOf = (media: readonly Media[], seal: Seal) =>
+  media.length === 0
+    ? {}
+    : {
+        media: media.map(({ url, attachment_id, type, name, bytes }) => ({
+          url: seal(url),
+          ...(attachment_id !== undefined && { attachment_id }),
+          ...(type !== undefined && { type }),
+          ...(name !== undefined && { name: seal(name) }),
+          ...(bytes !== undefined && { bytes }),
+        })),
+      };
+
 const contentOf = (
-  { from, to, text, html, subject, media, kind, about, automatic, references }: InboundReading,
+  { from, to, text, html, subject, media = [], kind, about, automatic, references }: InboundReading,
+  files: Received["data"]["files"],
   seal: Seal,
 ) => ({
   from: seal(from),
@@ -175,14 +202,7 @@ const contentOf = (
   ...(text !== undefined && { text: seal(text) }),
   ...(html !== undefined && { html: seal(html) }),
   ...(subject !== undefined && { subject: seal(subject) }),
-  ...(media !== undefined && {
-    media: media.map(({ url, type, name, bytes }) => ({
-      url: seal(url),
-      ...(type !== undefined && { type }),
-      ...(name !== undefined && { name: seal(name) }),
-      ...(bytes !== undefined && { bytes }),
-    })),
-  }),
+  ...mediaOf([...media, ...keptIn(files)], seal),
   kind,
   ...(about !== undefined && { about }),
   ...(automatic !== undefined && { automatic }),

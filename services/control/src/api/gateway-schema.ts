@@ -80,7 +80,10 @@ export const PatchGateway = z
     enabled: z.boolean().optional(),
     uncertain: Uncertain.optional(),
   })
-  .meta({ id: "PatchGateway" });
+  .meta({
+    id: "PatchGateway",
+    example: { max_per_second: 10, weight: 100, countries: ["DE", "PL"] },
+  });
 export type PatchGateway = z.infer<typeof PatchGateway>;
 
 export const AdminGateway = z

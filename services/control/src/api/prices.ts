@@ -24,7 +24,7 @@ const show = (call: Call<undefined, undefined>): Answer => ({
 
 const PreviewQuery = z.strictObject({
   channel: z.enum(channels),
-  to: z.string().min(1).max(512),
+  to: z.string().min(1).max(512).meta({ example: "+15551234567" }),
   segments: z.coerce.number().int().min(1).max(100).default(1),
   category: z.enum(categories).default("transactional"),
   list: z.string().max(64).optional().meta({

@@ -24,6 +24,7 @@ const settings: ReadonlySet<string> = new Set<Category>([
   "rota",
   "sender",
   "pool",
+  "senderrules",
   "template",
   "terms",
 ]);

@@ -52,6 +52,8 @@ type Written = {
   readonly item: Of<"inbound">;
   readonly to: string | undefined;
   readonly proof: SenderProof | undefined;
+  /** Opened. */
+  readonly files: CallbackEvent["data"]["files"];
 };
 
 type Pending = {
@@ -102,7 +104,8 @@ export async function interpret(
       else if (item.kind === "ignored") {
         ignored++;
         if (item.unproven) unproven.add(event);
-      } else if (item.kind === "inbound") written.push({ event, item, to, gateway, senders });
+      } else if (item.kind === "inbound")
+        written.push({ event, item, to, gateway, senders, files: data.files });
       else if (item.kind === "part") parts.push({ event, item });
       else {
         const { providerMessageId, otherIds = [] } = item.report;

@@ -70,14 +70,15 @@ export async function record(
         },
       })),
   );
-  for (const { event, item, to, proof } of inbound)
-    await recordWritten(context, event, { ...item, to, proof });
+  for (const { event, item, to, proof, files } of inbound)
+    await recordWritten(context, event, { ...item, to, proof, files });
 }
 
 type Written = Pick<Of<"inbound">, "providerMessageId" | "from" | "contentType" | "raw"> & {
   /** As `to` of what is recorded. */
   readonly to?: string | undefined;
   readonly proof?: SenderProof | undefined;
+  readonly files?: CallbackEvent["data"]["files"];
 };
 
 /** Stores what a person wrote; `further` are the other callbacks that a part of it stood in. */
@@ -102,6 +103,7 @@ export async function recordWritten(
       receivedAt: data.received_at,
       contentType: item.contentType,
       raw: item.raw,
+      files: item.files,
       callbackId: data.callback_id,
       furtherCallbackIds: further,
     },

@@ -13,6 +13,8 @@ export type Unproven = {
   readonly to: string | undefined;
   readonly gateway: CalledGateway;
   readonly senders: readonly string[];
+  /** Opened. */
+  readonly files: CallbackEvent["data"]["files"];
 };
 
 type Answered = { readonly message_id: string; readonly partner: string; readonly owner: string };
@@ -54,8 +56,8 @@ export async function proveSenders(
       : { by: "answer", message_id: answered.message_id, partner_id: answered.partner };
   }
   return written.map((each) => {
-    const { event, item, to } = each;
-    return { event, item, to, proof: proofOf(each) };
+    const { event, item, to, files } = each;
+    return { event, item, to, files, proof: proofOf(each) };
   });
 }
 

@@ -1,16 +1,14 @@
 import { type Answer, type Call, type Route, notValid, route } from "@heliograph/api";
-import { poolFor, readChoices, senderIn } from "@heliograph/acceptance";
+import { planSender, readChoices, senderIn } from "@heliograph/acceptance";
 import { channelModule, type Recipient } from "@heliograph/channels";
 import { channels, categories, type Channel, type EventData } from "@heliograph/contracts";
-import { SenderPoolOfMessage } from "@heliograph/domain";
+import { SenderPoolOfMessage, SenderRuleOfMessage } from "@heliograph/domain";
 import { z } from "zod";
 import { choose } from "../choose.ts";
 import { deviceTokens, isDevice } from "../devices.ts";
 import { explained, unhealthyNow, withRoom } from "../explained.ts";
-import { routeOf, rulesByChannel } from "../routing.ts";
+import { routeOf, rulesByChannel, takenThere } from "../routing.ts";
 import { readGatewayHealth } from "../tables/gateways.ts";
-
-type PoolOfMessage = NonNullable<EventData<"MessageRequested">["sender_pool"]>;
 
 const ExplainRoute = z
   .strictObject({
@@ -38,7 +36,16 @@ const ExplainedRoute = z
     reason: z.string(),
     from: z.string().optional().meta({ description: "The sender that it would have." }),
     sender_pool: SenderPoolOfMessage.optional(),
-    considered: z.array(z.object({ gateway: z.string(), verdict: z.string() })),
+    sender_rule: SenderRuleOfMessage.optional(),
+    considered: z.array(
+      z.object({
+        gateway: z.string(),
+        verdict: z.string(),
+        excluded: z.literal(true).optional().meta({
+          description: "It may not carry the message with its sender to that country.",
+        }),
+      }),
+    ),
   })
   .meta({ id: "ExplainedRoute" });
 
@@ -80,7 +87,9 @@ async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promi
   const to = await addressOf(call, partner, channel, recipient.value.to);
   const { gateway_id: onlyBy, pool_id: pool } = sender.sender_pool ?? {};
   const message = { channel, to, from: sender.from, pool, onlyBy, category, country, partner };
-  const found = routeOf(rulesByChannel(directory.routing(call.env), gateways), ofChannel, message);
+  const routing = rulesByChannel(directory.routing(call.env), gateways);
+  const route = routeOf(routing, ofChannel, message);
+  const found = takenThere(route, message, directory.senderRules(call.env));
   return {
     status: 200,
     body: { ...explained(found, choose(found, [], Math.random())), ...sender },
@@ -91,17 +100,26 @@ async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promi
 async function senderFor(
   call: Call<z.infer<typeof ExplainRoute>, unknown>,
   partner: string,
-  { to, country }: Recipient,
-): Promise<{ readonly from?: string; readonly sender_pool?: PoolOfMessage }> {
+  recipient: Recipient,
+): Promise<Pick<EventData<"MessageRequested">, "from" | "sender_pool" | "sender_rule">> {
   const { directory } = call.context;
-  const { from, channel } = call.body;
-  const pools = directory.senderPools(call.env, partner);
-  const pool = poolFor(pools, call.body, directory.gateways(call.env, channel), partner, country);
-  if (pool === undefined) return from === undefined ? {} : { from };
+  const plan = planSender(
+    {
+      pools: directory.senderPools(call.env, partner),
+      rules: directory.senderRules(call.env),
+      gateways: directory.gateways(call.env, call.body.channel),
+      partner,
+    },
+    call.body,
+    recipient,
+  );
+  if (plan.type === "sender")
+    return call.body.from === undefined ? plan.fields : { from: call.body.from, ...plan.fields };
+  const { pool, usable, preferred } = plan;
   const space = directory.spaceOf(call.env, partner);
   const known = { log: call.deps.log.forPartner(space), vault: call.deps.vault };
-  const [recipient] = await readChoices(known, space, [{ pool, to }]);
-  return senderIn(pool, pool.senders, recipient!, from)!.chosen;
+  const [before] = await readChoices(known, space, [{ pool, to: recipient.to }]);
+  return senderIn(pool, usable, before!, preferred)!.chosen;
 }
 
 export const explainRoute: Route = route({
@@ -112,6 +130,6 @@ export const explainRoute: Route = route({
   summary: "Which gateway a message would take now, and why; sends nothing",
   body: ExplainRoute,
   response: ExplainedRoute,
-  errors: ["invalid_request", "malformed_json"],
+  errors: ["invalid_request", "malformed_json", "sender_not_allowed"],
   handler: explain,
 });

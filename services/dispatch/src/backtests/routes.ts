@@ -19,7 +19,7 @@ import type { z } from "zod";
 import {
   addBacktest,
   type Backtest,
-  cancelBacktest,
+  backtestJobs,
   listBacktests,
   mostOpen,
   readBacktest,
@@ -172,7 +172,7 @@ const show = async (call: Call<undefined, undefined>): Promise<Answer> => ({
 
 async function cancel(call: Call<undefined, undefined>): Promise<Answer> {
   const { id, environment } = await find(call);
-  const canceled = await cancelBacktest(call.context.environments[environment].pool, id);
+  const canceled = await backtestJobs.cancel(call.context.environments[environment].pool, id);
   const now = await find(call);
   if (!canceled && now.status !== "canceled")
     throw new PublicError("conflict", `The backtest has ended: it is ${now.status}.`);

@@ -1,79 +1,48 @@
-import { randomUUID } from "node:crypto";
 import { type Environment, environments } from "@heliograph/contracts";
 import { type ApiContext, type Call, type EnvironmentDeps, hosted } from "@heliograph/api";
-import { isMachinery, keepLooking, type Looking } from "@heliograph/runtime";
-import {
-  claimBacktest,
-  type ClaimedBacktest,
-  finishBacktest,
-  giveBack,
-  noteProgress,
-} from "../tables/backtests.ts";
+import { type JobEnd, type Looking, type NoteJob, runJobs } from "@heliograph/runtime";
+import { backtestJobs, type ClaimedBacktest } from "../tables/backtests.ts";
 import { runBacktest } from "./run.ts";
 import { noSums, packSums, unpackSums } from "./sums.ts";
 
-/** For those whose process is gone: who asks for a new one wakes the process that took the call. */
-const lookEveryMs = 15_000;
 /** What a crash lets be done again. */
 const noteEveryMs = 2_000;
 
-type Own = { readonly deps: EnvironmentDeps; readonly owner: string };
-
 /** Runs one to its end, or until it is somebody else's, canceled, or this process closes. */
 async function runClaimed(
-  { deps, owner }: Own,
-  { id, asked, reached, to, sums: kept }: ClaimedBacktest,
+  { log, vault, pressure }: EnvironmentDeps,
+  { asked, reached, to, sums: kept }: ClaimedBacktest,
+  noteJob: NoteJob,
   signal: AbortSignal,
-): Promise<void> {
-  const { log, pool, vault, pressure } = deps;
+): Promise<JobEnd | { readonly afterMs: number }> {
   const sums = kept === null ? noSums() : unpackSums(kept);
   let notedAt = performance.now();
   let last = reached;
+  const keep = (): Promise<boolean> => noteJob({ reached: last, sums: packSums(sums) });
   const note = async (position: bigint): Promise<boolean> => {
     last = position;
     const now = performance.now();
     if (now - notedAt < noteEveryMs && position < to && !signal.aborted) return true;
     notedAt = now;
-    const mine = await noteProgress(pool, id, owner, position, packSums(sums));
-    return mine && !signal.aborted;
+    return (await keep()) && !signal.aborted;
   };
   const reading = { log: log.forPartner(asked.by), vault, pressure };
   const complete = await runBacktest(reading, asked, { reached, to }, sums, note, signal);
-  if (complete === undefined) return void (await giveBack(pool, id, owner));
-  await noteProgress(pool, id, owner, last, packSums(sums));
-  await finishBacktest(pool, id, owner, { complete });
+  if (complete === undefined) return { afterMs: 0 };
+  await keep();
+  return { complete };
 }
 
-/** Runs the backtests of one environment, one after the other, beside whatever this process serves. */
+/** Runs the backtests of one environment. */
 function openRunner(context: ApiContext, environment: Environment): Looking {
-  const own: Own = { deps: context.environments[environment], owner: randomUUID() };
-  const { owner } = own;
-  const { pool } = own.deps;
-  const logger = context.logger.child({ environment, part: "backtests" });
-
-  async function look(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const claimed = await claimBacktest(pool, owner);
-      if (claimed === undefined) return;
-      try {
-        await runClaimed(own, claimed, signal);
-      } catch (error) {
-        // Trouble with the database or the log passes: whoever looks next takes it up where it was.
-        if (isMachinery(error)) {
-          await giveBack(pool, claimed.id, owner).catch(() => undefined);
-          throw error;
-        }
-        logger.error({ err: error, backtest: claimed.id }, "a backtest failed");
-        await finishBacktest(pool, claimed.id, owner, {
-          error: "it failed by a fault of the platform, which its log names",
-        });
-      }
-    }
-  }
-
-  return keepLooking(look, lookEveryMs, (error) =>
-    logger.warn({ err: error }, "backtests wait for what is away"),
-  );
+  const deps = context.environments[environment];
+  return runJobs({
+    pool: deps.pool,
+    table: backtestJobs,
+    what: "backtest",
+    logger: context.logger.child({ environment, part: "backtests" }),
+    run: (claimed, note, signal) => runClaimed(deps, claimed, note, signal),
+  });
 }
 
 const state = hosted(async (context) => {

@@ -28,7 +28,14 @@ export const RequestBacktest = z
       .optional()
       .meta({ description: "As `PUT /admin/prices` takes them; left out: what each one cost." }),
   })
-  .meta({ id: "RequestBacktest" });
+  .meta({
+    id: "RequestBacktest",
+    example: {
+      from: "2026-05-01T00:00:00Z",
+      to: "2026-05-23T00:00:00Z",
+      prices: { entries: [{ channel: "whatsapp", prefix: "49", per_segment: "0.012" }] },
+    },
+  });
 
 export const BacktestsQuery = ListQuery.omit({ before: true }).extend({
   environment: Environment.optional(),

@@ -1,4 +1,4 @@
-import { inTransaction, type OwnTables } from "@heliograph/runtime";
+import { type JobStatus, type JobTable, jobTable, type OwnTables } from "@heliograph/runtime";
 import type pg from "pg";
 import type { Candidates } from "../backtests/judge.ts";
 
@@ -29,18 +29,12 @@ export const backtestTables: OwnTables = {
   finished_at timestamptz
 );
 create index on backtests.runs (created_at) where finished_at is null;`,
+    "alter table backtests.runs add column not_before timestamptz",
   ],
 };
 
 /** So many wait or run in an environment: more are a loop. */
 export const mostOpen = 10;
-/** Of those that ended, the newest are kept. */
-const mostKept = 100;
-/** Whoever runs one shows itself every two seconds: after so long it is gone. */
-const staleSeconds = 30;
-/** Ends those that take their process along each time. */
-const mostTries = 5;
-
 /** What was asked for. Times are RFC 3339. */
 export type Asked = Candidates & {
   readonly from: string;
@@ -49,7 +43,6 @@ export type Asked = Candidates & {
   /** Whose reads of the log these are. */
   readonly by: string;
 };
-export type BacktestStatus = "queued" | "running" | "done" | "failed" | "canceled";
 export type Backtest = {
   readonly id: string;
   readonly from_time: string;
@@ -61,7 +54,7 @@ export type Backtest = {
   readonly after: bigint;
   readonly to: bigint;
   readonly reached: bigint;
-  readonly status: BacktestStatus;
+  readonly status: JobStatus;
   readonly sums: string | null;
   readonly complete: boolean | null;
   readonly error: string | null;
@@ -125,74 +118,12 @@ export async function listBacktests(
   return rows.map(rowOf);
 }
 
-/** Ends one that has not ended: false when it had. Its runner stops when it next shows itself. */
-export async function cancelBacktest(pool: pg.Pool, id: string): Promise<boolean> {
-  const { rowCount } = await pool.query(
-    "update backtests.runs set status = 'canceled', owner = null, finished_at = now() where id = $1 and finished_at is null",
-    [id],
-  );
-  return rowCount === 1;
-}
-
-/** Takes the oldest that waits, or whose runner is gone, unless another one runs: one at a time in an environment, however many processes look. */
-export async function claimBacktest(
-  pool: pg.Pool,
-  owner: string,
-): Promise<ClaimedBacktest | undefined> {
-  return inTransaction(pool, async (client) => {
-    await client.query(
-      "select pg_advisory_xact_lock(hashtextextended('heliograph/backtests', 7041776))",
-    );
-    const stale = `updated_at < now() - interval '${staleSeconds} seconds'`;
-    await client.query(
-      `update backtests.runs set status = 'failed', error = 'it was begun ${mostTries} times, and its process ended each time', owner = null, finished_at = now()
-        where status = 'running' and tries >= ${mostTries} and ${stale}`,
-    );
-    const { rows } = await client.query(
-      `update backtests.runs set status = 'running', owner = $1, tries = tries + 1, updated_at = now() where id = (
-        select id from backtests.runs where finished_at is null and not exists (select from backtests.runs where status = 'running' and not (${stale}))
-        order by created_at, id limit 1) returning asked, ${columns}`,
-      [owner],
-    );
-    return rows[0] && { ...rowOf(rows[0]), asked: JSON.parse(rows[0].asked) };
-  });
-}
-
-/** How far it is. False when it is not the owner's any more: it was canceled, or another process has taken it. */
-export async function noteProgress(
-  pool: pg.Pool,
-  id: string,
-  owner: string,
-  reached: bigint,
-  sums: string,
-): Promise<boolean> {
-  const { rowCount } = await pool.query(
-    "update backtests.runs set reached = $3, sums = $4, tries = 1, updated_at = now() where id = $1 and owner = $2 and status = 'running'",
-    [id, owner, reached, sums],
-  );
-  return rowCount === 1;
-}
-
-/** Gives it back, so that the next process that looks goes on with it. */
-export const giveBack = (pool: pg.Pool, id: string, owner: string): Promise<unknown> =>
-  pool.query(
-    "update backtests.runs set status = 'queued', owner = null, tries = 0 where id = $1 and owner = $2 and status = 'running'",
-    [id, owner],
-  );
-
-/** Ends it, and forgets the oldest of those that ended. */
-export async function finishBacktest(
-  pool: pg.Pool,
-  id: string,
-  owner: string,
-  end: { readonly complete: boolean } | { readonly error: string },
-): Promise<void> {
-  const error = "error" in end ? end.error : null;
-  await pool.query(
-    "update backtests.runs set status = $3, error = $4, complete = $5, owner = null, finished_at = now() where id = $1 and owner = $2 and status = 'running'",
-    [id, owner, error === null ? "done" : "failed", error, "complete" in end ? end.complete : null],
-  );
-  await pool.query(
-    `delete from backtests.runs where id in (select id from backtests.runs where finished_at is not null order by created_at desc, id desc offset ${mostKept})`,
-  );
-}
+export const backtestJobs: JobTable<ClaimedBacktest> = jobTable({
+  table: "backtests.runs",
+  columns: `asked, ${columns}`,
+  jobOf: ({ asked, ...row }) => ({ ...rowOf(row), asked: JSON.parse(asked) }),
+  // Whoever runs one shows itself every two seconds.
+  staleSeconds: 30,
+  mostKept: 100,
+  alone: true,
+});

@@ -2,8 +2,13 @@ import type { Limit } from "@heliograph/runtime";
 
 /** What a server may send: mail with attachments has up to this (25 MB are usual), and is told so before it begins (RFC 1870). */
 export const maxMailBytes = 26_000_000;
-/** What is kept of it. Texts and reports stand in front, files behind; sealed and in Base64 this is 0.9 MB, for which an event has room. */
+/** What is kept of it besides its files; sealed and in Base64 this is 0.9 MB, for which an event has room. */
 export const keptMailBytes = 500_000;
+/** Files of a mail that are kept, and that are named in all. */
+export const maxFiles = 20;
+export const maxNamedFiles = 50;
+/** What the files of all mails that are being taken have on this machine together: twenty of the largest. Others are asked to come later. */
+export const maxSpooledBytes = 500_000_000;
 /** RFC 5321 §4.5.3.1.8 wants no fewer. Each is an event of its own. */
 export const maxRecipients = 100;
 /** Connections of one process, and of one address: a server opens a few, and who opens many keeps nobody else out. */

@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
 import type { ApiContext, Hosted } from "@heliograph/api";
+import { attachmentsIn, type Attachments } from "@heliograph/attachments";
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from "smtp-server";
 import { countMail } from "../metrics.ts";
 import { readCertificate, watchCertificate, type Certificate } from "./certificate.ts";
@@ -18,7 +19,8 @@ import {
   slowAfterMs,
 } from "./limits.ts";
 import { openRates, type Rates } from "./rates.ts";
-import { readBeginning, storeMail, takerOf, type MailContext } from "./receive.ts";
+import { SpoolFull, withMail, type ReadMail, type SpoolRoom } from "./read.ts";
+import { storeMail, takerOf, type MailContext } from "./receive.ts";
 
 export type ListenerContext = MailContext & Pick<ApiContext, "settings" | "logger" | "stopping">;
 export type MailListener = Hosted & { readonly port: number };
@@ -105,12 +107,11 @@ function limitAges(server: SMTPServer, begun: ReadonlyMap<SMTPServerSession, Beg
   return () => clearInterval(timer);
 }
 
-type Beginning = Awaited<ReturnType<typeof readBeginning>>;
-
 /** Stores what came. Throws what the other server is told. */
 async function store(
   context: ListenerContext,
-  mail: Beginning,
+  attachments: Attachments,
+  mail: ReadMail,
   session: SMTPServerSession,
   rates: Rates,
 ): Promise<void> {
@@ -124,16 +125,17 @@ async function store(
   );
   const from = envelope.mailFrom === false ? "" : envelope.mailFrom.address;
   try {
-    await storeMail(context, each, { from, helo: String(helo), remoteAddress }, mail);
+    await storeMail(context, attachments, each, { from, helo: String(helo), remoteAddress }, mail);
     countMail("stored");
   } catch (error) {
-    context.logger.warn(
-      { err: error },
-      "a mail was not stored, and its sender is asked to come again",
-    );
-    countMail("unavailable");
-    throw reply(451, "It cannot be stored now");
+    throw unavailable(context, error);
   }
+}
+
+function unavailable({ logger }: ListenerContext, error: unknown): Error {
+  logger.warn({ err: error }, "a mail was not stored, and its sender is asked to come again");
+  countMail("unavailable");
+  return reply(451, "It cannot be stored now");
 }
 
 /** Says why a recipient's mail is not taken; undefined where it is. */
@@ -158,11 +160,15 @@ function recipientsOf(context: ListenerContext, rates: Rates) {
 function serverOf(context: ListenerContext, certificate: Certificate | undefined, rates: Rates) {
   const begun = new Map<SMTPServerSession, Begun>();
   const refuseRecipient = recipientsOf(context, rates);
+  const attachments = attachmentsIn(context.settings);
+  const room: SpoolRoom = { held: 0 };
   let storing = 0;
 
   /** Undefined while there is room. */
   function refuseBusy(): Error | undefined {
-    if (storing < maxAtOnce) return undefined;
+    return storing < maxAtOnce ? undefined : busy();
+  }
+  function busy(): Error {
     countMail("busy");
     return reply(451, "Too many mails at once");
   }
@@ -171,15 +177,20 @@ function serverOf(context: ListenerContext, certificate: Certificate | undefined
   async function take(stream: SMTPServerDataStream, session: SMTPServerSession): Promise<void> {
     begun.set(session, { since: performance.now(), stream });
     try {
-      const mail = await readBeginning(stream);
-      if (stream.sizeExceeded) {
-        countMail("too_large");
-        throw reply(552, `A mail has at most ${maxMailBytes} bytes`);
-      }
-      const refused = refuseBusy();
-      if (refused !== undefined) throw refused;
-      storing++;
-      await store(context, mail, session, rates).finally(() => storing--);
+      await withMail(stream, { attachments, room }, async (mail) => {
+        if (stream.sizeExceeded) {
+          countMail("too_large");
+          throw reply(552, `A mail has at most ${maxMailBytes} bytes`);
+        }
+        const refused = refuseBusy();
+        if (refused !== undefined) throw refused;
+        storing++;
+        await store(context, attachments, mail, session, rates).finally(() => storing--);
+      });
+    } catch (error) {
+      if (error instanceof SpoolFull) throw busy();
+      if (error instanceof Error && "responseCode" in error) throw error;
+      throw unavailable(context, error);
     } finally {
       begun.delete(session);
     }

@@ -1,7 +1,9 @@
 import type { ApiContext } from "@heliograph/api";
+import type { Attachments } from "@heliograph/attachments";
 import { parseEmail, type Email } from "@heliograph/channels";
 import { deliveredUrl, mailTaker, recordCallback, type MailTaker } from "@heliograph/gateways";
-import { keptMailBytes } from "./limits.ts";
+import { keepFiles } from "./files.ts";
+import type { ReadMail } from "./read.ts";
 
 export type MailContext = Pick<ApiContext, "directory" | "masterKey" | "environments">;
 
@@ -32,41 +34,19 @@ export function takerOf(
   );
 }
 
-/** The first room for a mail; most are smaller. */
-const firstBytes = 16_384;
-
-/** The beginning of what is sent, and how much it is. Holds none of the pieces, which may be of three bytes each. Reads to the end, so that the connection can go on. */
-export async function readBeginning(
-  stream: AsyncIterable<Buffer>,
-): Promise<{ readonly body: Buffer; readonly bytes: number }> {
-  let kept = Buffer.alloc(firstBytes);
-  let bytes = 0;
-  for await (const chunk of stream) {
-    const end = Math.min(bytes + chunk.length, keptMailBytes);
-    if (end > kept.length) {
-      const larger = Buffer.alloc(Math.min(Math.max(end, 2 * kept.length), keptMailBytes));
-      kept.copy(larger);
-      kept = larger;
-    }
-    if (bytes < end) chunk.copy(kept, bytes, 0, end - bytes);
-    bytes += chunk.length;
-  }
-  return { body: kept.subarray(0, Math.min(bytes, keptMailBytes)), bytes };
-}
-
 /**
- * Stores a mail as it came, once for each of its recipients however often it is delivered; durable when this resolves. Waits while consumers are behind, so that whoever sends is slowed down. Throws
- * LogUnavailable; the mail is then delivered again, and what was stored is stored.
+ * Stores a mail as it came, with its files beside it, once for each of its recipients however often it is delivered; durable when this resolves. Waits while consumers are behind, so that whoever sends is
+ * slowed down. Throws LogUnavailable; the mail is then delivered again, and what was stored is stored.
  */
 export async function storeMail(
-  { environments: { live } }: Pick<MailContext, "environments">,
+  { environments: { live }, directory }: Pick<MailContext, "environments" | "directory">,
+  attachments: Attachments,
   takers: readonly MailTaker[],
   { from, helo, remoteAddress }: Envelope,
-  mail: { readonly body: Buffer; readonly bytes: number },
+  { body, bytes, files }: ReadMail,
 ): Promise<void> {
   await live.pressure?.(false);
   const receivedAt = new Date().toISOString();
-  const { body, bytes } = mail;
   const headers = {
     "mail-from": from.slice(0, 512),
     helo: helo.slice(0, 255),
@@ -76,6 +56,18 @@ export async function storeMail(
   for (const { gateway, address } of takers) {
     const url = deliveredUrl(address);
     const contentType = "message/rfc822";
-    await recordCallback(live, { gateway, url, headers, contentType, body, receivedAt });
+    // Whose it most likely is: it is theirs once its message is matched.
+    const partner = directory.senderOf(gateway.gateway_id, address) ?? gateway.partner_id ?? "";
+    const kept = await keepFiles(live, attachments, partner, files);
+    const mail = { gateway, url, headers, contentType, body, receivedAt };
+    const stored = await recordCallback(live, {
+      ...mail,
+      ...(kept.files.length > 0 && { files: kept.files }),
+    }).catch(async (error: unknown) => {
+      await kept.giveUp();
+      throw error;
+    });
+    // It was delivered before: its files are there under other names.
+    if (stored === "known") await kept.giveUp();
   }
 }

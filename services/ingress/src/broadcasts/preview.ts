@@ -9,7 +9,8 @@ import type { Broadcast } from "./decide.ts";
 import { type Person, readPeople } from "./people.ts";
 import { ownVariables, templateOf } from "./personal.ts";
 import { type BroadcastPreview, mostCounted, mostPreviewed } from "./schema.ts";
-import { alone, withRest } from "./turns.ts";
+import { alone } from "../tables/previews.ts";
+import { withRest } from "./turns.ts";
 import { verdictOf } from "./verdict.ts";
 
 /** Contacts between two pauses of the work, in which others have the process. */
@@ -37,11 +38,12 @@ export const preview = (
   call: AnyCall,
   broadcast: Broadcast,
 ): Promise<z.infer<typeof BroadcastPreview>> =>
-  alone(`${call.env} ${call.partner.partner_id}`, () => previewed(call, broadcast));
+  alone(call.deps.pool, call.partner.partner_id, (alive) => previewed(call, broadcast, alive));
 
 async function previewed(
   call: AnyCall,
   { created }: Broadcast,
+  alive: () => Promise<void>,
 ): Promise<z.infer<typeof BroadcastPreview>> {
   const { audience, send } = created;
   const partner = call.partner.partner_id;
@@ -77,6 +79,7 @@ async function previewed(
         await add(sum, call, send, person);
     }, call.signal);
     sum.lookedAt += page.length;
+    await alive();
     if (page.length < pageLength) break;
     after = page.at(-1)!.position;
   }

@@ -43,6 +43,8 @@ export async function openSends({ context, logger }: ReactorTools): Promise<Send
     directory,
     suppressed,
     settings.encryptMessages,
+    // A broadcast has no files.
+    async (_, items) => items,
   );
   const urgent = new Urgent();
   const { done } = await sending.follow(following.signal, broken, (message) =>

@@ -1,4 +1,3 @@
-import { PublicError } from "@heliograph/contracts";
 import { pause } from "@heliograph/runtime";
 import type { Job } from "../tables/fan-out.ts";
 
@@ -36,24 +35,4 @@ export async function withRest<T>(
   const done = await work(rest);
   await rest();
   return done;
-}
-
-const busy = new Set<string>();
-
-/** Does something that one partner has one of at a time in a process. Throws `rate_limited` while another goes on. */
-export async function alone<T>(partner: string, work: () => Promise<T>): Promise<T> {
-  if (busy.has(partner))
-    throw new PublicError(
-      "rate_limited",
-      "Another preview of yours goes on: wait for its answer.",
-      {
-        retryAfterSeconds: 1,
-      },
-    );
-  busy.add(partner);
-  try {
-    return await work();
-  } finally {
-    busy.delete(partner);
-  }
 }

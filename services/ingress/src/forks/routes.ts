@@ -11,7 +11,7 @@ import { type FieldError, isId, PublicError } from "@heliograph/contracts";
 import { formatTime } from "@heliograph/domain";
 import { positionBefore } from "@heliograph/log";
 import { z } from "zod";
-import { addFork, cancelFork, type Fork, readFork } from "../tables/forks.ts";
+import { addFork, type Fork, forkJobs, readFork } from "../tables/forks.ts";
 import { wakeForks } from "./runner.ts";
 
 const longestMs = 31 * 86_400_000;
@@ -24,7 +24,14 @@ const RequestFork = z
       description: "Messages accepted before then; at most 31 days later, and not ahead.",
     }),
   })
-  .meta({ id: "RequestFork" });
+  .meta({
+    id: "RequestFork",
+    example: {
+      partner: "ptn_01HNQX2P8Y9R3T4V5W6Z7A8B9C",
+      from: "2026-05-01T00:00:00Z",
+      to: "2026-05-23T00:00:00Z",
+    },
+  });
 
 const ForkView = z
   .object({
@@ -125,7 +132,7 @@ const show = async (call: Call<undefined, undefined>): Promise<Answer> => ({
 
 async function cancel(call: Call<undefined, undefined>): Promise<Answer> {
   const { id } = await find(call);
-  const canceled = await cancelFork(poolOf(call), id);
+  const canceled = await forkJobs.cancel(poolOf(call), id);
   const now = await find(call);
   if (!canceled && now.status !== "canceled")
     throw new PublicError("conflict", `The fork has ended: it is ${now.status}.`);

@@ -4,8 +4,9 @@ import {
   acceptSteps,
   checkCountry,
   checkSuppressed,
+  languagesOfAll,
   mediaOf,
-  poolFor,
+  planSender,
   recipientOf,
   refuseSuppressed,
   type SendMessage,
@@ -56,12 +57,15 @@ async function accept(
   const recipient = recipientOf(body);
   checkCountry(recipient, call.partner.allowed_countries);
   requireGateway(gateways, body.channel, call.partner.partner_id, recipient.country);
-  const pool = poolFor(
-    directory.senderPools(environment, call.account),
+  const plan = planSender(
+    {
+      pools: directory.senderPools(environment, call.account),
+      rules: directory.senderRules(environment),
+      gateways,
+      partner: call.partner.partner_id,
+    },
     body,
-    gateways,
-    call.partner.partner_id,
-    recipient.country,
+    recipient,
   );
   const ref = templateRefOf(body);
   const known = ref && templates.get(call.account, body.channel, ref.slug, ref.version);
@@ -73,6 +77,7 @@ async function accept(
   const accepted = acceptMessage({
     body,
     isStep,
+    languages: languagesOfAll(gateways, body.channel, call.partner.partner_id, recipient.country),
     contactZone: contact,
     media,
     recipient,
@@ -85,7 +90,13 @@ async function accept(
   const found = suppressed.find(call.partner.partner_id, accepted.data);
   const stop = found instanceof Promise ? await found : found;
   if (stop !== undefined) throw refuseSuppressed(stop);
-  if (pool === undefined) return accepted;
-  const { to, from: preferred } = accepted.data;
-  return { ...accepted, asks: [{ pool, usable: pool.senders, to, preferred }] };
+  const { data } = accepted;
+  if (plan.type === "pool") {
+    const { pool, usable, preferred } = plan;
+    return { ...accepted, asks: [{ pool, usable, to: data.to, preferred }] };
+  }
+  const { fields } = plan;
+  return fields.sender_rule === undefined
+    ? accepted
+    : { ...accepted, data: { ...data, ...fields } };
 }

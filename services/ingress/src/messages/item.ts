@@ -31,4 +31,6 @@ export type Item = {
   readonly personal?: boolean;
   /** What the caller asked for, where `body` was made of more: a repetition asks for the same. */
   readonly asked?: object;
+  /** It is not sent, unless it was before. */
+  readonly refusal?: PublicError;
 };

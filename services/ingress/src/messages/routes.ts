@@ -115,6 +115,7 @@ export const sendErrors = [
   "insufficient_funds",
   "recipient_suppressed",
   "country_not_allowed",
+  "sender_not_allowed",
   "contact_erased",
   "template_not_found",
   "template_variables_invalid",

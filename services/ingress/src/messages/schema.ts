@@ -1,6 +1,13 @@
 import { Problem } from "@heliograph/api";
 import { channels, environments, FailoverTrigger, mostBatchMessages } from "@heliograph/contracts";
-import { Message, MessageSegments, Money, SenderPoolOfMessage, Time } from "@heliograph/domain";
+import {
+  Message,
+  MessageSegments,
+  Money,
+  SenderPoolOfMessage,
+  SenderRuleOfMessage,
+  Time,
+} from "@heliograph/domain";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { z } from "zod";
 
@@ -34,7 +41,10 @@ const Media = z.union([
       .string()
       .max(2_000)
       .regex(/^https:\/\/[^\s]+$/, "must be an https:// address")
-      .meta({ description: "The provider fetches it; we do not." }),
+      .meta({
+        description:
+          "Where the file is. Of an e-mail it is fetched as the message is accepted, 10 MB at most; on other channels the provider or the device fetches it, and we do not.",
+      }),
     type: z.string().min(1).max(255).optional().meta({ example: "image/jpeg" }),
     ...mediaFields,
   }),
@@ -149,7 +159,7 @@ export const sendFields = {
   }),
   media: z.array(Media).min(1).max(10).optional().meta({
     description:
-      "Files that go with it, on channels that carry some: WhatsApp one, Telegram ten. Of each, one of `url` and `attachment_id`.",
+      "Files that go with it, on channels that carry some: WhatsApp and push one (of a push its picture), Telegram and e-mail ten (of an e-mail 15 MB in all). Of each, one of `url` and `attachment_id`. A dry run fetches nothing.",
   }),
   contact_id: z.string().min(1).max(64).optional().meta({
     description:
@@ -215,8 +225,12 @@ export const AcceptedMessage = z
     currency: z.string(),
     segments: MessageSegments,
     to: z.string(),
-    from: z.string().optional().meta({ description: "Where it was taken of a pool." }),
+    from: z
+      .string()
+      .optional()
+      .meta({ description: "Where it was taken of a pool, or is that of a rule for the country." }),
     sender_pool: SenderPoolOfMessage.optional(),
+    sender_rule: SenderRuleOfMessage.optional(),
   })
   .meta({ id: "AcceptedMessage" });
 

@@ -57,7 +57,12 @@ export async function giveSenders<Value extends Asking>(
 
 /** What a message asks for that goes from no other sender of a pool than the one it names. */
 export const keepingSenders = ({ asks = [] }: Accepted): readonly AsksSender[] =>
-  asks.map((ask) => (ask.preferred === undefined ? ask : { ...ask, usable: [ask.preferred] }));
+  asks.map((ask) => {
+    const { usable, preferred } = ask;
+    return preferred !== undefined && usable.includes(preferred)
+      ? { ...ask, usable: [preferred] }
+      : ask;
+  });
 
 /** The message as it would be if it were sent now, for who only wants to know that. */
 export async function withSenders(call: Sender, accepted: Accepted): Promise<Accepted> {

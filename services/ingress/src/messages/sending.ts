@@ -28,6 +28,7 @@ import { allow, giveBackAllowed, unstored } from "./allow.ts";
 import { followFeed } from "./feed.ts";
 import { Funds } from "./funds.ts";
 import type { Item, Settled } from "./item.ts";
+import { namesAddress, type FetchMedia } from "./fetching.ts";
 import { giveFiles, withoutFile } from "./media.ts";
 import { Outcomes } from "./outcomes.ts";
 import { appendOf, contactErased, tooLarge } from "./sealed.ts";
@@ -90,6 +91,7 @@ export class Sending {
   readonly #vault: EnvironmentDeps["vault"];
   /** All sends are sealed, not those alone that are personal anyway. */
   readonly #sealsAll: boolean;
+  readonly #fetchMedia: FetchMedia;
 
   constructor(
     environment: Environment,
@@ -97,10 +99,12 @@ export class Sending {
     directory: GatewayDirectory,
     suppressed: Pick<Suppressed, "find">,
     sealsAll: boolean,
+    fetchMedia: FetchMedia,
   ) {
     const { log } = deps;
     this.#vault = deps.vault;
     this.#sealsAll = sealsAll;
+    this.#fetchMedia = fetchMedia;
     this.environment = environment;
     this.log = log;
     this.#pressure = deps.pressure;
@@ -150,10 +154,12 @@ export class Sending {
    */
   async send(
     call: Sender,
-    items: readonly Item[],
+    asked: readonly Item[],
     ids: readonly string[],
   ): Promise<readonly Settled[]> {
     const name = call.partner.partner_id;
+    // Before anybody waits for it: what is fetched may take its time.
+    const items = asked.some(namesAddress) ? await this.#fetchMedia(call, asked, ids) : asked;
     this.#shares.note(name, items.length);
     const eased = this.#pressure?.(this.#shares.exceeds(name));
     // Whoever sends little does not wait for what others have made.
@@ -343,6 +349,7 @@ export class Sending {
   }
 
   async #prepare(call: Sender, item: Item, messageId: string, reached: ReachOf): Promise<Prepared> {
+    if (item.refusal !== undefined) throw item.refusal;
     const found = await acceptSend(this, call, item.body, messageId, reached);
     const { data: own, costMicros } = found;
     const asks = item.keepsSender === true ? keepingSenders(found) : found.asks;

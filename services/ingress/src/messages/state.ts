@@ -1,8 +1,14 @@
 import { openSuppressed } from "@heliograph/acceptance";
-import { hosted } from "@heliograph/api";
+import { dialAs, hosted } from "@heliograph/api";
+import { attachmentsIn } from "@heliograph/attachments";
 import { environments } from "@heliograph/contracts";
 import { untilItAnswers } from "@heliograph/runtime";
+import { createFetchMedia } from "./fetching.ts";
+import { createGetFile } from "./get-file.ts";
 import { Sending } from "./sending.ts";
+
+/** How long a connection to where a file is may take. */
+const dialMs = 5_000;
 
 const state = hosted(async (context) => {
   const { environments: all, directory, logger } = context;
@@ -13,6 +19,8 @@ const state = hosted(async (context) => {
     live: openSuppressed(all.live, broken),
     sandbox: openSuppressed(all.sandbox, broken),
   };
+  const attachments = attachmentsIn(context.settings);
+  const getFile = createGetFile(dialAs(context.settings, {}, dialMs));
   const sendingOf = (environment: "live" | "sandbox"): Sending =>
     new Sending(
       environment,
@@ -20,6 +28,7 @@ const state = hosted(async (context) => {
       directory,
       suppressed[environment],
       context.settings.encryptMessages,
+      createFetchMedia(environment, attachments, getFile),
     );
   const sending = { live: sendingOf("live"), sandbox: sendingOf("sandbox") };
   const feeds = await Promise.all(

@@ -1,4 +1,4 @@
-import type { OwnTables } from "@heliograph/runtime";
+import { type JobStatus, type JobTable, jobTable, type OwnTables } from "@heliograph/runtime";
 import type pg from "pg";
 
 /** Copies of a partner's past into its sandbox, in the sandbox's database. `skipped` is JSON that nobody queries. */
@@ -32,13 +32,6 @@ create index on forks.runs (created_at) where finished_at is null;`,
   ],
 };
 
-/** Whoever runs one shows itself with whatever it sends and before each wait of some seconds: after so long it is gone. */
-const staleSeconds = 60;
-/** Ends those that take their process along each time. */
-const mostTries = 5;
-/** Of those that ended, the newest are kept. */
-const mostKept = 1_000;
-
 export type Counts = {
   /** Messages of all partners that were read. */
   readonly scanned: number;
@@ -55,7 +48,7 @@ export type Fork = Counts & {
   readonly after: bigint;
   readonly to: bigint;
   readonly reached: bigint;
-  readonly status: "queued" | "running" | "done" | "failed" | "canceled";
+  readonly status: JobStatus;
   readonly complete: boolean | null;
   readonly error: string | null;
   readonly created_at: Date;
@@ -93,80 +86,18 @@ export async function readFork(pool: pg.Pool, id: string): Promise<Fork | undefi
   return rows[0] && rowOf(rows[0]);
 }
 
-/** Ends one that has not ended: false when it had. Its runner sends nothing more, but for what is on its way that moment. */
-export async function cancelFork(pool: pg.Pool, id: string): Promise<boolean> {
-  const { rowCount } = await pool.query(
-    "update forks.runs set status = 'canceled', owner = null, finished_at = now() where id = $1 and finished_at is null",
-    [id],
-  );
-  return rowCount === 1;
-}
+export const forkJobs: JobTable<Fork> = jobTable({
+  table: "forks.runs",
+  columns,
+  jobOf: rowOf,
+  // Whoever runs one shows itself with whatever it sends and before each wait of some seconds.
+  staleSeconds: 60,
+  mostKept: 1_000,
+});
 
-/** Takes the oldest that waits and may go on, or whose runner is gone. */
-export async function claimFork(pool: pg.Pool, owner: string): Promise<Fork | undefined> {
-  const stale = `updated_at < now() - interval '${staleSeconds} seconds'`;
-  await pool.query(
-    `update forks.runs set status = 'failed', error = 'it was begun ${mostTries} times, and its process ended each time', owner = null, finished_at = now()
-      where status = 'running' and tries >= ${mostTries} and ${stale}`,
-  );
-  const { rows } = await pool.query(
-    `update forks.runs set status = 'running', owner = $1, tries = tries + 1, updated_at = now() where id = (
-      select id from forks.runs where finished_at is null and ((status = 'queued' and coalesce(not_before <= now(), true)) or (status = 'running' and ${stale}))
-      order by created_at, id limit 1 for update skip locked) returning ${columns}`,
-    [owner],
-  );
-  return rows[0] && rowOf(rows[0]);
-}
-
-/** How far it is. False when it is not the owner's any more: it was canceled, or another process has taken it. */
-export async function noteFork(
-  pool: pg.Pool,
-  id: string,
-  owner: string,
-  reached: bigint,
-  { scanned, seen, copied, skipped }: Counts,
-): Promise<boolean> {
-  const { rowCount } = await pool.query(
-    "update forks.runs set reached = $3, seen = $4, copied = $5, skipped = $6, scanned = $7, tries = 1, updated_at = now() where id = $1 and owner = $2 and status = 'running'",
-    [id, owner, reached, seen, copied, JSON.stringify(skipped), scanned],
-  );
-  return rowCount === 1;
-}
-
-/** Shows that somebody still runs it. False as for `noteFork`. */
-export async function renewFork(pool: pg.Pool, id: string, owner: string): Promise<boolean> {
-  const { rowCount } = await pool.query(
-    "update forks.runs set updated_at = now() where id = $1 and owner = $2 and status = 'running'",
-    [id, owner],
-  );
-  return rowCount === 1;
-}
-
-/** Gives it back, so that the next process that looks after that time goes on with it. */
-export const giveForkBack = (
-  pool: pg.Pool,
-  id: string,
-  owner: string,
-  afterMs: number,
-): Promise<unknown> =>
-  pool.query(
-    "update forks.runs set status = 'queued', owner = null, tries = 0, not_before = now() + $3 * interval '1 millisecond' where id = $1 and owner = $2 and status = 'running'",
-    [id, owner, afterMs],
-  );
-
-/** Ends it, and forgets the oldest of those that ended. */
-export async function finishFork(
-  pool: pg.Pool,
-  id: string,
-  owner: string,
-  end: { readonly complete: boolean } | { readonly error: string },
-): Promise<void> {
-  const error = "error" in end ? end.error : null;
-  await pool.query(
-    "update forks.runs set status = $3, error = $4, complete = $5, owner = null, finished_at = now() where id = $1 and owner = $2 and status = 'running'",
-    [id, owner, error === null ? "done" : "failed", error, "complete" in end ? end.complete : null],
-  );
-  await pool.query(
-    `delete from forks.runs where id in (select id from forks.runs where finished_at is not null order by created_at desc, id desc offset ${mostKept})`,
-  );
-}
+/** How far one is. */
+export const keptOf = (reached: bigint, { skipped, ...counts }: Counts) => ({
+  reached,
+  ...counts,
+  skipped: JSON.stringify(skipped),
+});

@@ -1,4 +1,3 @@
-import { createSecretKey } from "node:crypto";
 import { pipeline } from "node:stream/promises";
 import {
   type Answer,
@@ -10,14 +9,24 @@ import {
   route,
   streamed,
 } from "@heliograph/api";
+import {
+  cleanName,
+  contentOf,
+  disposition,
+  findAttachment,
+  giveUp,
+  isPassive,
+  markDeleted,
+  maxAttachmentBytes,
+  nameInHeader,
+  openedRow,
+  sniffedTypes,
+  type AttachmentRow,
+} from "@heliograph/attachments";
 import { PublicError, environments, isId } from "@heliograph/contracts";
 import { z } from "zod";
-import { openBytes } from "../attachments/cipher.ts";
 import { attachments } from "../attachments/hosted.ts";
-import { cleanName, disposition, nameInHeader } from "../attachments/names.ts";
-import { isPassive, sniffedTypes } from "../attachments/sniff.ts";
-import { giveUp, maxAttachmentBytes, upload } from "../attachments/upload.ts";
-import { findAttachment, markDeleted, type AttachmentRow } from "../tables/attachments.ts";
+import { upload } from "../attachments/upload.ts";
 
 const Attachment = z
   .object({
@@ -67,11 +76,10 @@ async function opened(
   { vault }: Call["deps"],
   row: AttachmentRow,
 ): Promise<{ readonly key: Buffer; readonly name: string | null }> {
-  const open = await vault.open(row.partner, row.key, row.name);
-  const key = Buffer.from(open(row.key), "base64url");
-  if (key.length !== 32)
+  const found = await openedRow(vault, row);
+  if (found === undefined)
     throw new PublicError("contact_erased", "The attachment was erased with its contact.");
-  return { key, name: open(row.name) };
+  return found;
 }
 
 async function show(call: Call<unknown, unknown>, row: AttachmentRow): Promise<object> {
@@ -139,9 +147,8 @@ async function content(call: Call<undefined, z.infer<typeof LinkQuery>>): Promis
   if (row?.status !== "ready" || row.type === null || isOver)
     throw new PublicError("not_found", "There is no such attachment.");
   const { key, name } = await opened(deps, row);
-  const head = call.request.method === "HEAD";
-  const sealed = head ? [] : await attachments.of(call).store.get(row.object);
-  if (sealed === undefined) throw new Error(`the bytes of ${id} are not in the store`);
+  const bytes =
+    call.request.method === "HEAD" ? [] : await contentOf(attachments.of(call), row, key);
   const { response } = call;
   call.beginStream({
     "Content-Type": row.type === "text/plain" ? "text/plain; charset=utf-8" : row.type,
@@ -153,7 +160,6 @@ async function content(call: Call<undefined, z.infer<typeof LinkQuery>>): Promis
     "Cache-Control": "private, no-store",
   });
   // The answer has begun: where the bytes are not as they were stored, all that can be said is that it ends early.
-  const bytes = "length" in sealed ? [] : openBytes(createSecretKey(key), sealed);
   await pipeline(bytes, response).catch((error: unknown) => {
     if (!call.signal.aborted)
       call.context.logger.error({ err: error, request_id: call.requestId }, "a file was cut off");

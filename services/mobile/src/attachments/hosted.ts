@@ -1,29 +1,19 @@
-import { join } from "node:path";
-import { environments } from "@heliograph/contracts";
 import { hosted, type ApiContext, type Hosted } from "@heliograph/api";
-import { folderStore } from "./folder.ts";
-import { s3Store } from "./s3.ts";
-import { sweepAttachments } from "./sweep.ts";
-import type { Attachments } from "./upload.ts";
+import { attachmentsIn, sweepAttachments, type Attachments } from "@heliograph/attachments";
+import { environments } from "@heliograph/contracts";
 
 const sweepEveryMs = 60_000;
 
 type State = Attachments & Hosted & { sweep(): Promise<void> };
 
-/** What the routes of attachments share in a process. Each sweeps what is left of uploads that were cut off and of attachments that were removed; doing so twice changes nothing. */
+/** What the routes of attachments share in a process. Each sweeps what is left of uploads that were cut off, what was removed, and what came with messages too long ago; doing so twice changes nothing. */
 export const attachments = hosted(async (context: ApiContext): Promise<State> => {
-  const { attachmentsUrl, attachmentsQuotaBytes, dataDir } = context.settings;
-  const root = join(dataDir, "attachments");
-  const shared: Attachments = {
-    store: attachmentsUrl === undefined ? folderStore(root) : s3Store(attachmentsUrl),
-    // On the folder's own file system: a file is renamed into its place.
-    spool: join(root, "incoming"),
-    quotaBytes: attachmentsQuotaBytes,
-  };
+  const shared = attachmentsIn(context.settings);
+  const { attachmentsReceivedDays: days } = context.settings;
   let sweeping: Promise<void> = Promise.resolve();
-  const pools = environments.map((name) => context.environments[name].pool);
+  const swept = environments.map((name) => context.environments[name]);
   const sweep = (): Promise<void> =>
-    (sweeping = sweeping.then(() => sweepAttachments(pools, shared, Date.now())));
+    (sweeping = sweeping.then(() => sweepAttachments(swept, shared, Date.now(), days)));
   const timer = setInterval(() => {
     sweep().catch((error: unknown) => {
       sweeping = Promise.resolve();

@@ -1,9 +1,8 @@
+import { adoptFiles, forgetFiles, removeOfSpace } from "@heliograph/attachments";
 import { failpoint, isId, uuid5, accountOf, type EventData } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { endDevicesOf, forgetDevices } from "../devices.ts";
-import { forgetFiles } from "../attachments/forget.ts";
-import { removeOfSpace } from "../tables/attachments.ts";
 import { devicesOfAgents } from "../tables/devices.ts";
 import {
   holdersPartnerDdl,
@@ -28,6 +27,7 @@ const types = [
   "SessionEnded",
   "ContactErased",
   "SpaceEnded",
+  "InboundMatched",
 ] as const;
 type PushEvent = RecordedEvent<(typeof types)[number]>;
 
@@ -115,7 +115,7 @@ async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEv
   };
 }
 
-/** What ends with an agent, a session, a contact, a space or a token: done before the checkpoint passes, and the same when it is done twice. */
+/** What ends with an agent, a session, a contact, a space or a token, and whose files turned out to be whose: done before the checkpoint passes, and the same when it is done twice. */
 async function endWith(
   keeping: Pick<ReactorTools["context"], "pool" | "vault">,
   event: PushEvent,
@@ -133,6 +133,10 @@ async function endWith(
   else if (type === "MessageFailed" || type === "FailoverStepFailed")
     await endUnreachable(keeping, partner, data, recordedAt);
   else if (type === "SpaceEnded") await removeOfSpace(pool, data.space);
+  else if (type === "InboundMatched") {
+    const ids = (data.media ?? []).flatMap(({ attachment_id: id }) => id ?? []);
+    if (ids.length > 0) await adoptFiles(keeping, partner, data.contact_id, ids);
+  }
 }
 
 /** A device that a message could not reach because its token is none any more, unless it was registered after that. */

@@ -47,10 +47,28 @@ export const CreateTemplate = z
     description: z.string().max(500).optional(),
     ...version,
   })
-  .meta({ id: "CreateTemplate" });
+  .meta({
+    id: "CreateTemplate",
+    example: {
+      slug: "order_confirmation",
+      channel: "whatsapp",
+      languages: { en: { text: "Hi {{name}}, order {{order_id}} arrives in {{eta}}." } },
+      variables: {
+        name: { type: "string" },
+        order_id: { type: "string" },
+        eta: { type: "string" },
+      },
+    },
+  });
 export type CreateTemplate = z.infer<typeof CreateTemplate>;
 
-export const AddVersion = z.strictObject(version).meta({ id: "AddTemplateVersion" });
+export const AddVersion = z.strictObject(version).meta({
+  id: "AddTemplateVersion",
+  example: {
+    languages: { en: { text: "Hello {{name}}, it arrives in {{eta}}." } },
+    variables: { name: { type: "string" }, eta: { type: "string" } },
+  },
+});
 export type AddVersion = z.infer<typeof AddVersion>;
 
 export const Preview = z
@@ -59,7 +77,14 @@ export const Preview = z
     version: z.int().min(1).optional(),
     variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
   })
-  .meta({ id: "PreviewTemplate" });
+  .meta({
+    id: "PreviewTemplate",
+    example: {
+      language: "en",
+      version: 1,
+      variables: { name: "Nayeem", order_id: "TR-204821", eta: "15 minutes" },
+    },
+  });
 
 const shown = {
   id: z.string(),

@@ -9,6 +9,7 @@ import {
   route,
 } from "@heliograph/api";
 import { channels } from "@heliograph/contracts";
+import { valueFaults } from "@heliograph/channels";
 import { renderTemplate, templateMissing, templateRefusal } from "@heliograph/domain";
 import { z } from "zod";
 import type { Version } from "../decide.ts";
@@ -79,7 +80,9 @@ async function preview(call: Call<z.infer<typeof Preview>, ChannelQuery>): Promi
     variables,
   );
   if (rendered.kind !== "rendered") throw templateRefusal(slug, rendered);
-  const { kind: _, variables: __, ...body } = rendered;
+  const { kind: _, variables: values, ...body } = rendered;
+  const errors = valueFaults(channel, values);
+  if (errors.length > 0) throw templateRefusal(slug, { kind: "invalid", errors });
   return { status: 200, body };
 }
 

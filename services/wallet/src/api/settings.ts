@@ -50,6 +50,7 @@ const ChangeSettings = z
   .meta({
     id: "ChangeWalletSettings",
     description: "What is left out stays as it is; null removes it.",
+    example: { low_balance_threshold: "25", spend_limit_day: "250", spend_limit_month: "2500" },
   });
 
 const Settings = z

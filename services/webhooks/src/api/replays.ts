@@ -24,7 +24,10 @@ const StartReplay = z
           "Default: what was not delivered, `failed` and `discarded`. With `delivered` your endpoint gets again what it has; `pending` is going to be tried anyway.",
       }),
   })
-  .meta({ id: "StartWebhookReplay" });
+  .meta({
+    id: "StartWebhookReplay",
+    example: { since: "2026-05-01T00:00:00Z", types: ["message.*"], statuses: ["failed"] },
+  });
 
 const ReplayView = z
   .object({

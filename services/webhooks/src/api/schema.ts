@@ -174,7 +174,15 @@ export const UpdateEndpoint = z
       .meta({ description: "All of them; `***` keeps the value that a header has." }),
     status: z.enum(["enabled", "disabled"]).optional(),
   })
-  .meta({ id: "UpdateWebhookEndpoint" });
+  .meta({
+    id: "UpdateWebhookEndpoint",
+    example: {
+      event_types: ["message.*"],
+      filters: { channels: ["sms"] },
+      rate_limit: 10,
+      description: "Order updates",
+    },
+  });
 export type UpdateEndpoint = z.infer<typeof UpdateEndpoint>;
 
 const shown = {

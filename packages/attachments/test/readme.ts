@@ -1,6 +1,6 @@
 // What the README shows, compiled.
-import { disposition } from "../src/attachments/names.ts";
-import { isPassive, sniff } from "../src/attachments/sniff.ts";
+import { disposition } from "../src/names.ts";
+import { isPassive, sniff } from "../src/sniff.ts";
 
 export function example(): readonly string[] {
   const type = sniff(Buffer.from("<svg onload='alert(1)'/>")); // "image/svg+xml", whatever was declared

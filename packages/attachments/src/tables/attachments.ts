@@ -48,6 +48,9 @@ $$ with own as (select a.id, a.contact_id is not null as owned, a.sent_at from m
     where a.id = any(wanted) and a.partner = owner and a.status = 'ready' and a.sent_at is null order by a.id for update),
   marked as (update mobile_attachments.attachments a set sent_at = clock_timestamp() from locked where a.id = locked.id returning a.id)
   select own.id, own.owned from own where own.sent_at is not null or own.id in (select marked.id from marked) $$;`,
+    // Of what came from outside, when it came: it has no contact before its message is matched, and goes once it is old.
+    `alter table mobile_attachments.attachments add column received_at timestamptz;
+create index attachments_received on mobile_attachments.attachments (received_at) where received_at is not null and status = 'ready';`,
   ],
 };
 
@@ -67,6 +70,7 @@ export type AttachmentRow = {
 export type NewAttachment = Pick<AttachmentRow, "id" | "partner" | "object" | "key" | "name"> & {
   readonly contactId: string | null;
   readonly charged: number;
+  readonly received: boolean;
 };
 
 const columns =
@@ -95,14 +99,14 @@ export async function beginUpload(
   attachment: NewAttachment,
   quotaBytes: number,
 ): Promise<"begun" | "full" | "taken"> {
-  const { id, partner, object, key, name, contactId, charged } = attachment;
+  const { id, partner, object, key, name, contactId, charged, received } = attachment;
   const client = await pool.connect();
   try {
     await client.query("begin");
     const added = await client.query(
-      `insert into mobile_attachments.attachments (id, partner, status, object, key, name, contact_id, charged)
-        values ($1, $2, 'pending', $3, $4, $5, $6, $7) on conflict do nothing`,
-      [id, partner, object, key, name, contactId, charged],
+      `insert into mobile_attachments.attachments (id, partner, status, object, key, name, contact_id, charged, received_at)
+        values ($1, $2, 'pending', $3, $4, $5, $6, $7, case when $8 then clock_timestamp() end) on conflict do nothing`,
+      [id, partner, object, key, name, contactId, charged, received],
     );
     const booked =
       added.rowCount === 1 &&
@@ -196,6 +200,43 @@ export async function removeOfSpace(pool: pg.Pool, space: string): Promise<void>
     );
     marked = rowCount ?? 0;
   }
+}
+
+/** Gives files of a message to the partner and the contact whose it turned out to be, with what they take of a quota. Of what the partner has stored itself the contact alone is new. */
+export async function adoptAttachments(
+  pool: pg.Pool,
+  partner: string,
+  contact: string,
+  ids: readonly string[],
+): Promise<void> {
+  await pool.query(
+    `with own as (select id, partner, charged from mobile_attachments.attachments
+        where id = any($1) and status = 'ready' and (received_at is not null or partner = $2) order by id for update),
+      moved as (select partner, charged from own where partner <> $2),
+      taken as (update mobile_attachments.usage u set bytes = u.bytes - m.bytes
+        from (select partner, sum(charged) as bytes from moved group by partner) m where u.partner = m.partner),
+      given as (insert into mobile_attachments.usage as u (partner, bytes)
+        select $2, sum(charged) from moved having count(*) > 0 on conflict (partner) do update set bytes = u.bytes + excluded.bytes)
+      update mobile_attachments.attachments a set partner = $2, contact_id = coalesce(a.contact_id, $3) from own where a.id = own.id`,
+    [ids, partner, contact],
+  );
+}
+
+/** Marks some of what came before these times: of what nobody's message names the first counts. Gives them by partner. */
+export async function removeReceived(
+  pool: pg.Pool,
+  before: { readonly unowned: Date; readonly kept: Date },
+  limit: number,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const { rows } = await pool.query<Pick<AttachmentRow, "id" | "partner">>(
+    `update mobile_attachments.attachments set status = 'removed', changed_at = clock_timestamp()
+      where ctid = any(array(select ctid from mobile_attachments.attachments
+        where received_at is not null and status = 'ready' and (received_at < $2 or (contact_id is null and sent_at is null and received_at < $1)) order by received_at limit $3))
+      returning id, partner`,
+    [before.unowned, before.kept, limit],
+  );
+  const byPartner = Map.groupBy(rows, ({ partner }) => partner);
+  return new Map([...byPartner].map(([partner, all]) => [partner, all.map(({ id }) => id)]));
 }
 
 /** The keys of these are destroyed too. */

@@ -2,10 +2,10 @@ import { createSecretKey, randomBytes } from "node:crypto";
 import { isSigned, signLink } from "@heliograph/api";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { openBytes, sealBytes } from "../src/attachments/cipher.ts";
-import { cleanName, disposition, nameInHeader } from "../src/attachments/names.ts";
-import { signedHeaders, sha256OfNothing } from "../src/attachments/sigv4.ts";
-import { isPassive, sniff } from "../src/attachments/sniff.ts";
+import { openBytes, sealBytes } from "../src/cipher.ts";
+import { cleanName, disposition, nameInHeader } from "../src/names.ts";
+import { signedHeaders, sha256OfNothing } from "../src/sigv4.ts";
+import { isPassive, sniff } from "../src/sniff.ts";
 
 const latin1 = (text: string): Buffer => Buffer.from(text, "latin1");
 

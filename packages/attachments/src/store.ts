@@ -7,3 +7,10 @@ export type AttachmentStore = {
   /** Safe to repeat. */
   remove(name: string): Promise<void>;
 };
+
+/** Where bytes go, where they are gathered first, and how much a partner may have. */
+export type Attachments = {
+  readonly store: AttachmentStore;
+  readonly spool: string;
+  readonly quotaBytes: number;
+};

@@ -1,0 +1,24 @@
+export { cleanName, disposition, nameInHeader } from "./names.ts";
+export { contentOf, attachmentsIn, openedRow } from "./open.ts";
+export { adoptFiles, forgetFiles } from "./owners.ts";
+export {
+  fileKey,
+  giveUp,
+  keepFile,
+  maxAttachmentBytes,
+  spoolPath,
+  spoolSealed,
+  uploadMs,
+  type Kept,
+  type Spooled,
+} from "./keep.ts";
+export { isPassive, sniffedTypes } from "./sniff.ts";
+export type { Attachments } from "./store.ts";
+export { sweepAttachments } from "./sweep.ts";
+export {
+  attachmentTables,
+  findAttachment,
+  markDeleted,
+  removeOfSpace,
+  type AttachmentRow,
+} from "./tables/attachments.ts";
