@@ -320,7 +320,6 @@ export const senderPoolRoutes: readonly Route[] = [
     path: "/sender-pools/:id",
     adminKeys: true,
     scope: "senders:write",
-    etag: true,
     summary: "Remove a pool of senders; what was accepted keeps its sender",
     mutates: true,
     etag: true,
