@@ -35,7 +35,7 @@ import { appendOf, contactErased, tooLarge } from "./sealed.ts";
 import { refusedFunds } from "./refusals.ts";
 import type { SendMessage } from "./schema.ts";
 import type { Sender } from "./sender.ts";
-import { claimSenders, hasClaims } from "./senders.ts";
+import { asksSenders, giveSenders, keepingSenders, withSenders } from "./senders.ts";
 import { Shares } from "./shares.ts";
 import { TemplateCache } from "./templates.ts";
 
@@ -138,7 +138,8 @@ export class Sending {
   /** Validates and prices without storing anything: the answer of a dry run, which has no id because there will be no such message. Throws what a send would be refused with. */
   async dryRun(call: Sender, body: SendMessage): Promise<Record<string, unknown>> {
     const reached = await contactsOf(call, [body]);
-    const accepted = await acceptSend(this, call, body, newId("msg"), reached);
+    const asked = await acceptSend(this, call, body, newId("msg"), reached);
+    const accepted = await withSenders(call, asked);
     const { data, costMicros } = accepted;
     const wallet = walletName(call.partner, data.currency);
     const short = await this.funds.short(wallet, costMicros, data.created_at.slice(0, 10));
@@ -235,7 +236,7 @@ export class Sending {
         }
       if (call.limits!.countsMessages) allowed = await this.#allow(call, prepared, results);
       if (prepared.some(hasFiles)) await this.#giveFiles(call, prepared, results);
-      if (prepared.some(hasClaims)) await claimSenders(call, prepared);
+      if (prepared.some(asksSenders)) await giveSenders(call, prepared);
       if (prepared.some(this.#isSecret)) await this.#seal(call, prepared, results);
       const before = failpoint("ingress.before_append");
       if (before !== undefined) await before;
@@ -351,7 +352,8 @@ export class Sending {
     if (item.refusal !== undefined) throw item.refusal;
     const found = await acceptSend(this, call, item.body, messageId, reached);
     const { data: own, costMicros } = found;
-    const accepted = { ...found, data: { ...own, ...item.conversation } };
+    const asks = item.keepsSender === true ? keepingSenders(found) : found.asks;
+    const accepted = { ...found, asks, data: { ...own, ...item.conversation } };
     const wallet = walletName(call.partner, own.currency);
     const asked = this.funds.reserve(wallet, messageId, costMicros, own.created_at.slice(0, 10));
     const funds = asked instanceof Promise ? await asked : asked;
