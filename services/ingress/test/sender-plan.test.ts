@@ -4,8 +4,9 @@ import { expect, test } from "vitest";
 import { planSender } from "@heliograph/acceptance";
 
 const to = { to: "+15551230001", country: "US" };
-const twilio = (from: string, enabled: boolean) =>
-  loosely<Parameters<typeof planSender>[0]["gateways"][number]>({
+type Gateway = Parameters<typeof planSender>[0]["gateways"][number];
+const twilio = (from: string, enabled: boolean): Gateway =>
+  loosely({
     gateway_id: `gtw_${from}`,
     kind: "twilio",
     enabled,
@@ -44,7 +45,7 @@ test("The list of a rule is read once, however many senders and messages are hel
 
 test("A message is refused for its sender only where no gateway could send it, one that is switched off included", () => {
   const rules: SenderRule[] = [{ country_prefix: "1", alphanumeric: false }];
-  const plan = (...gateways: ReturnType<typeof twilio>[]) =>
+  const plan = (...gateways: Gateway[]) =>
     planSender({ ...setting, rules, gateways }, { channel: "sms" }, to);
   const named = twilio("SHOP", true);
   expect(() => plan(named)).toThrow("take no names");
