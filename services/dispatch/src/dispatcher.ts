@@ -4,6 +4,7 @@ import type { RecordedEvent } from "@heliograph/log";
 import { quarantine, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { adoptTimers } from "./adopt.ts";
 import { linksOf } from "./attempt.ts";
+import { filesReader } from "./call-files.ts";
 import { createCaller, type Caller } from "./caller.ts";
 import { createClearance } from "./clearance.ts";
 import { openDesk, type Desk } from "./desk.ts";
@@ -55,7 +56,14 @@ export async function startDispatcher(
   const owner = new Owner(tools, inbox);
   const broken = (error: unknown): void => owner.broken(error);
   const recorder = createRecorder(context.log, owner.ended, inbox, broken);
-  const caller = createCaller({ logger, now, ownership: owner, inbox, broken });
+  const caller = createCaller({
+    logger,
+    now,
+    ownership: owner,
+    inbox,
+    broken,
+    files: filesReader(context),
+  });
   const held = watchHeld(context.directory, () => inbox.put({ type: "partners active" }));
   const executor = new Executor({
     environment: context.environment,
