@@ -13,11 +13,11 @@ import { Executor, run } from "./executor.ts";
 import type { GatewayPool, GatewayUse } from "./gateway-pool.ts";
 import { silenceOf, watchHeld } from "./held.ts";
 import { Inbox } from "./inbox.ts";
+import { routedOf } from "./job.ts";
 import { haltedMessages } from "./metrics.ts";
 import { Owner } from "./owner.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
 import { recover } from "./recover.ts";
-import { senderRefusal } from "./sender-refusal.ts";
 import { createStore, type Store } from "./store.ts";
 
 /** Jobs in memory at most: the feed and the timers wait while there is no room. */
@@ -73,7 +73,8 @@ export async function startDispatcher(
       suppressed,
       (partner) => silenceOf(context, held, partner),
       deviceTokens(context),
-      (state, to) => senderRefusal(context, state, to),
+      (state, to) =>
+        gateways.connections.senderRefusal({ ...routedOf({ state, opened: undefined }), to }),
     ),
     store,
     owner,

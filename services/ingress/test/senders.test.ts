@@ -291,6 +291,11 @@ describe("rules for the senders of countries", () => {
       ["rules.1.country_prefix", "duplicate"],
       ["rules.1.default", "alphanumeric_not_allowed"],
     ]);
+    const unread = { ...us, registered: ["SHOP", "+48 500 100 200"], default: "Shop & Co" };
+    expect((await rulesOf([unread])).body.errors).toMatchObject([
+      { path: "rules.0.registered.1", code: "invalid_sender" },
+      { path: "rules.0.default", code: "invalid_sender" },
+    ]);
     expect((await rulesOf([us], { "if-match": '"99"' })).status).toBe(412);
     const query = "/admin/sender-rules?environment=sandbox";
     expect((await ask("GET", query, undefined, { key: admin })).body.rules).toHaveLength(1);
