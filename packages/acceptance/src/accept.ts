@@ -3,6 +3,7 @@ import {
   type Recipient,
   channelModule,
   magicOutcome,
+  togetherFaults,
 } from "@heliograph/channels";
 import { type EventData, type FieldError, type Micros, PublicError } from "@heliograph/contracts";
 import {
@@ -168,6 +169,8 @@ export function acceptMessage(input: {
   const sender = senderOf(module, body);
   const { media } = input;
   const written = contentOf(body, input.template);
+  const tooMuch = togetherFaults(body.channel, written.content, media ?? []);
+  if (tooMuch.length > 0) throw invalid(tooMuch);
   const content = { ...written.content, ...(media !== undefined && { media }) };
   const asked = scheduleOf(body, nowMs);
   checkMetadata(body);

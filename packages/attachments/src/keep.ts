@@ -19,6 +19,8 @@ import {
 export const maxAttachmentBytes = 10_000_000;
 /** What the smallest file takes of the quota: without it, a million empty ones would take nothing. */
 const leastCharged = 4_096;
+/** What files that came from outside may make of a quota. */
+export const receivedBytes = (quotaBytes: number): number => Math.floor(quotaBytes / 2);
 /** No upload takes longer: a request ends by then. One that is older was cut off. */
 export const uploadMs = 300_000;
 
@@ -34,6 +36,8 @@ export type NewFile = {
   readonly bytes: number | undefined;
   /** It came from outside: it takes half of the quota at most, so that strangers leave room for what the partner stores itself. */
   readonly received: boolean;
+  /** Whose quota it takes while it is nobody's. */
+  readonly account?: string;
 };
 
 /** Bytes sealed into a file of this machine, and what they are: storage takes none whose length and digest it is not told first. */
@@ -90,8 +94,9 @@ export async function keepFile(
       contactId,
       charged: Math.max(leastCharged, given.bytes ?? maxAttachmentBytes),
       received,
+      account: given.account ?? null,
     },
-    received ? Math.floor(quotaBytes / 2) : quotaBytes,
+    received ? receivedBytes(quotaBytes) : quotaBytes,
   );
   if (begun !== "begun") return { kind: begun };
   try {

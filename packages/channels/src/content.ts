@@ -56,6 +56,24 @@ export function fileFaults(
       ];
 }
 
+/** A link to a file of ours, which is made for each attempt. */
+const linkBytes = 250;
+const bytesOf = (text = ""): number => Buffer.byteLength(JSON.stringify(text)) - 2;
+
+/** Why a channel does not carry these words beside these files, each of which it would carry alone. */
+export function togetherFaults(
+  channel: Channel,
+  { text, subject }: Body,
+  files: readonly { readonly url?: string | undefined }[],
+): readonly FieldError[] {
+  const { noun, bytesWithMedia: most } = channelModule(channel);
+  if (most === undefined || files.length === 0) return [];
+  const ofFiles = files.reduce((sum, { url }) => sum + (url ? bytesOf(url) : linkBytes), 0);
+  if (bytesOf(text) + bytesOf(subject) + ofFiles <= most) return [];
+  const message = `${noun} may have at most ${most} bytes of text, subject and the address of its file together`;
+  return [{ path: "media", code: "too_long", message }];
+}
+
 /** Which values of a template's variables its channel does not carry. Paths are `variables.` and the name. */
 export function valueFaults(
   channel: Channel,

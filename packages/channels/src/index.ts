@@ -1,5 +1,12 @@
 export type { Body, ChannelModule, Field, Read, Recipient } from "./channel.ts";
-export { contentFaults, fileFaults, mediaFaults, shapeFaults, valueFaults } from "./content.ts";
+export {
+  contentFaults,
+  fileFaults,
+  mediaFaults,
+  shapeFaults,
+  togetherFaults,
+  valueFaults,
+} from "./content.ts";
 export { type ExternalIdRef, externalIdName, normalExternalId } from "./external-id.ts";
 export { inboxAddress } from "./inbox.ts";
 export { channelModule, magicOutcome, storedRecipient } from "./registry.ts";

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { contentFaults, magicOutcome, shapeFaults, valueFaults } from "@heliograph/channels";
+import {
+  contentFaults,
+  magicOutcome,
+  shapeFaults,
+  togetherFaults,
+  valueFaults,
+} from "@heliograph/channels";
 
 const codes = (faults: readonly { path: string; code: string }[]) =>
   faults.map(({ path, code }) => `${path} ${code}`);
@@ -70,5 +76,30 @@ describe("a sandbox recipient", () => {
     ["email", "someone@flaky.example", "delivered"],
   ] as const)("on %s %s stands for %s", (channel, to, outcome) => {
     expect(magicOutcome(channel, to)).toBe(outcome);
+  });
+});
+
+describe("words and a picture", () => {
+  const url = `https://cdn.example/${"x".repeat(1_900)}`;
+  const faults = (
+    text: string,
+    file: { readonly url?: string },
+    channel: "push" | "whatsapp" = "push",
+  ) => codes(togetherFaults(channel, { text, subject: "Sale" }, [file]));
+
+  it("of a push are as much together as its providers take, an attachment's link too", () => {
+    expect(faults("x".repeat(900), { url })).toEqual([]);
+    expect(faults("\u20ac".repeat(900), { url })).toEqual(["media too_long"]);
+    expect(faults('"'.repeat(900), { url })).toEqual([]);
+    expect(faults("\n".repeat(900), { url: `${url}${"y".repeat(180)}` })).toEqual([
+      "media too_long",
+    ]);
+    expect(faults("\u{1f600}".repeat(900), {})).toEqual([]);
+    expect(faults("\u{1f600}".repeat(930), {})).toEqual(["media too_long"]);
+  });
+
+  it("of other channels are bounded each by itself", () => {
+    expect(faults("\u20ac".repeat(900), { url }, "whatsapp")).toEqual([]);
+    expect(togetherFaults("push", { text: "\u20ac".repeat(1_400) }, [])).toEqual([]);
   });
 });

@@ -43,6 +43,7 @@ export { nameOfPart } from "./smtp/part-name.ts";
 export { deliveredTo, deliveredUrl } from "./delivered-mail.ts";
 export {
   maxCallbackBytes,
+  isRecorded,
   recordCallback,
   storedCallback,
   type ReceivedCallback,

@@ -29,6 +29,24 @@ export type ReceivedCallback = Callback & {
   readonly alwaysNew?: true;
 };
 
+/** The name of a callback, which another delivery of the same has too. */
+const callbackIdOf = (
+  vault: Pick<Vault, "name">,
+  { gateway, url, body }: Pick<ReceivedCallback, "gateway" | "url" | "body">,
+): string => `cbk_${vault.name("callback", gateway.gateway_id, url, hash("sha256", body, "hex"))}`;
+
+/** Whether it is stored already. It may be a moment later: `recordCallback` says so then. */
+export async function isRecorded(
+  {
+    log,
+    vault,
+  }: { readonly log: Pick<EventLog, "readStream">; readonly vault: Pick<Vault, "name"> },
+  callback: Pick<ReceivedCallback, "gateway" | "url" | "body">,
+): Promise<boolean> {
+  const stream = streamOf("callback", callbackIdOf(vault, callback));
+  return (await log.readStream(stream, { limit: 1 })).length > 0;
+}
+
 /**
  * Stores what a provider sent as it came, once however often it is posted; durable when this resolves, with whether it was there before. It is sealed under a key of the record, which becomes that of the people it
  * is about once it is read. Throws LogUnavailable; repeating the call is safe.
@@ -37,9 +55,7 @@ export async function recordCallback(
   { log, vault }: { readonly log: Pick<EventLog, "append">; readonly vault: Vault },
   { gateway, url, headers, contentType, body, receivedAt, alwaysNew, files }: ReceivedCallback,
 ): Promise<"stored" | "known"> {
-  const callbackId = alwaysNew
-    ? newId("cbk")
-    : `cbk_${vault.name("callback", gateway.gateway_id, url, hash("sha256", body, "hex"))}`;
+  const callbackId = alwaysNew ? newId("cbk") : callbackIdOf(vault, { gateway, url, body });
   const seal = await vault.seal({ partner: "", subject: callbackId, owners: [] });
   const { raw, encoding } = keep(body);
   const kept = Object.entries(headers).filter(([name]) => !notKept.test(name));

@@ -51,6 +51,8 @@ $$ with own as (select a.id, a.contact_id is not null as owned, a.sent_at from m
     // Of what came from outside, when it came: it has no contact before its message is matched, and goes once it is old.
     `alter table mobile_attachments.attachments add column received_at timestamptz;
 create index attachments_received on mobile_attachments.attachments (received_at) where received_at is not null and status = 'ready';`,
+    // Whose quota a file takes that is nobody's yet, so that one gateway's strangers leave room for another's; null: its partner's.
+    "alter table mobile_attachments.attachments add column account text;",
   ],
 };
 
@@ -71,6 +73,8 @@ export type NewAttachment = Pick<AttachmentRow, "id" | "partner" | "object" | "k
   readonly contactId: string | null;
   readonly charged: number;
   readonly received: boolean;
+  /** Whose quota it takes where that is not the partner's. */
+  readonly account: string | null;
 };
 
 const columns =
@@ -99,21 +103,21 @@ export async function beginUpload(
   attachment: NewAttachment,
   quotaBytes: number,
 ): Promise<"begun" | "full" | "taken"> {
-  const { id, partner, object, key, name, contactId, charged, received } = attachment;
+  const { id, partner, object, key, name, contactId, charged, received, account } = attachment;
   const client = await pool.connect();
   try {
     await client.query("begin");
     const added = await client.query(
-      `insert into mobile_attachments.attachments (id, partner, status, object, key, name, contact_id, charged, received_at)
-        values ($1, $2, 'pending', $3, $4, $5, $6, $7, case when $8 then clock_timestamp() end) on conflict do nothing`,
-      [id, partner, object, key, name, contactId, charged, received],
+      `insert into mobile_attachments.attachments (id, partner, status, object, key, name, contact_id, charged, received_at, account)
+        values ($1, $2, 'pending', $3, $4, $5, $6, $7, case when $8 then clock_timestamp() end, $9) on conflict do nothing`,
+      [id, partner, object, key, name, contactId, charged, received, account],
     );
     const booked =
       added.rowCount === 1 &&
       (await client.query(
         `insert into mobile_attachments.usage as u values ($1, $2) on conflict (partner)
           do update set bytes = u.bytes + excluded.bytes where u.bytes + excluded.bytes <= $3`,
-        [partner, charged, quotaBytes],
+        [account ?? partner, charged, quotaBytes],
       ));
     const outcome = booked === false ? "taken" : booked.rowCount === 1 ? "begun" : "full";
     await client.query(outcome === "begun" ? "commit" : "rollback");
@@ -138,8 +142,8 @@ export async function endUpload(
   },
 ): Promise<AttachmentRow | undefined> {
   const { rows } = await pool.query<AttachmentRow>(
-    `with before as (select partner, charged from mobile_attachments.attachments where id = $1 and object = $2 and status = 'pending' for update),
-      settled as (update mobile_attachments.usage u set bytes = u.bytes - before.charged + $6 from before where u.partner = before.partner)
+    `with before as (select coalesce(account, partner) as account, charged from mobile_attachments.attachments where id = $1 and object = $2 and status = 'pending' for update),
+      settled as (update mobile_attachments.usage u set bytes = u.bytes - before.charged + $6 from before where u.partner = before.account)
       update mobile_attachments.attachments set status = 'ready', type = $3, bytes = $4, content = $5, charged = $6, changed_at = clock_timestamp()
         where id = $1 and exists (select 1 from before) returning ${columns}`,
     [id, object, found.type, found.bytes, found.content, found.charged],
@@ -202,26 +206,6 @@ export async function removeOfSpace(pool: pg.Pool, space: string): Promise<void>
   }
 }
 
-/** Gives files of a message to the partner and the contact whose it turned out to be, with what they take of a quota. Of what the partner has stored itself the contact alone is new. */
-export async function adoptAttachments(
-  pool: pg.Pool,
-  partner: string,
-  contact: string,
-  ids: readonly string[],
-): Promise<void> {
-  await pool.query(
-    `with own as (select id, partner, charged from mobile_attachments.attachments
-        where id = any($1) and status = 'ready' and (received_at is not null or partner = $2) order by id for update),
-      moved as (select partner, charged from own where partner <> $2),
-      taken as (update mobile_attachments.usage u set bytes = u.bytes - m.bytes
-        from (select partner, sum(charged) as bytes from moved group by partner) m where u.partner = m.partner),
-      given as (insert into mobile_attachments.usage as u (partner, bytes)
-        select $2, sum(charged) from moved having count(*) > 0 on conflict (partner) do update set bytes = u.bytes + excluded.bytes)
-      update mobile_attachments.attachments a set partner = $2, contact_id = coalesce(a.contact_id, $3) from own where a.id = own.id`,
-    [ids, partner, contact],
-  );
-}
-
 /** Marks some of what came before these times: of what nobody's message names the first counts. Gives them by partner. */
 export async function removeReceived(
   pool: pg.Pool,
@@ -258,8 +242,8 @@ export async function dropRemoved(
   { id, object }: Pick<AttachmentRow, "id" | "object">,
 ): Promise<void> {
   await pool.query(
-    `with gone as (delete from mobile_attachments.attachments where id = $1 and object = $2 and status = 'removed' returning partner, charged)
-      update mobile_attachments.usage u set bytes = u.bytes - gone.charged from gone where u.partner = gone.partner`,
+    `with gone as (delete from mobile_attachments.attachments where id = $1 and object = $2 and status = 'removed' returning coalesce(account, partner) as account, charged)
+      update mobile_attachments.usage u set bytes = u.bytes - gone.charged from gone where u.partner = gone.account`,
     [id, object],
   );
 }

@@ -13,11 +13,14 @@ import type { MailFile } from "./read.ts";
 type Live = ApiContext["environments"]["live"];
 type Received = NonNullable<EventData<"CallbackReceived">["files"]>[number];
 
+/** Whose files are until their message is matched: most likely a partner's, or nobody's that came through a gateway. */
+export type Holder = { readonly partner: string; readonly gatewayId: string };
+
 /** Keeps the files of a mail for one of its recipients. One for which the partner has no room is named alone. */
 export async function keepFiles(
   { pool, vault }: Live,
   attachments: Attachments,
-  partner: string,
+  { partner, gatewayId }: Holder,
   files: readonly MailFile[],
 ): Promise<{ readonly files: Received[]; giveUp(): Promise<void> }> {
   const ids: string[] = [];
@@ -45,6 +48,7 @@ export async function keepFiles(
         contactId: null,
         bytes,
         received: true,
+        ...(partner === "" && { account: gatewayId }),
       },
       spooled.key,
       async () => {

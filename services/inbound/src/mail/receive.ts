@@ -1,9 +1,18 @@
 import type { ApiContext } from "@heliograph/api";
 import type { Attachments } from "@heliograph/attachments";
 import { parseEmail, type Email } from "@heliograph/channels";
-import { deliveredUrl, mailTaker, recordCallback, type MailTaker } from "@heliograph/gateways";
+import {
+  deliveredUrl,
+  isRecorded,
+  mailTaker,
+  recordCallback,
+  type MailTaker,
+} from "@heliograph/gateways";
 import { keepFiles } from "./files.ts";
 import type { ReadMail } from "./read.ts";
+
+/** Of a mail's recipients: the server that brought it waits for all. */
+const storedAtOnce = 4;
 
 export type MailContext = Pick<ApiContext, "directory" | "masterKey" | "environments">;
 
@@ -53,13 +62,21 @@ export async function storeMail(
     "remote-address": remoteAddress,
     bytes: String(bytes),
   };
-  for (const { gateway, address } of takers) {
-    const url = deliveredUrl(address);
-    const contentType = "message/rfc822";
+  async function store({ gateway, address }: MailTaker): Promise<void> {
+    const mail = {
+      gateway,
+      url: deliveredUrl(address),
+      headers,
+      contentType: "message/rfc822",
+      body,
+      receivedAt,
+    };
+    // It was delivered before: its files are there under other names.
+    if (files.length > 0 && (await isRecorded(live, mail))) return;
     // Whose it most likely is: it is theirs once its message is matched.
     const partner = directory.senderOf(gateway.gateway_id, address) ?? gateway.partner_id ?? "";
-    const kept = await keepFiles(live, attachments, partner, files);
-    const mail = { gateway, url, headers, contentType, body, receivedAt };
+    const holder = { partner, gatewayId: gateway.gateway_id };
+    const kept = await keepFiles(live, attachments, holder, files);
     const stored = await recordCallback(live, {
       ...mail,
       ...(kept.files.length > 0 && { files: kept.files }),
@@ -67,7 +84,14 @@ export async function storeMail(
       await kept.giveUp();
       throw error;
     });
-    // It was delivered before: its files are there under other names.
+    // Somebody has stored it meanwhile.
     if (stored === "known") await kept.giveUp();
   }
+  const left = takers.values();
+  const storeRest = async (): Promise<void> => {
+    for (const taker of left) await store(taker);
+  };
+  // What is begun ends before this throws: its files are in nobody's way then.
+  const ends = await Promise.allSettled(Array.from({ length: storedAtOnce }, storeRest));
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
 }

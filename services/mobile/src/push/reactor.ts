@@ -105,7 +105,7 @@ async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEv
     async handle({ events, position }) {
       const holders = new Map<string, Holder | null>();
       const intents = await intentsOf(await causesOf(events, holders));
-      for (const event of events) await endWith({ pool, vault }, event);
+      for (const event of events) await endWith(context, event);
       await failpoint("mobile.before_intents");
       await checkpoint.commit(position, [...writeHolders(holders), ...writePushes(intents)]);
       await failpoint("mobile.after_intents");
@@ -117,7 +117,7 @@ async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEv
 
 /** What ends with an agent, a session, a contact, a space or a token, and whose files turned out to be whose: done before the checkpoint passes, and the same when it is done twice. */
 async function endWith(
-  keeping: Pick<ReactorTools["context"], "pool" | "vault">,
+  keeping: Pick<ReactorTools["context"], "pool" | "vault" | "settings" | "logger">,
   event: PushEvent,
 ): Promise<void> {
   const { pool } = keeping;
@@ -135,7 +135,12 @@ async function endWith(
   else if (type === "SpaceEnded") await removeOfSpace(pool, data.space);
   else if (type === "InboundMatched") {
     const ids = (data.media ?? []).flatMap(({ attachment_id: id }) => id ?? []);
-    if (ids.length > 0) await adoptFiles(keeping, partner, data.contact_id, ids);
+    const gone = ids.length === 0 ? 0 : await adoptFiles(keeping, partner, data.contact_id, ids);
+    if (gone > 0)
+      keeping.logger.warn(
+        { partner, inbound: data.inbound_id, files: gone },
+        "files of a message were removed: its contact is erased, or the partner has no room for them",
+      );
   }
 }
 
