@@ -60,7 +60,7 @@ export const pushReactor = reactor({
 
 async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEvent["type"]>> {
   const { context, schema, checkpoint } = tools;
-  const { pool, vault } = context;
+  const { pool } = context;
   const pushes = openPushes(pool, schema);
   await pushes.giveUpCalls();
   const pusher = openPusher(tools, pushes);
