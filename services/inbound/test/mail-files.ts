@@ -53,18 +53,24 @@ export async function tryFiles({ world, port, dataDir }: Setting): Promise<unkno
       limit: 9,
       types: ["MessageReceived"],
     });
-    return events.find(({ metadata }) => metadata.partner === partner)?.data;
+    // A mail of an earlier test may come into its conversation meanwhile.
+    return events.find(({ data: { media }, metadata }) => media && metadata.partner === partner)
+      ?.data;
   });
   const { media, text } = await until(async () => {
     const { body } = await get(`/conversations/${data.conversation_id}/messages`);
-    return (body.data as Said[] | undefined)?.at(-1);
+    return (body.data as Said[] | undefined)?.findLast((each) => each.media.length > 0);
   });
   expect(text).toBe("See below.");
   expect(media).toMatchObject([
     { name: "rechnungfdp.exe", type: "application/pdf", bytes: pdf.length },
     { name: "logo.png", type: "text/html", bytes: script.length },
   ]);
-  const opened = await fetch(media[0]!.url);
+  // They are the partner's a moment after their message is.
+  const opened = await until(async () => {
+    const answer = await fetch(media[0]!.url);
+    return answer.ok ? answer : undefined;
+  });
   expect(Buffer.from(await opened.arrayBuffer()).equals(pdf)).toBe(true);
   expect((await fetch(media[1]!.url)).headers.get("content-disposition")).toMatch(/^attachment;/);
 
