@@ -1,6 +1,9 @@
-import { notValid } from "@heliograph/api";
+import { setImmediate } from "node:timers/promises";
+import { asPublicError, machinery, notValid } from "@heliograph/api";
+import { rm } from "node:fs/promises";
 import {
   fileKey,
+  giveUpUnsent,
   keepFile,
   spoolPath,
   spoolSealed,
@@ -10,7 +13,7 @@ import { channelModule } from "@heliograph/channels";
 import { deterministicId, PublicError, type Environment } from "@heliograph/contracts";
 import { readyAttachments } from "../tables/attachments.ts";
 import { NoFile, type GetFile } from "./get-file.ts";
-import type { Item } from "./item.ts";
+import type { Item, Settled } from "./item.ts";
 import type { Sender } from "./sender.ts";
 
 /** Different addresses of one request: more files than that are uploaded first. */
@@ -19,15 +22,25 @@ const maxAddresses = 10;
 const maxOfOne = 20;
 const maxAtOnce = 64;
 
-/** Sends with the files at the addresses that they name, or with the reason why one is refused. */
+/** Sends that are refused before their files are fetched hold the process for no longer than so many together. */
+const checkedAtOnce = 25;
+
+/** Sends with the files at the addresses that they name. `check` throws what a send is refused with whatever its files are, and then nothing is fetched for it. */
 export type FetchMedia = (
   call: Sender,
-  items: readonly Item[],
+  asked: readonly Item[],
   ids: readonly string[],
-) => Promise<readonly Item[]>;
+  steps: {
+    check(item: Item, id: string): Promise<unknown>;
+    send(items: readonly Item[]): Promise<readonly Settled[]>;
+  },
+) => Promise<readonly Settled[]>;
 
 type Media = NonNullable<Item["body"]["media"]>[number];
-type Fetched = { readonly id: string } | { readonly error: PublicError | NoFile };
+/** `isNew`: this request has fetched it. */
+type Fetched =
+  | { readonly id: string; readonly isNew: boolean }
+  | { readonly error: PublicError | NoFile };
 
 /** Whether a send names a file at an address that is fetched: its channel's messages carry the files themselves. */
 export const namesAddress = ({ body: { channel, media } }: Item): boolean =>
@@ -37,7 +50,7 @@ export const namesAddress = ({ body: { channel, media } }: Item): boolean =>
 
 /**
  * Fetches what is at the addresses of a request's files, each address once, and keeps it as an attachment of the partner: what is sent, however often and however late, is what was there when it was asked for. The
- * attachment's id follows from the message's, so a repetition of the request finds it and fetches nothing.
+ * attachment's id follows from the message's, so a repetition of the request finds it and fetches nothing. What was fetched for sends that are all refused is given up at once.
  */
 export function createFetchMedia(
   environment: Environment,
@@ -47,18 +60,27 @@ export function createFetchMedia(
   const fetching = new Map<string, number>();
   let all = 0;
 
+  /** Never rejects: others are fetched beside it, and one file's failure is one send's. */
   async function fetchOne(call: Sender, id: string, url: string): Promise<Fetched> {
+    try {
+      const ready = await readyAttachments(call.deps.pool, call.partner.partner_id, [id]);
+      return ready.length > 0 ? { id, isNew: false } : await inTurn(call, id, url);
+    } catch (error) {
+      if (error instanceof NoFile) return { error };
+      const refusal = machinery(error) ?? asPublicError(error);
+      call.context.logger.error({ err: error, request_id: call.requestId }, refusal.code);
+      return { error: refusal };
+    }
+  }
+
+  async function inTurn(call: Sender, id: string, url: string): Promise<Fetched> {
     const partner = call.partner.partner_id;
-    if ((await readyAttachments(call.deps.pool, partner, [id])).length > 0) return { id };
     const own = fetching.get(partner) ?? 0;
     if (own >= maxOfOne || all >= maxAtOnce) return { error: busy() };
     fetching.set(partner, own + 1);
     all++;
     try {
       return await keep(call, id, url);
-    } catch (error) {
-      if (error instanceof NoFile) return { error };
-      throw error;
     } finally {
       const left = fetching.get(partner)! - 1;
       if (left === 0) fetching.delete(partner);
@@ -73,39 +95,95 @@ export function createFetchMedia(
       name: found,
       spooled: await spoolSealed(chunks, key, spoolPath(attachments)),
     }));
-    const kept = await keepFile(
-      call.deps,
-      attachments,
-      {
-        environment,
-        id,
-        partner: call.partner.partner_id,
-        name: name ?? null,
-        contactId: null,
-        bytes: spooled.bytes,
-        received: true,
-      },
-      key,
-      async () => spooled,
-      () => "",
-    );
-    if (kept.kind === "kept") return { id };
-    return { error: kept.kind === "full" ? full() : busy() };
+    try {
+      const kept = await keepFile(
+        call.deps,
+        attachments,
+        {
+          environment,
+          id,
+          partner: call.partner.partner_id,
+          name: name ?? null,
+          contactId: null,
+          bytes: spooled.bytes,
+          received: true,
+        },
+        key,
+        async () => spooled,
+        () => "",
+      );
+      if (kept.kind === "kept") return { id, isNew: true };
+      return { error: kept.kind === "full" ? full() : busy() };
+    } finally {
+      // Where there was no room for it, nobody else has taken it.
+      await rm(spooled.path, { force: true });
+    }
   }
 
-  return async (call, items, ids) => {
-    const found = new Map<string, Promise<Fetched>>();
-    for (const [index, item] of items.entries())
-      if (namesAddress(item))
-        for (const media of item.body.media!)
-          if ("url" in media && !found.has(media.url) && found.size < maxAddresses) {
-            const id = deterministicId("att", "fetched", ids[index]!, media.url);
-            found.set(media.url, fetchOne(call, id, media.url));
-          }
-    const settled = new Map<string, Fetched>();
-    for (const [url, one] of found) settled.set(url, await one);
-    return items.map((item) => (namesAddress(item) ? withFiles(item, settled) : item));
+  async function giveUp(call: Sender, id: string): Promise<void> {
+    try {
+      await giveUpUnsent(call.deps.pool, attachments.store, call.partner.partner_id, id);
+    } catch (error) {
+      // A sweep takes it after some days.
+      call.context.logger.warn({ err: error }, "a file of a refused send was not given up");
+    }
+  }
+
+  return async (call, asked, ids, { check, send }) => {
+    const { checked, wanted } = await checkAll(asked, ids, check);
+    const found = new Map(
+      await Promise.all(
+        [...wanted].map(async ([url, id]) => [url, await fetchOne(call, id, url)] as const),
+      ),
+    );
+    const items = checked.map((item) => (isFetchedFor(item) ? withFiles(item, found) : item));
+    let results: readonly Settled[] = [];
+    try {
+      return (results = await send(items));
+    } finally {
+      const sent = new Set(
+        items.flatMap(({ body }, index) =>
+          results[index]?.kind === "sent" ? body.media?.map((each) => idOf(each)) : [],
+        ),
+      );
+      for (const one of found.values())
+        if ("id" in one && one.isNew && !sent.has(one.id)) await giveUp(call, one.id);
+    }
   };
+}
+
+const isFetchedFor = (item: Item): boolean => item.refusal === undefined && namesAddress(item);
+const idOf = (media: Media): string | undefined =>
+  "attachment_id" in media ? media.attachment_id : undefined;
+
+/** The sends, of which some are refused already, and the addresses of the others with the ids of their files. */
+async function checkAll(
+  asked: readonly Item[],
+  ids: readonly string[],
+  check: Parameters<FetchMedia>[3]["check"],
+): Promise<{ readonly checked: readonly Item[]; readonly wanted: ReadonlyMap<string, string> }> {
+  const wanted = new Map<string, string>();
+  const checked: Item[] = [];
+  let checks = 0;
+  for (const [index, item] of asked.entries()) {
+    checked.push(item);
+    if (!isFetchedFor(item)) continue;
+    const urls = item.body.media!.flatMap((each) => ("url" in each ? each.url : []));
+    // One whose files are fetched for another, or are too many, is held against everything when it is sent.
+    if (wanted.size === maxAddresses || urls.every((url) => wanted.has(url))) continue;
+    if (++checks % checkedAtOnce === 0) await setImmediate();
+    try {
+      await check(item, ids[index]!);
+    } catch (error) {
+      if (!(error instanceof PublicError)) throw error;
+      checked[index] = { ...item, refusal: error };
+      continue;
+    }
+    for (const url of urls)
+      if (wanted.size < maxAddresses && !wanted.has(url))
+        wanted.set(url, deterministicId("att", "fetched", ids[index]!, url));
+  }
+  return { checked, wanted };
 }
 
 function withFiles(item: Item, found: ReadonlyMap<string, Fetched>): Item {
