@@ -5,24 +5,21 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { service as agents } from "@heliograph/agents";
-import { dialAs } from "@heliograph/api";
-import { attachmentsIn, sweepAttachments, type Attachments } from "@heliograph/attachments";
+import { attachmentsIn, sweepAttachments } from "@heliograph/attachments";
 import { service as contacts } from "@heliograph/contacts";
 import { service as conversations } from "@heliograph/conversations";
 import { newId, PublicError, streamOf } from "@heliograph/contracts";
 import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
 import { service as mobile } from "@heliograph/mobile";
-import { readSettings } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { addContact, placed, say } from "@heliograph/testkit/people";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { service as wallet } from "@heliograph/wallet";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { service as ingress } from "../src/index.ts";
-import { createFetchMedia } from "../src/messages/fetching.ts";
-import { createGetFile } from "../src/messages/get-file.ts";
-import type { Item, Settled } from "../src/messages/item.ts";
+import type { Item } from "../src/messages/item.ts";
+import { sendFetched, type How } from "./fetched.ts";
 
 const png = Buffer.from("\x89PNG\r\n\x1a\nthe rest", "latin1");
 let world: World;
@@ -158,38 +155,8 @@ describe("what e-mails name by addresses", () => {
     body: { ...mail, media: urls.map((url) => ({ url: at + url, caption: "one" })) } as never,
     keyParts: ["k"],
   });
-  /** Answers with the items as they are sent; those that are not refused end as `kind`. */
-  async function fetched(
-    items: readonly Item[],
-    {
-      ids = items.map(() => newId("msg")),
-      given = {} as Partial<Attachments>,
-      kind = "sent" as Settled["kind"],
-      check = async (_: Item): Promise<unknown> => undefined,
-    } = {},
-  ): Promise<readonly Item[]> {
-    const settings = readSettings({ HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8" });
-    const fetchMedia = createFetchMedia(
-      "sandbox",
-      { ...attachmentsIn(context().settings), ...given },
-      createGetFile(dialAs(settings, {}, 2_000)),
-    );
-    const logger = { error: () => undefined, warn: () => undefined };
-    const sender = {
-      deps: context(),
-      partner: { partner_id: world.partners[0]!.id },
-      context: { logger },
-    };
-    let sent: readonly Item[] = [];
-    await fetchMedia(sender as never, items, ids, {
-      check,
-      async send(all) {
-        sent = all;
-        return all.map(({ refusal }) => ({ kind: refusal ? "refused" : kind }) as Settled);
-      },
-    });
-    return sent;
-  }
+  const fetched = (items: readonly Item[], how?: How) =>
+    sendFetched(context(), world.partners[0]!.id, items, how);
   const idOf = ({ body }: Item) => (body.media as [{ attachment_id: string }])[0].attachment_id;
   const spooled = () => readdir(attachmentsIn(context().settings).spool).catch(() => []);
 

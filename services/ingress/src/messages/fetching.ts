@@ -1,27 +1,15 @@
 import { setImmediate } from "node:timers/promises";
-import { asPublicError, machinery, notValid } from "@heliograph/api";
-import { rm } from "node:fs/promises";
-import {
-  fileKey,
-  giveUpUnsent,
-  keepFile,
-  spoolPath,
-  spoolSealed,
-  type Attachments,
-} from "@heliograph/attachments";
+import { notValid } from "@heliograph/api";
+import { giveUpUnsent, type Attachments } from "@heliograph/attachments";
 import { channelModule } from "@heliograph/channels";
 import { deterministicId, PublicError, type Environment } from "@heliograph/contracts";
-import { readyAttachments } from "../tables/attachments.ts";
-import { NoFile, type GetFile } from "./get-file.ts";
+import { createFetchOne, type Fetched } from "./fetch-one.ts";
+import type { GetFile } from "./get-file.ts";
 import type { Item, Settled } from "./item.ts";
 import type { Sender } from "./sender.ts";
 
 /** Different addresses of one request: more files than that are uploaded first. */
 const maxAddresses = 10;
-/** Files that are being fetched at once, of one partner and in a process: who has slow ones keeps nobody else waiting. */
-const maxOfOne = 20;
-const maxAtOnce = 64;
-
 /** Sends that are refused before their files are fetched hold the process for no longer than so many together. */
 const checkedAtOnce = 25;
 
@@ -37,10 +25,6 @@ export type FetchMedia = (
 ) => Promise<readonly Settled[]>;
 
 type Media = NonNullable<Item["body"]["media"]>[number];
-/** `isNew`: this request has fetched it. */
-type Fetched =
-  | { readonly id: string; readonly isNew: boolean }
-  | { readonly error: PublicError | NoFile };
 
 /** Whether a send names a file at an address that is fetched: its channel's messages carry the files themselves. */
 export const namesAddress = ({ body: { channel, media } }: Item): boolean =>
@@ -57,68 +41,7 @@ export function createFetchMedia(
   attachments: Attachments,
   getFile: GetFile,
 ): FetchMedia {
-  const fetching = new Map<string, number>();
-  let all = 0;
-
-  /** Never rejects: others are fetched beside it, and one file's failure is one send's. */
-  async function fetchOne(call: Sender, id: string, url: string): Promise<Fetched> {
-    try {
-      const ready = await readyAttachments(call.deps.pool, call.partner.partner_id, [id]);
-      return ready.length > 0 ? { id, isNew: false } : await inTurn(call, id, url);
-    } catch (error) {
-      if (error instanceof NoFile) return { error };
-      const refusal = machinery(error) ?? asPublicError(error);
-      call.context.logger.error({ err: error, request_id: call.requestId }, refusal.code);
-      return { error: refusal };
-    }
-  }
-
-  async function inTurn(call: Sender, id: string, url: string): Promise<Fetched> {
-    const partner = call.partner.partner_id;
-    const own = fetching.get(partner) ?? 0;
-    if (own >= maxOfOne || all >= maxAtOnce) return { error: busy() };
-    fetching.set(partner, own + 1);
-    all++;
-    try {
-      return await keep(call, id, url);
-    } finally {
-      const left = fetching.get(partner)! - 1;
-      if (left === 0) fetching.delete(partner);
-      else fetching.set(partner, left);
-      all--;
-    }
-  }
-
-  async function keep(call: Sender, id: string, url: string): Promise<Fetched> {
-    const key = fileKey();
-    const { spooled, name } = await getFile(url, async (chunks, found) => ({
-      name: found,
-      spooled: await spoolSealed(chunks, key, spoolPath(attachments)),
-    }));
-    try {
-      const kept = await keepFile(
-        call.deps,
-        attachments,
-        {
-          environment,
-          id,
-          partner: call.partner.partner_id,
-          name: name ?? null,
-          contactId: null,
-          bytes: spooled.bytes,
-          received: true,
-        },
-        key,
-        async () => spooled,
-        () => "",
-      );
-      if (kept.kind === "kept") return { id, isNew: true };
-      return { error: kept.kind === "full" ? full() : busy() };
-    } finally {
-      // Where there was no room for it, nobody else has taken it.
-      await rm(spooled.path, { force: true });
-    }
-  }
+  const fetchOne = createFetchOne(environment, attachments, getFile);
 
   async function giveUp(call: Sender, id: string): Promise<void> {
     try {
@@ -214,13 +137,3 @@ const refusedWith = (item: Item, path: string, code: string, message: string): I
   ...item,
   refusal: notValid("body", [{ path, code, message }]),
 });
-
-const busy = (): PublicError =>
-  new PublicError("rate_limited", "Too many files are being fetched at once.", {
-    retryAfterSeconds: 5,
-  });
-const full = (): PublicError =>
-  new PublicError(
-    "attachment_quota_exceeded",
-    "There is no room for the file: what is fetched takes half of the quota of attachments at most.",
-  );
