@@ -7,6 +7,8 @@ import { createFetchMedia } from "../src/messages/fetching.ts";
 import { createGetFile } from "../src/messages/get-file.ts";
 import type { Item, Settled } from "../src/messages/item.ts";
 
+type Pool = World["platform"]["contexts"]["sandbox"]["pool"];
+
 export type How = {
   readonly ids?: readonly string[];
   readonly given?: Partial<Attachments>;
@@ -43,4 +45,24 @@ export async function sendFetched(
     },
   });
   return sent;
+}
+
+/** A pool whose statements with this word are explained before they run. */
+export function explained(pool: Pool, word: string) {
+  const plans: string[] = [];
+  const query = async (text: string, values: unknown[]) => {
+    if (text.includes(word))
+      plans.push(JSON.stringify((await pool.query(`explain (format json) ${text}`, values)).rows));
+    return pool.query(text, values);
+  };
+  return { plans, looked: { query } as unknown as Pool };
+}
+
+/** So many received files of contacts that an index is worth its while. */
+export async function addKept(pool: Pool, table: string): Promise<void> {
+  await pool.query(
+    `insert into ${table} (id, partner, status, object, key, charged, received_at, contact_id)
+      select 'kept_' || n, 'nobody', 'ready', '', '', 0, now() - interval '8 days', 'cnt' from generate_series(1, 3000) n`,
+  );
+  await pool.query(`analyze ${table}`);
 }

@@ -19,7 +19,7 @@ import { service as wallet } from "@heliograph/wallet";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { service as ingress } from "../src/index.ts";
 import type { Item } from "../src/messages/item.ts";
-import { sendFetched, type How } from "./fetched.ts";
+import { addKept, explained, sendFetched, type How } from "./fetched.ts";
 
 const png = Buffer.from("\x89PNG\r\n\x1a\nthe rest", "latin1");
 let world: World;
@@ -229,24 +229,11 @@ it("what came from outside goes once it is old, but not while a message waits to
   await pool.query(`update ${row} set received_at = now() - interval '9 days' where id = any($1)`, [
     [waiting, other],
   ]);
-  await pool.query(
-    `insert into ${row} (id, partner, status, object, key, charged, received_at, contact_id)
-      select 'kept_' || n, 'nobody', 'ready', '', '', 0, now() - interval '8 days', 'cnt' from generate_series(1, 3000) n`,
-  );
-  await pool.query(`analyze ${row}`);
-  const plans: string[] = [];
-  const looked = {
-    async query(text: string, values: unknown[]) {
-      if (text.includes("received_at")) {
-        const { rows } = await pool.query(`explain (format json) ${text}`, values);
-        plans.push(JSON.stringify(rows));
-      }
-      return pool.query(text, values);
-    },
-  };
+  await addKept(pool, row);
+  const { plans, looked } = explained(pool, "received_at");
   const sweep = (days: number, kept: number) =>
     sweepAttachments(
-      [{ ...context(), pool: looked as never }],
+      [{ ...context(), pool: looked }],
       attachmentsIn(settings),
       Date.now() + days * 86_400_000,
       kept,
