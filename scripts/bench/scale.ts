@@ -109,7 +109,7 @@ async function post(instance: Instance, count: number): Promise<number> {
 }
 
 /** Waits until every consumer of the sandbox is at the head. */
-const caughtUp = (instance: Instance): Promise<void> =>
+const caughtUp = (instance: Instance): Promise<true> =>
   until(
     async () => {
       const answer = await fetch(`${instance.baseUrl}/api/v1/admin/projections`, {
@@ -120,5 +120,5 @@ const caughtUp = (instance: Instance): Promise<void> =>
       };
       return data.every((each) => each.environment !== "sandbox" || each.lag_events === 0);
     },
-    { what: "every consumer has caught up", timeoutMs: longestCatchUpMs, pauseMs: 500 },
+    { what: "every consumer has caught up", timeoutMs: longestCatchUpMs },
   );

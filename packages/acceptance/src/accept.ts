@@ -15,7 +15,7 @@ import {
 import { contentOf, invalid } from "./content.ts";
 import { putOff, quietHoursOf } from "./quiet-hours.ts";
 import type { SendMessage } from "./send.ts";
-import type { SenderClaim } from "./sender-choice.ts";
+import type { AsksSender } from "./sender-choice.ts";
 import type { Stop } from "./suppressed.ts";
 
 type Requested = EventData<"MessageRequested">;
@@ -138,8 +138,8 @@ const noPrice = (channel: string): PublicError =>
 export type Accepted = {
   readonly data: Requested;
   readonly costMicros: Micros;
-  /** Senders of pools that its recipients are to have from now on, in the order of its steps that take one. */
-  readonly claims?: readonly SenderClaim[];
+  /** Of its steps those that take a sender of a pool, which is to be found yet, in their order. */
+  readonly asks?: readonly AsksSender[] | undefined;
 };
 
 /**

@@ -108,19 +108,18 @@ const ofStep = (error: PublicError, index: number): PublicError =>
 /** The message with its further steps, each accepted as a send of its own. What is held is the dearest. */
 function withSteps(
   body: SendMessage,
-  { data, costMicros, claims }: Accepted,
+  { data, costMicros, asks }: Accepted,
   accepted: readonly Accepted[],
 ): Accepted {
   const failover = accepted.map(({ data: step }, index): FailoverStep => {
     const { on, after_seconds } = body.failover![index]!;
-    const { channel, to, from, sender_pool, sender_rule, reply_to, unsubscribe_url } = step;
+    const { channel, to, from, sender_rule, reply_to, unsubscribe_url } = step;
     const { cost, price, segments } = step;
     const { quiet_hours: quiet } = step;
     return {
       channel,
       to,
       ...(from !== undefined && { from }),
-      ...(sender_pool !== undefined && { sender_pool }),
       ...(sender_rule !== undefined && { sender_rule }),
       ...(reply_to !== undefined && { reply_to }),
       ...(unsubscribe_url !== undefined && { unsubscribe_url }),
@@ -153,6 +152,6 @@ function withSteps(
   return {
     data: { ...data, failover, hold: dearest.data.cost },
     costMicros: dearest.costMicros,
-    claims: [claims, ...accepted.map((step) => step.claims)].flatMap((each) => each ?? []),
+    asks: [asks, ...accepted.map((step) => step.asks)].flatMap((each) => each ?? []),
   };
 }

@@ -20,9 +20,9 @@ export {
   type Sealable,
 } from "./sealing.ts";
 export {
+  type AsksSender,
   claimSenders,
-  readChoice,
-  type RecipientOfPool,
+  readChoices,
   senderIn,
   type SenderClaim,
 } from "./sender-choice.ts";

@@ -7,7 +7,7 @@ import {
   namedPool,
   type SenderPool,
 } from "@heliograph/domain";
-import { type Append, type EventLog, type Outcome } from "@heliograph/log";
+import { type Append, type EventIn, type EventLog, type Outcome } from "@heliograph/log";
 import type { Vault } from "@heliograph/vault";
 import { invalid } from "./content.ts";
 
@@ -25,7 +25,7 @@ export function poolFor(
   if (asked.sender_pool === undefined) return defaultPool(pools, asked, gateways, partner, country);
   const refused = (path: string, code: string, message: string) =>
     invalid([{ path, code, message }]);
-  const pool = namedPool(pools, asked);
+  const pool = namedPool(pools, asked, gateways, partner, country);
   if (pool === undefined)
     throw refused("sender_pool", "not_found", `${asked.channel} has no such pool of yours`);
   if (!isCarried(pool, gateways, partner, country))
@@ -44,19 +44,48 @@ export type RecipientOfPool = {
 };
 type Known = { readonly log: EventLog; readonly vault: Pick<Vault, "name"> };
 
-/** Reads which sender a recipient has; `log` is the partner's. */
-export const readChoice = (
+/** A message, or a step of one, whose recipient's sender is to be found. */
+export type AsksSender = {
+  readonly pool: SenderPool;
+  /** Those of the pool that it may have. */
+  readonly usable: readonly string[];
+  readonly to: string;
+  readonly preferred: string | undefined;
+};
+
+/** Reads which senders recipients have, in order, in one question however many they are; `log` is the partner's. */
+export async function readChoices(
   { log, vault }: Known,
   partner: string,
-  { pool_id }: SenderPool,
-  to: string,
-): Promise<RecipientOfPool> => readNamed(log, vault.name("affinity", partner, pool_id, to));
-
-async function readNamed(log: EventLog, name: string): Promise<RecipientOfPool> {
-  const stream = streamOf("affinity", name);
-  const [last] = await log.readStream(stream, { backwards: true, limit: 1 });
-  return { name, before: last?.data.sender, revision: last?.revision ?? -1 };
+  asks: readonly Pick<AsksSender, "pool" | "to">[],
+): Promise<readonly RecipientOfPool[]> {
+  const names = asks.map(({ pool, to }) => vault.name("affinity", partner, pool.pool_id, to));
+  return readNamed(log, names);
 }
+
+async function readNamed(
+  log: EventLog,
+  names: readonly string[],
+): Promise<readonly RecipientOfPool[]> {
+  if (names.length === 0) return [];
+  const distinct = [...new Set(names)].map((name) => streamOf("affinity", name));
+  if (distinct.length === 1) {
+    const [last] = await log.readStream(distinct[0]!, { backwards: true, limit: 1 });
+    return names.map((name) => choiceIn(name, last));
+  }
+  // Whole streams: one has an event for each time that its recipient's sender could not be used any more.
+  const streams = await log.readStreams(distinct);
+  return names.map((name) => choiceIn(name, streams.get(streamOf("affinity", name))?.at(-1)));
+}
+
+const choiceIn = (
+  name: string,
+  last: EventIn<`affinity-${string}`> | undefined,
+): RecipientOfPool => ({
+  name,
+  before: last?.data.sender,
+  revision: last?.revision ?? -1,
+});
 
 /** A choice that is not in the log yet. */
 export type SenderClaim = {
@@ -112,10 +141,13 @@ export async function claimSenders(
     for (const [place, { claim, index }] of open.entries())
       if (isStored(outcomes[place]!)) results[index] = asked[place]!.chosen;
       else lost.push({ claim, index });
+    const held = await readNamed(
+      log,
+      lost.map(({ claim }) => claim.recipient.name),
+    );
     open = [];
-    for (const { claim, index } of lost) {
-      const recipient = await readNamed(log, claim.recipient.name);
-      const next = senderIn(claim.pool, claim.usable, recipient, claim.preferred)!;
+    for (const [place, { claim, index }] of lost.entries()) {
+      const next = senderIn(claim.pool, claim.usable, held[place]!, claim.preferred)!;
       if (next.claim === undefined) results[index] = next.chosen;
       else open.push({ claim: next.claim, index });
     }

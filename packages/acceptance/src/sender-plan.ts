@@ -68,7 +68,8 @@ export function planSender(
   const wrong = from === undefined ? undefined : senderFault(rule, from);
   const sent = wrong !== undefined && rule.replacement !== undefined ? rule.replacement : from;
   if (wrong !== undefined && sent === from) throw refused(rule, wrong, "from");
-  const own = gateways.filter((gateway) => gateway.enabled && carries(gateway, partner, country));
+  // Switched on or not: one that is off for a while may have it when it is back.
+  const own = gateways.filter((gateway) => carries(gateway, partner, country));
   const faults = own.map((gateway) => gatewayFault(rule, sent, meansOf(gateway)));
   const [first] = faults;
   if (first !== undefined && faults.every((fault) => fault !== undefined))
@@ -114,10 +115,29 @@ function planPool(
   rule: SenderRule | undefined,
   preferred: string | undefined,
 ): SenderPlan {
-  const faults = pool.senders.map((sender) => rule && senderFault(rule, sender));
-  const usable = pool.senders.filter((_, index) => faults[index] === undefined);
-  if (usable.length === 0) throw refused(rule!, faults[0]!, "sender_pool");
+  const { usable, wrong } = rule === undefined ? { usable: pool.senders } : takenOf(pool, rule);
+  if (wrong !== undefined) throw refused(rule!, wrong, "sender_pool");
   return { type: "pool", pool, usable, preferred };
+}
+
+/** Which senders of a pool a rule takes; with why it does not take the first where it takes none. */
+type Taken = { readonly usable: readonly string[]; readonly wrong?: SenderFault | undefined };
+/** Neither ever changes in place, and every message of the pool to the country asks. */
+const takenByRule = new WeakMap<SenderRule, WeakMap<SenderPool, Taken>>();
+
+function takenOf(pool: SenderPool, rule: SenderRule): Taken {
+  let known = takenByRule.get(rule);
+  if (known === undefined) {
+    known = new WeakMap();
+    takenByRule.set(rule, known);
+  }
+  let found = known.get(pool);
+  if (found === undefined) {
+    const usable = pool.senders.filter((sender) => senderFault(rule, sender) === undefined);
+    found = usable.length > 0 ? { usable } : { usable, wrong: senderFault(rule, pool.senders[0]!) };
+    known.set(pool, found);
+  }
+  return found;
 }
 
 const refused = (

@@ -14,7 +14,7 @@ export {
   whatHappened,
 } from "./explain.ts";
 export { unknownActor } from "./audited.ts";
-export { BodyBudget, type BodyHold } from "./body-budget.ts";
+export { BodyBudget, type BodyHold, type BodyLimits } from "./body-budget.ts";
 export { readBody } from "./body.ts";
 export {
   attachmentLink,

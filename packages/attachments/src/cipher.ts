@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, type KeyObject } from "node:crypto";
+import { createCipheriv, createDecipheriv, type DecipherGCM, type KeyObject } from "node:crypto";
 
 /**
  * Bytes at rest: pieces of 64 KiB, each AES-256-GCM under the file's own key, so that what is sent on was verified first and no file is held whole. The nonce counts the pieces and
@@ -46,18 +46,29 @@ export async function* sealBytes(
   }
 }
 
-/** Throws at the first piece that is not as it was sealed, and when pieces are missing. */
+/** The bytes of a file are not there, or not as they were stored: no later look finds them. */
+export class BytesLost extends Error {}
+
+/** Throws `BytesLost` at the first piece that is not as it was sealed, and when pieces are missing. */
 export async function* openBytes(
   key: KeyObject,
   sealed: AsyncIterable<Buffer>,
 ): AsyncGenerator<Buffer> {
   let index = 0;
   for await (const { bytes, last } of pieces(sealed, pieceBytes + tagBytes)) {
-    if (bytes.length < tagBytes) throw new Error("the file ends early");
+    if (bytes.length < tagBytes) throw new BytesLost("the file ends early");
     const tagAt = bytes.length - tagBytes;
     const decipher = createDecipheriv("aes-256-gcm", key, nonceOf(index++, last), {
       authTagLength: tagBytes,
     }).setAuthTag(bytes.subarray(tagAt));
-    yield Buffer.concat([decipher.update(bytes.subarray(0, tagAt)), decipher.final()]);
+    yield opened(decipher, bytes.subarray(0, tagAt));
+  }
+}
+
+function opened(decipher: DecipherGCM, bytes: Buffer): Buffer {
+  try {
+    return Buffer.concat([decipher.update(bytes), decipher.final()]);
+  } catch (error) {
+    throw new BytesLost("the file is not as it was stored", { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { access, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { AttachmentStore } from "./store.ts";
 
@@ -31,8 +31,10 @@ export function folderStore(root: string): AttachmentStore {
         // Closes the file at its end, and when it is no longer read.
         return handle.createReadStream();
       } catch (error) {
-        if (isMissing(error)) return undefined;
-        throw error;
+        if (!isMissing(error)) throw error;
+        // Without the folder itself nothing is known of its files: it is not mounted here.
+        await access(root);
+        return undefined;
       }
     },
     remove: (name) => rm(pathOf(name), { force: true }),

@@ -1,4 +1,5 @@
 export { cleanName, disposition, nameInHeader } from "./names.ts";
+export { BytesLost } from "./cipher.ts";
 export { contentOf, attachmentsIn, openedRow } from "./open.ts";
 export { adoptFiles, forgetFiles } from "./owners.ts";
 export {

@@ -2,7 +2,7 @@ import { createSecretKey } from "node:crypto";
 import { join } from "node:path";
 import type { Settings } from "@heliograph/runtime";
 import type { Vault } from "@heliograph/vault";
-import { openBytes } from "./cipher.ts";
+import { BytesLost, openBytes } from "./cipher.ts";
 import { folderStore } from "./folder.ts";
 import { s3Store } from "./s3.ts";
 import type { Attachments } from "./store.ts";
@@ -33,13 +33,13 @@ export async function openedRow(
   return key.length === 32 ? { key, name: open(row.name) } : undefined;
 }
 
-/** The bytes as they were; throws where the store has none, and at the first piece that is not as it was stored. */
+/** The bytes as they were; throws `BytesLost` where the store has none, and at the first piece that is not as it was stored. */
 export async function contentOf(
   { store }: Pick<Attachments, "store">,
   row: Pick<AttachmentRow, "id" | "object">,
   key: Buffer,
 ): Promise<AsyncIterable<Buffer>> {
   const sealed = await store.get(row.object);
-  if (sealed === undefined) throw new Error(`the bytes of ${row.id} are not in the store`);
+  if (sealed === undefined) throw new BytesLost(`the bytes of ${row.id} are not in the store`);
   return openBytes(createSecretKey(key), sealed);
 }

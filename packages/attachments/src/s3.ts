@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { rm, stat } from "node:fs/promises";
 import { request as plain, type IncomingMessage } from "node:http";
 import { request as secure } from "node:https";
+import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { sha256OfNothing, signedHeaders, type S3Credentials } from "./sigv4.ts";
 import type { AttachmentStore } from "./store.ts";
@@ -61,8 +62,9 @@ export function s3Store(address: string): AttachmentStore {
     async get(name) {
       const answer = await ask({ method: "GET", name });
       if (answer.statusCode === 200) return answer;
-      answer.resume();
-      if (answer.statusCode === 404) return undefined;
+      const said = await text(answer);
+      // Without the bucket nothing is known of its files.
+      if (answer.statusCode === 404 && !said.includes("NoSuchBucket")) return undefined;
       throw new Error(`the storage answers GET with ${answer.statusCode}`);
     },
     remove: (name) => done({ method: "DELETE", name }),

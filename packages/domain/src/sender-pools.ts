@@ -14,12 +14,22 @@ export type AsksPool = {
   readonly sender_pool?: string | undefined;
 };
 
-/** Its own pools, which come first, have their names before those of gateways. */
-export const namedPool = (
+/**
+ * The pool that a message names. Its own pools, which come first, have their names before those of gateways; of several gateways' with one name it is that of one which carries the message,
+ * and one that none carries only where there is no other.
+ */
+export function namedPool(
   pools: readonly SenderPool[],
   { channel, sender_pool: asked }: AsksPool,
-): SenderPool | undefined =>
-  pools.find((pool) => pool.channel === channel && (pool.pool_id === asked || pool.name === asked));
+  gateways: Gateways,
+  partner: string,
+  country: string,
+): SenderPool | undefined {
+  const named = pools.filter(
+    (pool) => pool.channel === channel && (pool.pool_id === asked || pool.name === asked),
+  );
+  return named.find((pool) => isCarried(pool, gateways, partner, country)) ?? named[0];
+}
 
 /**
  * The pool that a message which names none takes its sender of, where there is one: the partner's default of the channel, else that of a gateway which carries the message. A message with a
@@ -74,7 +84,7 @@ export function chooseSender(
   const { name, before } = recipient;
   if (before !== undefined && usable.includes(before))
     return { sender: before, reason: "the recipient has it" };
-  const replaced = before === undefined ? "" : `; ${before}, which it had, cannot be used any more`;
+  const replaced = before === undefined ? "" : `; ${before}, which it had, cannot be used`;
   if (preferred !== undefined && usable.includes(preferred))
     return { sender: preferred, reason: `it was asked for${replaced}` };
   // 48 bits: no sender is likelier than another by more than one in 10^12. With what it had, so that those who lose one sender are spread over all that are left.

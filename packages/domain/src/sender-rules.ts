@@ -3,13 +3,18 @@ import { z } from "zod";
 
 type SenderType = (typeof senderTypes)[number];
 const Sender = z.string().min(1).max(20);
+/** Digits: a country's and the first of its numbers, as of one network. */
+const longestPrefix = 7;
 
 /** What a country, or a part of one, takes as the sender of an SMS, as operators give it. */
 export const SenderRule = z
   .strictObject({
     country_prefix: z
       .string()
-      .regex(/^\+?[1-9]\d{0,6}$/, "must be the first digits of a number, such as +48")
+      .regex(
+        new RegExp(`^\\+?[1-9]\\d{0,${longestPrefix - 1}}$`),
+        "must be the first digits of a number, such as +48",
+      )
       .overwrite((text) => text.replace("+", ""))
       .meta({
         description: "The first digits of the number; the longest that fits counts.",
@@ -42,21 +47,26 @@ export const senderTypeOf = (sender: string): SenderType =>
       ? "long_code"
       : "short_code";
 
+/** Rules never change in place, and each message asks. */
+const byPrefix = new WeakMap<readonly SenderRule[], ReadonlyMap<string, SenderRule>>();
+
 /** The one of the longest prefix. Of an SMS alone: other channels show an account of the provider's. */
 export function senderRuleFor(
   rules: readonly SenderRule[],
   channel: Channel,
   to: string,
 ): SenderRule | undefined {
-  if (rules.length === 0 || channel !== "sms") return undefined;
-  let found: SenderRule | undefined;
-  for (const rule of rules)
-    if (
-      to.startsWith(`+${rule.country_prefix}`) &&
-      rule.country_prefix.length > (found?.country_prefix.length ?? 0)
-    )
-      found = rule;
-  return found;
+  if (rules.length === 0 || channel !== "sms" || !to.startsWith("+")) return undefined;
+  let known = byPrefix.get(rules);
+  if (known === undefined) {
+    known = new Map(rules.map((rule) => [rule.country_prefix, rule]));
+    byPrefix.set(rules, known);
+  }
+  for (let length = longestPrefix; length > 0; length--) {
+    const found = known.get(to.slice(1, length + 1));
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 export type SenderFault = { readonly code: string; readonly message: string };
@@ -65,9 +75,22 @@ const fault = (code: string, message: string): SenderFault => ({ code, message }
 /** A number without its plus: both ways to write it are one sender. */
 const bare = (sender: string): string => sender.replace(/^\+(?=\d+$)/, "");
 
+const registeredOf = new WeakMap<SenderRule, ReadonlySet<string>>();
+
+/** A thousand senders may be registered, and a pool has a hundred to ask for: the list is read once. */
+function isRegistered(rule: SenderRule, sender: string): boolean {
+  if (rule.registered === undefined) return true;
+  let known = registeredOf.get(rule);
+  if (known === undefined) {
+    known = new Set(rule.registered.map(bare));
+    registeredOf.set(rule, known);
+  }
+  return known.has(bare(sender));
+}
+
 /** Why a sender is not taken there; undefined where it is. */
 export function senderFault(rule: SenderRule, sender: string): SenderFault | undefined {
-  const { alphanumeric, types, registered, two_way, country_prefix } = rule;
+  const { alphanumeric, types, two_way, country_prefix } = rule;
   const there = `+${country_prefix}`;
   const type = senderTypeOf(sender);
   if (type === "alphanumeric" && alphanumeric === false)
@@ -76,7 +99,7 @@ export function senderFault(rule: SenderRule, sender: string): SenderFault | und
     return fault("type_not_allowed", `numbers of ${there} take ${types.join(", ")}, not ${type}`);
   if (type === "alphanumeric" && two_way)
     return fault("not_two_way", `nobody of ${there} could answer a name`);
-  if (registered !== undefined && !registered.some((each) => bare(each) === bare(sender)))
+  if (!isRegistered(rule, sender))
     return fault("not_registered", `it is not registered for ${there}`);
   return undefined;
 }

@@ -66,9 +66,10 @@ export type ThreadState = {
   readonly gatewayId: string | undefined;
   /** When the person wrote last: WhatsApp's window is open for 24 hours from then. */
   readonly lastInboundAt: string | undefined;
-  /** What the provider calls the last inbound message, its subject (sealed) and what it refers to: what an e-mail answers. */
+  /** Which of our addresses the last inbound message was written to, what the provider calls it, its subject (sealed) and what it refers to: what an e-mail answers. */
   readonly lastInbound:
     | {
+        readonly to: string;
         readonly providerId: string;
         readonly subject?: string;
         readonly references?: readonly string[];
@@ -209,6 +210,7 @@ const heard = (event: Own): Partial<ThreadState> =>
     ? {
         lastInboundAt: event.data.received_at,
         lastInbound: {
+          to: event.data.to,
           providerId: event.data.provider.message_id,
           ...(event.data.subject !== undefined && { subject: event.data.subject }),
           ...(event.data.references !== undefined && { references: event.data.references }),

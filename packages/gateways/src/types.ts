@@ -23,6 +23,8 @@ export type Attempt = {
   readonly national?: Segments["national"];
   /** Files that go with it; those of ours by links that expire. */
   readonly media?: readonly Media[];
+  /** What they are, for a gateway that takes files. */
+  readonly files?: readonly AttachedFile[];
   /** No person wrote it: it answers a keyword. */
   readonly automatic?: true;
   /** How much longer it may be delivered. */
@@ -36,8 +38,14 @@ export type Attempt = {
 
 type Media = Omit<NonNullable<Content["media"]>[number], "url" | "attachment_id"> & {
   readonly url: string;
-  /** Of a file of ours: what `GatewayTools.file` reads it by. */
+  /** Of a file of ours: what it is read by. */
   readonly attachmentId?: string;
+};
+
+export type AttachedFile = {
+  readonly name?: string;
+  readonly type?: string;
+  readonly content: Buffer;
 };
 
 /** What a provider made of an attempt. `uncertain` means that it may or may not have taken the message. */
@@ -72,6 +80,8 @@ export type SendResult =
 export type Gateway = {
   readonly name: string;
   readonly kind: string;
+  /** It sends files themselves and not links to them: whoever calls `send` reads them before, so that a file that cannot be read is no fault of the provider's. */
+  readonly takesFiles?: true;
   /** Never throws for what a provider does, and settles soon after `signal` is aborted. */
   send(attempt: Attempt, signal: AbortSignal): Promise<SendResult>;
   /** Asks the provider what became of an attempt; absent where the provider cannot be asked. */
@@ -106,8 +116,6 @@ export type GatewayTools = {
   readonly onReceipt: (receipt: Receipt, partner: string) => Promise<void>;
   /** The open gateway of this id in the same environment; absent where none can be gone through. */
   readonly carrier?: (gatewayId: string) => Carrier | undefined;
-  /** The bytes of an attachment of a partner, for a gateway that sends them itself; undefined where it is gone. Absent where none can be read. */
-  readonly file?: (attachmentId: string, partner: string) => Promise<Buffer | undefined>;
   /** Where providers reach us, without a slash at the end. */
   readonly origin: string;
   /**

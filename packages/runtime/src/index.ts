@@ -42,6 +42,7 @@ export {
   prepareTables,
   runtimeMigrationCount,
 } from "./tables/schema.ts";
+export { holding } from "./tables/holding.ts";
 export { inTransaction } from "./tables/transaction.ts";
 export { fixedShards, fixShards } from "./tables/division.ts";
 export { onlyShard } from "./source.ts";

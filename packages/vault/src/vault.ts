@@ -56,7 +56,10 @@ export type Vault = {
   open(partner: string | undefined, ...values: readonly unknown[]): Promise<Open>;
   /** The same for JSON texts whose tokens stand in strings, without parsing them. */
   openJson(partner: string | undefined, texts: readonly string[]): Promise<readonly string[]>;
-  /** Gives the keys of records that came before anybody knew whose they are to their partners, and to those whose erasure takes them along. Of a record that is named twice the last word counts. */
+  /**
+   * Gives the keys of records that came before anybody knew whose they are to their partners, and to those whose erasure takes them along: to all whom it is told of, at once or one after the
+   * other. A record is one partner's: of one that is named with two the first.
+   */
   adopt(records: readonly Adopted[]): Promise<void>;
   /** Gives the key of a subject further owners, up to `maxSharers` and those of the call that passes it. */
   share(partner: string, subject: string, owners: readonly string[]): Promise<void>;
@@ -122,8 +125,13 @@ export async function openVault(
     },
     async adopt(records) {
       if (records.length === 0) return;
-      const distinct = new Map(records.map((each) => [each.subject, each]));
-      const changed = await adoptKeys(pool, [...distinct.values()]);
+      const bySubject = Map.groupBy(records, ({ subject }) => subject);
+      const distinct = [...bySubject].map(([subject, about]) => {
+        const { partner } = about[0]!;
+        const own = about.filter((each) => each.partner === partner);
+        return { subject, partner, owners: [...new Set(own.flatMap(({ owners }) => owners))] };
+      });
+      const changed = await adoptKeys(pool, distinct);
       // The others' keys are theirs still: a storm of reports would have each of them asked for again.
       for (const { id, subject, from } of changed)
         keyring.forgetOne(id, { subject, partner: from });

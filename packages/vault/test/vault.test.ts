@@ -60,6 +60,35 @@ test("records are given to their partners together, and are read as theirs at on
   expect((await vault.open(partner, tokens))(tokens)).toEqual(["report 0", erasedText]);
 });
 
+test("a record that is about two people goes with either, whether both are known at once or one after the other", async () => {
+  const [together, later] = [newId("cbk"), newId("cbk")];
+  const tokens = (
+    await vault.seals([together, later].map((subject) => ({ partner: "", subject })))
+  ).map((seal) => seal("of both"));
+  const about = (subject: string, owner: string) => ({ subject, partner, owners: [owner] });
+  await vault.adopt([about(together, "ann"), about(together, "bob"), about(later, "bob")]);
+  await vault.adopt([about(later, "cem")]);
+  // Once more, as after a crash: nothing is lost of it.
+  await vault.adopt([about(later, "bob"), about(together, "ann")]);
+  const owners = async () =>
+    new Map(
+      (await vault.owned(partner, ["ann", "bob", "cem"])).map((key) => [
+        key.subject,
+        key.owners.toSorted(),
+      ]),
+    );
+  expect(await owners()).toEqual(
+    new Map([
+      [together, ["ann", "bob"]],
+      [later, ["bob", "cem"]],
+    ]),
+  );
+  await vault.destroy(partner, ["ann"]);
+  expect((await vault.open(partner, tokens))(tokens)).toEqual([erasedText, "of both"]);
+  await vault.destroy(partner, ["cem"]);
+  expect((await vault.open(partner, tokens))(tokens)).toEqual([erasedText, erasedText]);
+});
+
 test("a destroyed key makes every token of the subject, and of what it owns, unreadable for ever, in every process", async () => {
   const contact = newId("cnt");
   const [own, record, other] = await vault.seals([

@@ -115,6 +115,17 @@ describe("POST /conversations/{id}/assign", () => {
     const renamed = await call("GET", `/conversations/${conversation}`);
     expect(renamed.body.assignee).toEqual({ id: bob, name: "Robert" });
     expect(renamed.headers.get("etag")).not.toBe(before.headers.get("etag"));
+    // He signs out everywhere: nothing that is shown changes, and what somebody is writing is no conflict.
+    const ended = {
+      agent_id: bob,
+      partner_id: partner.id,
+      generation: 1,
+      reason: "all",
+      ended_at: at,
+    };
+    await world.appendPlatform(streamOf("agent", bob), "any", "AgentSessionsEnded", ended);
+    const same = await call("GET", `/conversations/${conversation}`);
+    expect(same.headers.get("etag")).toBe(renamed.headers.get("etag"));
     const list = await call("GET", `/conversations?assignee=${bob}`);
     expect(list.body.data).toMatchObject([{ assignee: { id: bob, name: "Robert" } }]);
     const back = await call("POST", `/conversations/${conversation}/unassign`);

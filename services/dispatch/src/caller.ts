@@ -1,7 +1,8 @@
 import { failpoint } from "@heliograph/contracts";
-import type { SendResult } from "@heliograph/gateways";
+import type { Attempt, SendResult } from "@heliograph/gateways";
 import type { Logger } from "pino";
 import type { Connection } from "./connections.ts";
+import type { CallFiles, CallResult, NotCalled } from "./call-files.ts";
 import { createDeadlines } from "./deadlines.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Called } from "./job.ts";
@@ -39,15 +40,30 @@ type Options = {
   readonly ownership: Ownership;
   readonly inbox: Inbox;
   readonly broken: (error: unknown) => void;
+  /** Reads what goes with a call; never throws. */
+  readonly files: (connection: Connection, sending: Attempt) => Promise<CallFiles | NotCalled>;
 };
 
-export function createCaller({ logger, now, ownership, inbox, broken }: Options): Caller {
+/** What the slowest way to a provider may take for the files of a call, in steps, so that calls share deadlines: bytes in a millisecond. */
+const SLOWEST_BYTES = 100;
+const STEP_MS = 10_000;
+const forFilesMs = (bytes: number): number => Math.ceil(bytes / SLOWEST_BYTES / STEP_MS) * STEP_MS;
+
+const takesFiles = ({ given: { connection, sending } }: Called): boolean =>
+  sending.media !== undefined && connection.gateway.takesFiles === true;
+
+export function createCaller({ logger, now, ownership, inbox, broken, files }: Options): Caller {
   const deadlines = createDeadlines();
 
-  async function send({ messageId, given: { connection, sending } }: Called): Promise<SendResult> {
+  async function send(
+    { messageId, given: { connection, sending } }: Called,
+    held: CallFiles | undefined,
+  ): Promise<SendResult> {
     try {
-      const signal = deadlines.signal(connection.config.timeout_ms, now());
-      return await connection.gateway.send(sending, signal);
+      const timeoutMs = connection.config.timeout_ms + forFilesMs(held?.bytes ?? 0);
+      const signal = deadlines.signal(timeoutMs, now());
+      const attempt = held === undefined ? sending : { ...sending, files: held.files };
+      return await connection.gateway.send(attempt, signal);
     } catch (error) {
       const about = { gateway: connection.name, message: messageId, err: error };
       logger.error(about, "a gateway threw");
@@ -55,27 +71,44 @@ export function createCaller({ logger, now, ownership, inbox, broken }: Options)
     }
   }
 
-  async function make(job: Called): Promise<void> {
+  async function make(job: Called, held: CallFiles | undefined): Promise<void> {
     const pause = failpoint("dispatch.before_provider");
     if (pause !== undefined) await pause;
     const startedAt = performance.now();
-    const result = await send(job);
+    const result = await send(job, held);
     const durationMs = performance.now() - startedAt;
     const answered = failpoint("dispatch.after_provider");
     if (answered !== undefined) await answered;
+    handIn(job, result, durationMs);
+  }
+
+  function handIn(job: Called, result: CallResult, durationMs: number): void {
     job.given.connection.count(result.type, durationMs);
     inbox.put({ type: "answered", job, result, durationMs });
   }
 
+  /** The files first, however long they take: then it is looked whether this owner still is one, and the call's time begins. */
+  async function withFiles(job: Called): Promise<void> {
+    const held = await files(job.given.connection, job.given.sending);
+    if (held.type === "not_called") return handIn(job, held, 0);
+    try {
+      await owned(job, held);
+    } finally {
+      held.release();
+    }
+  }
+
+  async function owned(job: Called, held?: CallFiles): Promise<void> {
+    try {
+      if (await isOwner(ownership)) return await make(job, held);
+    } catch (error) {
+      broken(error);
+    }
+    inbox.put({ type: "not made", job });
+  }
+
   return {
-    async call(job) {
-      try {
-        if (await isOwner(ownership)) return await make(job);
-      } catch (error) {
-        broken(error);
-      }
-      inbox.put({ type: "not made", job });
-    },
+    call: (job) => (takesFiles(job) ? withFiles(job) : owned(job)),
     close: () => deadlines.close(),
   };
 }

@@ -1,10 +1,10 @@
-import type { SendResult } from "@heliograph/gateways";
+import type { CallResult } from "./call-files.ts";
 import type { Connection, Place } from "./connections.ts";
 import type { Turn } from "./desk.ts";
 import type { Admitted, Called } from "./job.ts";
 import type { Lane } from "./lanes.ts";
 import { isExpired } from "./leave.ts";
-import { callOf, comeBack, giveBack, settle, strand } from "./outcomes.ts";
+import { callOf, comeBack, comeBackWithFiles, giveBack, settle, strand } from "./outcomes.ts";
 import { isGatewayFault } from "./retry.ts";
 
 /** Their intent is durable: one recipient's are called one after another, different recipients' at once. */
@@ -81,15 +81,17 @@ function freePlace({ effects }: Turn, connection: Connection): void {
 }
 
 /** A provider has answered. */
-export function answered(turn: Turn, called: Called, result: SendResult, durationMs: number): void {
+export function answered(turn: Turn, called: Called, result: CallResult, durationMs: number): void {
   const { desk, at } = turn;
   if (!desk.jobs.isAs(called)) return;
   const { messageId, task, given } = called;
   const job = desk.jobs.put({ phase: "answered", messageId, task, given });
   count(given, result, durationMs, at.now);
   try {
-    if (result.type === "unavailable") comeBack(turn, job, result.retryAfterMs);
-    else settle(turn, { job, stream: task.stream, moment: task.moment, call: callOf(job) }, result);
+    const answer = result.type === "not_called" ? result.refused : result;
+    if (answer === undefined) comeBackWithFiles(turn, job);
+    else if (answer.type === "unavailable") comeBack(turn, job, answer.retryAfterMs);
+    else settle(turn, { job, stream: task.stream, moment: task.moment, call: callOf(job) }, answer);
   } catch (error) {
     strand(turn, job, error);
   }
@@ -113,10 +115,12 @@ function goOn(turn: Turn, { task: { lane } }: Called, durationMs: number): void 
 /** What the gateway's health and pace are judged by. */
 function count(
   { connection: { stats, breaker }, ticket }: Called["given"],
-  result: SendResult,
+  result: CallResult,
   durationMs: number,
   now: number,
 ): void {
+  // Nobody was called, which tells nothing of the gateway; if this was the probe, another call may be.
+  if (result.type === "not_called") return breaker.abandoned(ticket);
   const fault =
     result.type === "uncertain" ||
     result.type === "unavailable" ||

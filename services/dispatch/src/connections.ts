@@ -23,6 +23,7 @@ import {
   type RouteTo,
   routeOf,
   rulesByChannel,
+  senderRefusal,
   takenThere,
 } from "./routing.ts";
 import { createStats, type Stats } from "./stats.ts";
@@ -66,6 +67,8 @@ export type Connections = {
   forChannel(channel: string): readonly Connection[];
   /** Where a message may go by the rules that are in force. */
   routeOf(message: Routed): RouteTo<Connection>;
+  /** Why no gateway, connected or switched off, may carry a message with its sender to the recipient's country; undefined where one may. */
+  senderRefusal(message: Routed): string | undefined;
   byName(name: string): Connection | undefined;
   /** What is done about a call whose outcome is not known: the careful choice when the gateway is gone. */
   policyOf(name: string): GatewayConfig["on_uncertain"];
@@ -95,7 +98,28 @@ type Options = {
 };
 
 /** In force. */
-type Rules = { readonly routing: ChannelRules; readonly senders: SenderRules };
+type Rules = {
+  readonly routing: ChannelRules;
+  readonly senders: SenderRules;
+  /** All gateways of a channel, be they switched on or not. */
+  readonly configured: ReadonlyMap<string, readonly { readonly config: GatewayConfig }[]>;
+};
+
+const rulesInForce = (
+  configs: readonly GatewayConfig[],
+  routing: RoutingRules,
+  senders: SenderRules,
+): Rules => ({
+  routing: rulesByChannel(routing, configs),
+  senders,
+  configured: Map.groupBy(
+    configs.map((config) => ({ config })),
+    ({ config }) => config.channel,
+  ),
+});
+
+const refused = ({ routing, senders, configured }: Rules, message: Routed): string | undefined =>
+  senderRefusal(routing, configured.get(message.channel) ?? [], message, senders);
 
 const routed = (
   { routing, senders }: Rules,
@@ -106,7 +130,7 @@ const routed = (
 export function createConnections(given: Options): Connections {
   let all: Connection[] = [];
   let byChannel = new Map<string, Connection[]>();
-  let rules: Rules = { routing: new Map(), senders: [] };
+  let rules = rulesInForce([], [], []);
   const retired = new Set<Connection>();
   const options = throughOthers(given, () => all, released);
 
@@ -143,8 +167,9 @@ export function createConnections(given: Options): Connections {
       return all;
     },
     routeOf: (message) => routed(rules, byChannel.get(message.channel) ?? [], message),
+    senderRefusal: (message) => refused(rules, message),
     reconcile(configs, routing, senders = []) {
-      rules = { routing: rulesByChannel(routing, configs), senders };
+      rules = rulesInForce(configs, routing, senders);
       const before = new Map(all.map((connection) => [connection.name, connection]));
       all = [];
       for (const config of configs.map(paced)) {

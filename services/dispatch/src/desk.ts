@@ -3,6 +3,7 @@ import { boundedCache, weighRequest, type BoundedCache } from "@heliograph/domai
 import type { SendResult } from "@heliograph/gateways";
 import type { Append, NewEvent, RecordedEvent } from "@heliograph/log";
 import type { PartnerClock, WritePart } from "@heliograph/runtime";
+import type { CallResult } from "./call-files.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { Verdict } from "./clearance.ts";
 import type { Connection, Connections, Place, Waiter } from "./connections.ts";
@@ -155,7 +156,7 @@ type MessageInput =
   | {
       readonly type: "answered";
       readonly job: Called;
-      readonly result: SendResult;
+      readonly result: CallResult;
       readonly durationMs: number;
     }
   /** The call was not made: this owner is none any more. */

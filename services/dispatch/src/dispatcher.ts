@@ -4,6 +4,7 @@ import type { RecordedEvent } from "@heliograph/log";
 import { quarantine, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { adoptTimers } from "./adopt.ts";
 import { linksOf } from "./attempt.ts";
+import { filesReader } from "./call-files.ts";
 import { createCaller, type Caller } from "./caller.ts";
 import { createClearance } from "./clearance.ts";
 import { openDesk, type Desk } from "./desk.ts";
@@ -12,11 +13,11 @@ import { Executor, run } from "./executor.ts";
 import type { GatewayPool, GatewayUse } from "./gateway-pool.ts";
 import { silenceOf, watchHeld } from "./held.ts";
 import { Inbox } from "./inbox.ts";
+import { routedOf } from "./job.ts";
 import { haltedMessages } from "./metrics.ts";
 import { Owner } from "./owner.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
 import { recover } from "./recover.ts";
-import { senderRefusal } from "./sender-refusal.ts";
 import { createStore, type Store } from "./store.ts";
 
 /** Jobs in memory at most: the feed and the timers wait while there is no room. */
@@ -55,7 +56,14 @@ export async function startDispatcher(
   const owner = new Owner(tools, inbox);
   const broken = (error: unknown): void => owner.broken(error);
   const recorder = createRecorder(context.log, owner.ended, inbox, broken);
-  const caller = createCaller({ logger, now, ownership: owner, inbox, broken });
+  const caller = createCaller({
+    logger,
+    now,
+    ownership: owner,
+    inbox,
+    broken,
+    files: filesReader(context),
+  });
   const held = watchHeld(context.directory, () => inbox.put({ type: "partners active" }));
   const executor = new Executor({
     environment: context.environment,
@@ -65,7 +73,8 @@ export async function startDispatcher(
       suppressed,
       (partner) => silenceOf(context, held, partner),
       deviceTokens(context),
-      (state, to) => senderRefusal(context, state, to),
+      (state, to) =>
+        gateways.connections.senderRefusal({ ...routedOf({ state, opened: undefined }), to }),
     ),
     store,
     owner,

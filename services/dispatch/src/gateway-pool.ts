@@ -14,7 +14,6 @@ import { createConnections, type Connections } from "./connections.ts";
 import { publishHealth } from "./health.ts";
 import { createSharedBucket } from "./shared-bucket.ts";
 import { openSharedRates } from "./shared-rates.ts";
-import { filesOf } from "./files.ts";
 
 /** What one dispatcher has of the gateways. */
 export type GatewayUse = {
@@ -78,12 +77,6 @@ const receiverOf =
     return recordCallback({ log, vault }, { ...callback, alwaysNew: true });
   };
 
-/** What gateways read of what is kept, and keep. */
-const keepingOf = (context: ServiceContext): Pick<GatewayTools, "file" | "received"> => ({
-  file: filesOf(context),
-  received: receiverOf(context),
-});
-
 function open(context: ServiceContext, now: () => number, sharesRates: boolean): Shared {
   const { environment, settings, directory, logger, masterKey } = context;
   const rooms = new Set<() => void>();
@@ -115,7 +108,7 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
       declaring: settings,
       onReceipt,
       origin: originOfLinks(settings),
-      ...keepingOf(context),
+      received: receiverOf(context),
     },
     refused: (config, error) =>
       logger.error({ gateway: config.name, err: error }, "a gateway could not be opened or closed"),

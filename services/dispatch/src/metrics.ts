@@ -45,6 +45,7 @@ export function callMetrics(environment: string, gateway: string) {
     rejected: calls.labels({ ...bound, outcome: "rejected" }),
     uncertain: calls.labels({ ...bound, outcome: "uncertain" }),
     unavailable: calls.labels({ ...bound, outcome: "unavailable" }),
+    not_called: calls.labels({ ...bound, outcome: "not_called" }),
   };
   const seconds = duration.labels(bound);
   return (outcome: keyof typeof outcomes, durationMs: number): void => {

@@ -16,6 +16,10 @@ import { withoutAddresses } from "./without-addresses.ts";
 /** A channel without any gateway, or whose gateway had no connection, is looked at again after this. */
 export const NO_GATEWAY_MS = 5_000;
 
+/** A mail whose files are not to be had now is looked at again after this, and then ever later. */
+const LEAST_FILES_MS = 2_000;
+const LONGEST_FILES_MS = 20_000;
+
 /** A call that has come to something. */
 export type Target = {
   readonly job: Answered | LookedAt;
@@ -196,6 +200,16 @@ export function comeBack(turn: Turn, job: Answered, retryAfterMs: number | undef
   const row = rowOf(turn, job.task, triedAgainAt(turn, job, retryAfterMs));
   turn.desk.rows.set(job.messageId, row);
   finish(turn, job, "notMade");
+}
+
+/** Its files were not to be had: it waits as long as it has waited already, within bounds, so that many of them ask less and less. No other gateway has them either. */
+export function comeBackWithFiles(turn: Turn, job: Answered): void {
+  const { clock, scale } = turn.at;
+  const { request, requestEvent } = job.task.state;
+  const since = Math.max(requestEvent.recordedAt, Date.parse(request.send_at ?? "") || 0);
+  const waitedMs = momentMs(clock, job.task.moment) - since;
+  const waitMs = Math.min(LONGEST_FILES_MS, Math.max(LEAST_FILES_MS, waitedMs));
+  comeBack(turn, job, waitMs * scale);
 }
 
 /** After a call that could not be made: at once where another gateway may have the message, else when this one may be there again. */

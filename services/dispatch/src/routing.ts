@@ -107,7 +107,10 @@ export function routeOf<Item extends { readonly config: Routable }>(
       };
 }
 
-/** The route without those whose sender, or whose lack of one, the recipient's country does not take, and those that do not send the tables that the message is counted with. */
+/**
+ * The route without those whose sender, or whose lack of one, the recipient's country does not take, and those that do not send the national tables that the message is counted with. Where
+ * nobody is left who sends them, because they were switched off since, it goes without them, in UCS-2: in more parts perhaps, for the price that was agreed.
+ */
 export function takenThere<Item extends { readonly config: Routable & Sending }>(
   route: RouteTo<Item>,
   { channel, to, from, national }: Routed,
@@ -115,26 +118,45 @@ export function takenThere<Item extends { readonly config: Routable & Sending }>
 ): RouteTo<Item> {
   const rule = senderRuleFor(senderRules, channel, to);
   if (rule === undefined && national === undefined) return route;
-  const faults = route.candidates.map(({ config }) => {
-    const means = meansOf(config);
-    return gatewayFault(rule, from, means)?.message ?? tablesFault(national, means.languages);
+  const excluded: { readonly name: string; readonly why: string }[] = [];
+  const allowed = route.candidates.filter(({ config }) => {
+    const why = gatewayFault(rule, from, meansOf(config))?.message;
+    if (why !== undefined) excluded.push({ name: config.name, why });
+    return why === undefined;
   });
-  const excluded = route.candidates.flatMap(({ config: { name } }, index) => {
-    const why = faults[index];
-    return why === undefined ? [] : [{ name, why }];
-  });
-  if (excluded.length === 0) return route;
-  const candidates = route.candidates.filter((_, index) => faults[index] === undefined);
-  return { ...route, candidates, excluded };
+  const sending = allowed.filter(({ config }) => sends(national, meansOf(config).languages));
+  const candidates = sending.length > 0 ? sending : allowed;
+  for (const item of allowed)
+    if (!candidates.includes(item)) excluded.push({ name: item.config.name, why: lacksTables });
+  return excluded.length === 0 ? route : { ...route, candidates, excluded };
 }
 
-const tablesFault = (
+const lacksTables = "it does not send the national tables that the message is counted with";
+
+const sends = (
   { locking, single }: NonNullable<Routed["national"]> = {},
   languages: readonly number[],
-): string | undefined =>
-  [locking, single].every((table) => table === undefined || languages.includes(table))
+): boolean => [locking, single].every((table) => table === undefined || languages.includes(table));
+
+/**
+ * Why none of the gateways of its channel, switched on or not, may carry a message with its sender, or its lack of one, to the recipient's country; undefined where one may, which is waited for
+ * if need be, or where none is there to ask.
+ */
+export function senderRefusal(
+  rules: ChannelRules,
+  ofChannel: readonly { readonly config: Routable & Sending }[],
+  message: Routed,
+  senderRules: readonly SenderRule[],
+): string | undefined {
+  const rule = senderRuleFor(senderRules, message.channel, message.to);
+  if (rule === undefined) return undefined;
+  const route = routeOf(rules, ofChannel, message);
+  const { candidates, excluded } = takenThere(route, message, senderRules);
+  const [first] = excluded ?? [];
+  return candidates.length > 0 || first === undefined
     ? undefined
-    : "it does not send the national tables that the message is counted with";
+    : `no gateway may send it to +${rule.country_prefix}: ${first.name}: ${first.why}`;
+}
 
 type Sending = Pick<GatewayConfig, "name" | "settings">;
 

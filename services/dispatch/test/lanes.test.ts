@@ -119,6 +119,7 @@ function calling(options: { silentForMs: number; owner: boolean; dead?: boolean 
     },
     inbox,
     broken: (error) => broken.push(error),
+    files: async () => ({ type: "not_called" }),
   });
   lanes.add(job("a", "one", 1));
   const [taken] = admit(1);

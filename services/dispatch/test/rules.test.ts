@@ -7,14 +7,7 @@ import { createBucket } from "../src/bucket.ts";
 import { choose, type Candidate } from "../src/choose.ts";
 import { decideStep } from "../src/decide.ts";
 import { createFloor } from "../src/floor.ts";
-import {
-  alternatives,
-  type Routed,
-  type RouteTo,
-  routeOf,
-  rulesByChannel,
-  takenThere,
-} from "../src/routing.ts";
+import { type Routed, type RouteTo, routeOf, rulesByChannel } from "../src/routing.ts";
 import { fold } from "../src/state.ts";
 
 const failure = (changes: Partial<Failure> = {}): Failure => ({
@@ -174,43 +167,6 @@ test("the first rule that matches says where a message may go; who cannot carry 
   ]);
   // One without a channel is for those of its gateways: mail of the same partner is not its concern.
   expect(found([rule({ partner: "ptn_a" }, ["gtw_2"])], { channel: "email" })[0]).toBeUndefined();
-});
-
-test("a gateway whose sender the country does not take is passed over, says why, and never has the message", () => {
-  const of = (name: string, kind: string, settings: object) => ({
-    ...gateway(name),
-    config: { gateway_id: `gtw_${name}`, name, channel: "sms", kind, settings } as GatewayConfig,
-  });
-  const smpp = { host: "smsc", port: 2775, system_id: "us" };
-  const all = [
-    of("named", "smpp", { ...smpp, source: { address: "SHOP" } }),
-    of("numbered", "twilio", { account_sid: "AC1", from: "+15550100001" }),
-    of("unknown", "twilio", { account_sid: "AC1", messaging_service_sid: "MG1" }),
-    of("dumb", "log", {}),
-  ];
-  const message = { channel: "sms", to: "+15551230001", partner: "ptn_a", country: "US" } as const;
-  const routed = (rule: object, from?: string) => {
-    const asked = { ...message, from };
-    const rules = [{ country_prefix: "1", ...rule }];
-    return takenThere(routeOf(new Map(), all, asked), asked, rules);
-  };
-  const names = (rule: object, from?: string) =>
-    routed(rule, from).candidates.map(({ name }) => name);
-  expect(names({ alphanumeric: false })).toEqual(["numbered"]);
-  expect(names({ alphanumeric: false }, "+15550100002")).toHaveLength(4);
-  expect(names({ two_way: true }, "+15550100002")).toEqual(["named", "numbered", "unknown"]);
-  expect(names({ alphanumeric: false }, "SHOP")).toEqual([]);
-  expect(names({ country_prefix: "48", alphanumeric: false })).toHaveLength(4);
-  expect(names({})).toHaveLength(4);
-  const choice = choose(routed({ alphanumeric: false }), [], 0);
-  const { considered } = choice.type === "chosen" ? choice.choice : {};
-  expect(considered).toContainEqual({
-    gateway: "named",
-    verdict: "numbers of +1 take no names as senders",
-    excluded: true,
-  });
-  const given = { reason: "", considered: considered! };
-  expect(alternatives(all, given, "numbered")).toEqual([]);
 });
 
 test("a bucket gives its rate and a tenth of a second's burst, also when the clock jumps", () => {

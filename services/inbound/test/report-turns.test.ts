@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
 import { ReportTurns } from "../src/api/report-turns.ts";
 
-test("a storm is stored in rounds, gateways in turns; smaller ones with a rest behind each while somebody calls, and what is too much is told to come again", async () => {
+const bytes = { perNameBytes: 50_000, totalBytes: 80_000 };
+
+test("a storm is stored in rounds, gateways in turns; smaller ones with a rest behind each while somebody calls", async () => {
   let now = 0;
-  const limits = { alone: 3, beside: 2, waitingPerName: 6, waiting: 7 };
+  const limits = { alone: 3, beside: 2, pressing: 1_000, bytes };
   const turns = new ReportTurns(limits, () => now);
   const begun: string[] = [];
   const ends: (() => void)[] = [];
@@ -22,8 +24,6 @@ test("a storm is stored in rounds, gateways in turns; smaller ones with a rest b
   // The first is alone with it: those that come meanwhile are the next round.
   const all = ["a", "a", "a", "a", "a", "a", "a", "b"].map(report);
   expect(begun).toEqual(["a"]);
-  expect(() => report("a")).toThrow(expect.objectContaining({ code: "overloaded" }));
-  expect(() => report("c")).toThrow(expect.objectContaining({ code: "overloaded" }));
   expect(await end(1)).toEqual(["a", "b", "a"]);
   expect(await end(2)).toEqual([]);
   turns.called();
@@ -38,9 +38,52 @@ test("a storm is stored in rounds, gateways in turns; smaller ones with a rest b
 });
 
 test("one that fails gives its place back", async () => {
-  const turns = new ReportTurns({ alone: 1, beside: 1, waitingPerName: 1, waiting: 1 });
+  const turns = new ReportTurns({ alone: 1, beside: 1, pressing: 1, bytes });
   const broken = turns.run("a", () => Promise.reject(new Error("away")));
   const next = turns.run("a", async () => undefined);
   await expect(broken).rejects.toThrow("away");
   await next;
+});
+
+test("the more wait, the larger the rounds and the shorter the rests, and none is refused for their number", async () => {
+  let now = 0;
+  const turns = new ReportTurns({ alone: 10, beside: 2, pressing: 8, bytes }, () => now);
+  turns.called();
+  let begun = 0;
+  let ends: (() => void)[] = [];
+  const all = Array.from({ length: 29 }, () =>
+    turns.run("a", () => {
+      begun++;
+      return new Promise((resolve) => ends.push(resolve));
+    }),
+  );
+  const round = async (): Promise<number> => {
+    const before = begun;
+    const over = ends;
+    ends = [];
+    for (const each of over) each();
+    await new Promise(setImmediate);
+    return begun - before;
+  };
+  expect(begun).toBe(1);
+  now = 50;
+  // The first took 50 ms; 28 wait, and there is no rest.
+  expect(await round()).toBe(10);
+  now = 100;
+  expect(await round()).toBe(10);
+  now = 150;
+  // Eight are left, as many as go like the others. From here on there are fewer.
+  expect(await round()).toBe(8);
+  await round();
+  await Promise.all(all);
+});
+
+test("a report has room until it is answered, for more than its body, and one gateway leaves some to the others", () => {
+  const turns = new ReportTurns({ alone: 1, beside: 1, pressing: 1, bytes });
+  const holds = ["a", "a", "a", "b"].map((name) => turns.hold(name));
+  expect(() => turns.hold("a")).toThrow(expect.objectContaining({ code: "rate_limited" }));
+  expect(() => turns.hold("c")).toThrow(expect.objectContaining({ code: "overloaded" }));
+  expect(() => holds[3]!.grow(20_000)).toThrow(expect.objectContaining({ code: "overloaded" }));
+  holds[0]!.release();
+  turns.hold("a").grow(100);
 });

@@ -124,6 +124,14 @@ test("At a limit that is full until midnight it asks again within a minute", () 
   ]);
 });
 
+test("What will do in a moment stops nobody for good, whatever its status is", () => {
+  // Claims of a pool's senders that met, a key whose first request still runs.
+  for (const code of ["conflict", "idempotency_in_progress"] as const) {
+    const meets = new PublicError(code, "Try again in a second.", { retryAfterSeconds: 1 });
+    expect(verdictOf(meets)).toEqual({ kind: "later", afterMs: 1_000 });
+  }
+});
+
 test("What a template has of late is nothing that a contact's own value could mend", () => {
   const about = (code: string) => {
     const errors = [{ path: "variables.plan", code, message: "It is wrong." }];

@@ -191,6 +191,40 @@ it("The window counts the wrong side: only an inbound opens WhatsApp's 24 hours"
   expect((await call("POST", `${at}/messages`, { text: "Good." })).status).toBe(202);
 });
 
+it("WhatsApp's window is a number's: words go from the one that was written to last, whichever of the pool the person has", async () => {
+  const pool_id = newId("spl");
+  const inboxes = ["+15550100031", "+15550100032", "+15550100033"];
+  await world.appendPlatform(streamOf("pool", pool_id), "any", "SenderPoolConfigured", {
+    pool_id,
+    environment: "sandbox",
+    name: "whatsapp",
+    channel: "whatsapp",
+    partner_id: partner().id,
+    senders: inboxes,
+    inboxes,
+    default: false,
+    configured_at: new Date().toISOString(),
+  });
+  const whatsapp = { channel: "whatsapp", pool: pool_id } as const;
+  const first = await asked({ ...whatsapp, to: inboxes[0]! });
+  const shop = { channel: "whatsapp", to: first.from, sender_pool: pool_id };
+  const sent = await call("POST", "/messages", { ...shop, text: "x", from: inboxes[1] });
+  expect(sent.body.from).toBe(inboxes[1]);
+  const reply = async (body: object) =>
+    (await call("POST", `${first.at}/messages`, body)).body.from as string;
+  expect(await reply({ text: "Today." })).toBe(inboxes[0]);
+  const same = { contact: first.contact, from: first.from, ...whatsapp };
+  expect((await asked({ ...same, to: inboxes[2]! })).at).toBe(first.at);
+  expect(await reply({ text: "Tomorrow." })).toBe(inboxes[2]);
+  // What needs no window goes on from what the person has by now.
+  await call("POST", "/templates", {
+    slug: "on_its_way",
+    channel: "whatsapp",
+    languages: { en: { text: "Your order is on its way." } },
+  });
+  expect(await reply({ template: "on_its_way" })).toBe(inboxes[2]);
+});
+
 it("A mail answers the mail it answers: Broken threading headers", async () => {
   const { at } = await asked({
     channel: "email",

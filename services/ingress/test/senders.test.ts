@@ -112,6 +112,34 @@ describe("a pool of senders", () => {
     });
   });
 
+  test("of two that are made the default at once one is, and what is changed besides says nothing about it", async () => {
+    const body = { channel: "email", senders: ["shop@shop.example"], default: true };
+    const both = await Promise.all(
+      ["one", "other"].map((name) => ask("POST", "/sender-pools", { ...body, name })),
+    );
+    expect(new Set(both.map(({ status }) => status))).toEqual(new Set([201, 409]));
+    const [first] = both.flatMap((answer) => (answer.status === 201 ? [answer.body.id] : []));
+    const others = await Promise.all([3, 4].map(() => pool({ ...body, default: false })));
+    expect((await ask("PATCH", `/sender-pools/${first}`, { default: false })).status).toBe(200);
+    const turned = await Promise.all(
+      others.map(({ id }) => ask("PATCH", `/sender-pools/${id}`, { default: true })),
+    );
+    expect(new Set(turned.map(({ status }) => status))).toEqual(new Set([200, 409]));
+    // As two processes that knew nothing of each other left it, before they asked in turns.
+    const [stored] = await world.platform.platformLog.readStream(streamOf("pool", first));
+    await world.appendPlatform(streamOf("pool", first), "any", "SenderPoolConfigured", {
+      ...(stored!.data as object),
+      default: true,
+    });
+    const senders = ["sales@shop.example"];
+    expect((await ask("PATCH", `/sender-pools/${first}`, { senders })).body.senders).toEqual(
+      senders,
+    );
+    const again = { default: false };
+    for (const id of [first, ...others.map((each) => each.id)])
+      expect((await ask("PATCH", `/sender-pools/${id}`, again)).status).toBe(200);
+  });
+
   test("decides routes: rules name it, an operator's goes by its gateway alone, and explain says both", async () => {
     const { id, name } = await pool();
     const second = { name: "second", channel: "sms", kind: "simulator", environment: "sandbox" };
@@ -262,6 +290,11 @@ describe("rules for the senders of countries", () => {
     ).toEqual([
       ["rules.1.country_prefix", "duplicate"],
       ["rules.1.default", "alphanumeric_not_allowed"],
+    ]);
+    const unread = { ...us, registered: ["SHOP", "+48 500 100 200"], default: "Shop & Co" };
+    expect((await rulesOf([unread])).body.errors).toMatchObject([
+      { path: "rules.0.registered.1", code: "invalid_sender" },
+      { path: "rules.0.default", code: "invalid_sender" },
     ]);
     expect((await rulesOf([us], { "if-match": '"99"' })).status).toBe(412);
     const query = "/admin/sender-rules?environment=sandbox";

@@ -2,10 +2,15 @@ import { isIP } from "node:net";
 import type { Readable } from "node:stream";
 import { type Mailbox, parseEmail, parseMailbox } from "@heliograph/channels";
 import { createTransport } from "nodemailer";
-import { failureOf } from "../failure.ts";
-import { filesOf, type Files, type MailedFile } from "./files.ts";
 import { unsubscribeLink, unsubscribeToken } from "../unsubscribe-link.ts";
-import type { Attempt, Gateway, GatewayConfig, GatewayTools, SendResult } from "../types.ts";
+import type {
+  AttachedFile,
+  Attempt,
+  Gateway,
+  GatewayConfig,
+  GatewayTools,
+  SendResult,
+} from "../types.ts";
 import { foldable, headersOf, oneLine } from "./headers.ts";
 import { smtpErrors, smtpResult } from "./result.ts";
 import { mailIdOf } from "./mail-id.ts";
@@ -110,11 +115,7 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     return `${local}@${returnDomain}`;
   }
 
-  async function sendWith(
-    attempt: Attempt,
-    files: readonly MailedFile[],
-    signal: AbortSignal,
-  ): Promise<SendResult> {
+  async function send(attempt: Attempt, signal: AbortSignal): Promise<SendResult> {
     const from = attempt.from ?? settings.from;
     const sender = from === undefined ? ownSender(url.hostname) : parseMailbox(oneLine(from));
     const recipient = parseEmail(attempt.to);
@@ -136,7 +137,7 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
       messageId,
       ...(attempt.content.text !== undefined && { text: lines(attempt.content.text) }),
       ...(attempt.content.html !== undefined && { html: lines(attempt.content.html) }),
-      ...(files.length > 0 && { attachments: [...files] }),
+      ...(attempt.files !== undefined && { attachments: attempt.files.map(partOf) }),
       signal,
       track,
     };
@@ -152,8 +153,8 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
   return {
     name: config.name,
     kind: config.kind,
-    send: (attempt, signal) =>
-      withFiles({ config, tools }, attempt, signal, (files) => sendWith(attempt, files, signal)),
+    takesFiles: true,
+    send,
     async check(signal) {
       signal.addEventListener("abort", () => transport.close(), { once: true });
       await transport.verify();
@@ -161,6 +162,13 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     close: async () => transport.close(),
   };
 }
+
+/** A file as the mailer takes it. */
+const partOf = ({ name, type, content }: AttachedFile) => ({
+  filename: name ?? (false as const),
+  ...(type !== undefined && { contentType: type }),
+  content,
+});
 
 /** By what the recipient says that there is to be no more. RFC 8058 §3.1 wants HTTPS: without a public address there is no link. */
 function unsubscribing(
@@ -199,50 +207,6 @@ function taken(messageId: string, response: string): SendResult {
     status: response.slice(0, 64),
   };
 }
-
-/** Reads the files of a mail, and lets go of them when it is sent. */
-async function withFiles(
-  { config: { name }, tools }: Pick<Parts, "config" | "tools">,
-  attempt: Attempt,
-  signal: AbortSignal,
-  send: (files: readonly MailedFile[]) => Promise<SendResult>,
-): Promise<SendResult> {
-  if (attempt.media === undefined) return send([]);
-  let found: Files;
-  try {
-    found = await filesOf(attempt, tools.file, signal);
-  } catch (error) {
-    return unreadable(name, error);
-  }
-  if (found.kind === "gone") return rejectedContent(name, found.why);
-  try {
-    return await send(found.files);
-  } finally {
-    found.release();
-  }
-}
-
-/** Nothing was sent: it waits, or goes elsewhere. */
-const unreadable = (name: string, error: unknown): SendResult => ({
-  type: "unavailable",
-  error: failureOf(
-    name,
-    { code: "gateway_unreachable", ...smtpErrors.gateway_unreachable },
-    {
-      code: "FILES",
-      text: `its files cannot be read now: ${error instanceof Error ? error.name : "?"}`,
-    },
-  ),
-});
-
-const rejectedContent = (name: string, text: string): SendResult => ({
-  type: "rejected",
-  error: failureOf(
-    name,
-    { code: "content_rejected", ...smtpErrors.content_rejected },
-    { code: "FILES", text },
-  ),
-});
 
 /** Without what was given: of the recipient nothing is kept that is not sealed. */
 const invalid = (name: string, code: "invalid_recipient" | "invalid_sender"): SendResult => ({

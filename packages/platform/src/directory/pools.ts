@@ -8,6 +8,9 @@ type Pools = Map<string, readonly SenderPool[]>;
 /** No id holds a blank. Pools of gateways are nobody's. */
 const listKey = (environment: Environment, partner = ""): string => `${environment} ${partner}`;
 
+/** Pools of several gateways may have one name: which of them comes first does not change when one is edited. No name holds a blank. */
+const orderOf = ({ name, pool_id }: SenderPool): string => `${name} ${pool_id}`;
+
 /** Folds one event of a pool's stream, in place. */
 export function foldPool(pools: Pools, { type, data }: Pick<RecordedEvent, "type" | "data">): void {
   const { pool_id, environment, partner_id } = data as SenderPool | EventData<"SenderPoolRemoved">;
@@ -18,7 +21,7 @@ export function foldPool(pools: Pools, { type, data }: Pick<RecordedEvent, "type
   else
     pools.set(
       key,
-      list.toSorted((one, other) => (one.name < other.name ? -1 : 1)),
+      list.toSorted((one, other) => (orderOf(one) < orderOf(other) ? -1 : 1)),
     );
 }
 

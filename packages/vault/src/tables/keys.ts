@@ -165,30 +165,34 @@ export async function keysById(pool: pg.Pool, ids: readonly string[]): Promise<K
 /** A record that came before anybody knew whose it is, with its partner and those whose erasure takes it along. */
 export type Adopted = Required<Subject>;
 
-/** Gives the keys of records to the partners whose they turned out to be, each subject once; gives the keys that changed hands. */
+/**
+ * Gives the keys of records to the partners whose they turned out to be, each subject once; gives the keys that changed hands. A key that is its partner's already gets the owners that it has
+ * not: what is told of several people may be known of one before the others. All of them: there are no more than a record names.
+ */
 export async function adoptKeys(
   pool: pg.Pool,
   records: readonly Adopted[],
 ): Promise<readonly { readonly id: string; readonly subject: string; readonly from: string }[]> {
-  const { rows } = await pool.query<{ id: string; subject: string; from: string }>({
+  const { rows } = await pool.query<{ id: string; subject: string; from: string; by: string }>({
     name: "vault.adopt",
     // One by one through the index: a join may be planned as a scan of all keys.
     text: `with found as materialized (
-        select k.id, k.partner as was, n.partner, n.owners from unnest($1::text[], $2::text[], $3::text[]) as n(subject, partner, owners)
-          cross join lateral (select id, partner from vault.keys
-            where subject = n.subject and partner <> n.partner and destroyed_at is null limit 1) k
-          -- A provider that posts a record again is given another key for what is not stored twice.
-          where not exists (select from vault.keys o where o.subject = n.subject and o.partner = n.partner and o.destroyed_at is null))
-      update vault.keys t set partner = f.partner, owners = string_to_array(f.owners, ' ')
+        select k.id, k.partner as was, n.partner, string_to_array(n.owners, ' ') as owners from unnest($1::text[], $2::text[], $3::text[]) as n(subject, partner, owners)
+          -- A provider that posts a record again is given another key for what is not stored twice: it stays nobody's.
+          cross join lateral (select id, partner, owners from vault.keys
+            where subject = n.subject and destroyed_at is null order by partner <> n.partner limit 1) k
+          where k.partner <> n.partner or not k.owners @> string_to_array(n.owners, ' '))
+      update vault.keys t set partner = f.partner,
+          owners = case when t.partner = f.partner then array(select distinct unnest(t.owners || f.owners)) else f.owners end
         from found f where t.id = f.id and t.destroyed_at is null
-      returning t.id, t.subject, f.was as "from"`,
+      returning t.id, t.subject, f.was as "from", f.partner as by`,
     values: [
       records.map(({ subject }) => subject),
       records.map(({ partner }) => partner),
       records.map(({ owners }) => owners.join(" ")),
     ],
   });
-  return rows;
+  return rows.filter(({ from, by }) => from !== by);
 }
 
 /** A key with more owners than this has as many as matter: it gets no further ones. */

@@ -17,7 +17,7 @@ import {
   untilInEffect,
 } from "@heliograph/api";
 import { evolveAgent, resetTotp } from "@heliograph/platform";
-import type { AgentRecord } from "@heliograph/runtime";
+import { type AgentRecord, holding } from "@heliograph/runtime";
 import { z } from "zod";
 import { announceRest, announceShutOut } from "../announce.ts";
 import { notAnAddress } from "../claim-login.ts";
@@ -34,7 +34,6 @@ import {
   type Profile,
 } from "../decide-agent.ts";
 import { invite } from "../invite.ts";
-import { holdingOwners } from "../tables/owners.ts";
 import { takeInvitationTry } from "../tries.ts";
 import { AgentView, agentView, Name, NewPassword, Role } from "./agent-views.ts";
 
@@ -149,7 +148,7 @@ async function change(
   if (!isId("agt", id)) throw agentNotFound();
   const { platformLog, platformPool, directory } = call.context;
   const caller = callerOf(call);
-  return holdingOwners(platformPool, caller.partner, async () => {
+  return holding(platformPool, `owners ${caller.partner}`, async () => {
     await directory.caughtUp(await platformLog.head());
     const { state, position } = await changeOnce<AgentRecord>(call, {
       log: platformLog.forPartner(caller.partner),

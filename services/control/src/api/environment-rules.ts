@@ -41,11 +41,12 @@ type Definition<Rule> = {
     directory: Call["context"]["directory"],
     environment: Environment,
   ) => Stored<Rule> | undefined;
-  readonly faults: (
+  /** In the form that is stored, and what is wrong with them. */
+  readonly read: (
     rules: readonly Rule[],
     directory: Call["context"]["directory"],
     environment: Environment,
-  ) => readonly FieldError[];
+  ) => { readonly rules: readonly Rule[]; readonly faults: readonly FieldError[] };
 };
 
 function environmentOf(
@@ -124,14 +125,13 @@ const reading =
   };
 
 const putting =
-  <Rule>({ category, type: own, faults }: Definition<Rule>) =>
+  <Rule>({ category, type: own, read }: Definition<Rule>) =>
   async (
     call: Call<{ environment?: Environment | undefined; rules: Rule[] }, unknown>,
   ): Promise<Answer> => {
-    const { rules } = call.body;
     const environment = environmentOf(call, call.body.environment, "body");
-    const wrong = faults(rules, call.context.directory, environment);
-    if (wrong.length > 0) throw notValid("body", wrong);
+    const { rules, faults } = read(call.body.rules, call.context.directory, environment);
+    if (faults.length > 0) throw notValid("body", faults);
     const { state, position } = await changeOnce<Stored<Rule>>(call, {
       log: call.context.platformLog.forPartner(call.partner.partner_id),
       stream: streamOf(category, environment),

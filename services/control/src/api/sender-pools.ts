@@ -25,6 +25,7 @@ import {
 } from "@heliograph/contracts";
 import type { SenderPool } from "@heliograph/domain";
 import type { Decision } from "@heliograph/log";
+import { holding } from "@heliograph/runtime";
 import type { z } from "zod";
 import {
   CreateSenderPool,
@@ -150,6 +151,17 @@ function requireOneDefault(pools: readonly SenderPool[], pool: SenderPool): void
     });
 }
 
+/** Runs the change while nobody else changes pools of the same owner, and with all of them as they are: how many there are and which is the default is a rule of several streams. */
+const amongSiblings = <Result>(
+  { context: { platformPool, platformLog, directory } }: AnyCall,
+  { environment, partner_id = "" }: Pick<SenderPool, "environment" | "partner_id">,
+  work: () => Promise<Result>,
+): Promise<Result> =>
+  holding(platformPool, `pools ${environment} ${partner_id}`, async () => {
+    await directory.caughtUp(await platformLog.head());
+    return work();
+  });
+
 const siblings = (call: AnyCall, { environment, partner_id }: SenderPool): readonly SenderPool[] =>
   call.context.directory
     .senderPools(environment, call.account)
@@ -172,7 +184,7 @@ async function create(call: Call<CreateSenderPool, unknown>): Promise<Answer> {
     default: isDefault,
     configured_at,
   };
-  const made = await change(call, id, "create", (stored) => {
+  const decide = (stored: SenderPool | undefined): Decision<PublicError> => {
     if (stored !== undefined)
       return { refusal: new PublicError("conflict", "There is a pool of the name.") };
     const others = siblings(call, pool);
@@ -180,25 +192,34 @@ async function create(call: Call<CreateSenderPool, unknown>): Promise<Answer> {
       return { refusal: new PublicError("conflict", `There are ${mostPools} pools already.`) };
     requireOneDefault(others, pool);
     return configuredAs(pool);
-  });
+  };
+  const made = await amongSiblings(call, pool, () => change(call, id, "create", decide));
   return answered(201, made);
 }
 
 async function patch(call: Call<PatchSenderPool, unknown>): Promise<Answer> {
   const { senders, default: isDefault } = call.body;
-  const changed = await change(call, idOf(call), "change", (stored) => {
+  const id = idOf(call);
+  const decide = (stored: SenderPool | undefined): Decision<PublicError> => {
     if (stored === undefined) return { refusal: notFound() };
     const next: SenderPool = {
       ...stored,
       ...(senders !== undefined && sendersOf(stored.channel, senders)),
       ...(isDefault !== undefined && { default: isDefault }),
     };
-    requireOneDefault(siblings(call, next), next);
+    // Who changes something else of one that is the default says nothing about which is.
+    if (isDefault === true) requireOneDefault(siblings(call, next), next);
     return JSON.stringify(next) === JSON.stringify(stored)
       ? { events: [] }
       : configuredAs({ ...next, configured_at: new Date().toISOString() });
-  });
-  return answered(200, changed);
+  };
+  const made = (): ReturnType<typeof change> => change(call, id, "change", decide);
+  return answered(
+    200,
+    isDefault === true
+      ? await amongSiblings(call, (await storedOf(call, id)).pool, made)
+      : await made(),
+  );
 }
 
 async function remove(call: Call): Promise<Answer> {
@@ -231,13 +252,17 @@ function list(call: Call<undefined, z.infer<typeof SenderPoolsQuery>>): Answer {
   return { status: 200, body: listBody(call, "sender-pools", page, rows, keyOf, senderPoolView) };
 }
 
-async function read(call: Call): Promise<Answer> {
+/** The pool as it is, for those who see it. Throws `not_found`. */
+async function storedOf(call: AnyCall, id: string): Promise<Stored> {
   let stored: Stored | undefined;
-  for (const event of await call.context.platformLog.readStream(streamOf("pool", idOf(call))))
+  for (const event of await call.context.platformLog.readStream(streamOf("pool", id)))
     stored = evolve(stored, event);
   if (stored === undefined || !sees(call, stored.pool)) throw notFound();
-  return answered(200, { stored, position: undefined });
+  return stored;
 }
+
+const read = async (call: Call): Promise<Answer> =>
+  answered(200, { stored: await storedOf(call, idOf(call)), position: undefined });
 
 const changing = [
   "invalid_request",
@@ -295,7 +320,6 @@ export const senderPoolRoutes: readonly Route[] = [
     path: "/sender-pools/:id",
     adminKeys: true,
     scope: "senders:write",
-    etag: true,
     summary: "Remove a pool of senders; what was accepted keeps its sender",
     mutates: true,
     etag: true,

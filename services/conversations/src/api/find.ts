@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type Call, etagOf } from "@heliograph/api";
 import { PublicError, streamOf } from "@heliograph/contracts";
 import {
@@ -52,6 +53,9 @@ export const agentNow = (
   assignee: { readonly id: string } | null | undefined,
 ) => (assignee && deps === present ? context.directory.agent(assignee.id) : undefined);
 
+const shortHash = (text: string): string =>
+  createHash("sha256").update(text).digest("base64url").slice(0, 11);
+
 /** Changes with the conversation, with the contact whose name it shows, and with its agent. */
 export function conversationTag(
   call: Call<unknown, unknown>,
@@ -60,5 +64,6 @@ export function conversationTag(
 ): string {
   const agent = agentNow(call, assignee);
   const parts = [revision, holder.id.slice(-8), holder.revision];
-  return etagOf(...parts, ...(agent === undefined ? [] : [agent.revision]));
+  // What is shown of him alone: his sign-ins, his capacity and his skills are no change of the conversation.
+  return etagOf(...parts, ...(agent === undefined ? [] : [shortHash(agent.name)]));
 }

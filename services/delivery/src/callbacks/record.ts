@@ -112,19 +112,17 @@ export async function recordWritten(
 }
 
 /** The keys of callbacks go with the people whom they are about. */
-export async function adoptAll(
+export const adoptAll = (
   vault: Vault,
   told: readonly Pick<Told, "event" | "to">[],
-): Promise<void> {
-  const byCallback = Map.groupBy(told, ({ event }) => event.data.callback_id);
-  await vault.adopt(
-    [...byCallback].map(([subject, about]) => {
-      const { partner } = about[0]!.to;
-      const own = about.filter(({ to }) => to.partner === partner);
-      return { subject, partner, owners: [...new Set(own.map(({ to }) => to.owner))] };
-    }),
+): Promise<void> =>
+  vault.adopt(
+    told.map(({ event, to: { partner, owner } }) => ({
+      subject: event.data.callback_id,
+      partner,
+      owners: [owner],
+    })),
   );
-}
 
 /** What waited for these messages becomes theirs. */
 export async function recall(

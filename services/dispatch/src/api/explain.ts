@@ -1,5 +1,5 @@
 import { type Answer, type Call, type Route, notValid, route } from "@heliograph/api";
-import { planSender, readChoice, senderIn } from "@heliograph/acceptance";
+import { planSender, readChoices, senderIn } from "@heliograph/acceptance";
 import { channelModule, type Recipient } from "@heliograph/channels";
 import { channels, categories, type Channel, type EventData } from "@heliograph/contracts";
 import { SenderPoolOfMessage, SenderRuleOfMessage } from "@heliograph/domain";
@@ -118,8 +118,8 @@ async function senderFor(
   const { pool, usable, preferred } = plan;
   const space = directory.spaceOf(call.env, partner);
   const known = { log: call.deps.log.forPartner(space), vault: call.deps.vault };
-  const before = await readChoice(known, space, pool, recipient.to);
-  return senderIn(pool, usable, before, preferred)!.chosen;
+  const [before] = await readChoices(known, space, [{ pool, to: recipient.to }]);
+  return senderIn(pool, usable, before!, preferred)!.chosen;
 }
 
 export const explainRoute: Route = route({

@@ -1,6 +1,5 @@
 import {
   type Answer,
-  BodyBudget,
   type BodyHold,
   type Call,
   FailedTries,
@@ -24,8 +23,6 @@ import { createGet } from "../asked/get.ts";
 import { countCallback } from "../metrics.ts";
 import { ReportTurns } from "./report-turns.ts";
 
-/** Of the bodies of all gateways, and of each: a provider that is told 503 posts again. */
-const budget = new BodyBudget();
 const tries = new FailedTries();
 /** Of the process: whatever environment a report is of, it is the same processor's time. */
 export const turns = new ReportTurns();
@@ -80,7 +77,7 @@ const requestOf = (call: CallbackCall, body: Buffer): CallbackRequest => ({
 /** Verifies it, stores it as it came and answers; what it means is found out afterwards. */
 async function receive(call: CallbackCall): Promise<Answer> {
   const gateway = gatewayOf(call);
-  const hold = budget.hold(gateway.gateway_id);
+  const hold = turns.hold(gateway.gateway_id);
   try {
     return await take(call, gateway, requestOf(call, await bodyOf(call, hold)));
   } finally {

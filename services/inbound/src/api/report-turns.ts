@@ -1,4 +1,4 @@
-import { PublicError } from "@heliograph/contracts";
+import { BodyBudget, type BodyHold, type BodyLimits } from "@heliograph/api";
 import { FairQueue } from "@heliograph/log";
 import { pause } from "@heliograph/runtime";
 
@@ -7,11 +7,23 @@ export type TurnLimits = {
   readonly alone: number;
   /** The same while somebody does: all that read them take some 15 ms of processors for a round. */
   readonly beside: number;
-  /** That wait, of one gateway and of all. Who is told 503 posts again. */
-  readonly waitingPerName: number;
-  readonly waiting: number;
+  /**
+   * So many that wait have the rounds of those who are alone, whoever calls: fewer go the part of the way. Not every provider posts again (Twilio once, and only when it cannot connect), and
+   * they give up after some ten seconds: a receipt that comes late is worth more than the send beside it.
+   */
+  readonly pressing: number;
+  /** What those hold that are received or wait. */
+  readonly bytes: BodyLimits;
 };
-const defaultLimits: TurnLimits = { alone: 64, beside: 8, waitingPerName: 1_000, waiting: 5_000 };
+const defaultLimits: TurnLimits = {
+  alone: 64,
+  beside: 8,
+  pressing: 1_000,
+  // Some 5,000 small ones of a gateway, 7,000 of all.
+  bytes: { perNameBytes: 96 * 1_048_576, totalBytes: 128 * 1_048_576 },
+};
+/** What a report takes beside its body while it waits: a connection, a request and an answer to come are 7 KB of a process, and some more is known of them. */
+const besideBodyBytes = 16 * 1_024;
 
 /** Who has called within this time is somebody to make room for. */
 const rememberedMs = 10_000;
@@ -20,17 +32,20 @@ const longestRestMs = 100;
 
 /**
  * Lets what providers report be stored in rounds, gateways in turns. Those of a round share each commit and each batch on their way, which costs a third of what they cost one by one; a
- * storm of more than a round waits at its providers. While people call, each round is followed by a rest as long as it took, so that whoever sends meets one round at most.
+ * storm of more than a round waits at its providers. While people call, each round is followed by a rest as long as it took, so that whoever sends meets one round at most; the more wait, the
+ * larger the rounds and the shorter the rests. What waits is bounded by its bytes alone: a report that is refused may never come again.
  */
 export class ReportTurns {
   readonly #limits: TurnLimits;
   readonly #now: () => number;
+  readonly #budget: BodyBudget;
   readonly #waiting = new FairQueue<() => Promise<unknown>>();
   #goesRound = false;
   #calledAt = -Infinity;
 
   constructor(limits: TurnLimits = defaultLimits, now: () => number = () => performance.now()) {
     this.#limits = limits;
+    this.#budget = new BodyBudget(limits.bytes);
     this.#now = now;
   }
 
@@ -39,13 +54,14 @@ export class ReportTurns {
     this.#calledAt = this.#now();
   }
 
-  /** Throws `overloaded` when too much waits. */
+  /** Room for a report from its first byte until it is answered; grows with its body. Throws as a `BodyHold` does when there is none. */
+  hold(name: string): BodyHold {
+    const hold = this.#budget.hold(name);
+    hold.grow(besideBodyBytes);
+    return hold;
+  }
+
   run(name: string, work: () => Promise<void>): Promise<void> {
-    const { waitingPerName, waiting } = this.#limits;
-    if (this.#waiting.sizeOf(name) >= waitingPerName || this.#waiting.size >= waiting)
-      throw new PublicError("overloaded", "Too many reports wait to be stored.", {
-        retryAfterSeconds: 1,
-      });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push(name, () => work().then(resolve, reject));
     if (!this.#goesRound) void this.#rounds();
@@ -57,15 +73,19 @@ export class ReportTurns {
     while (this.#waiting.size > 0) {
       const began = this.#now();
       const round: Promise<unknown>[] = [];
-      const most = this.#isShared ? this.#limits.beside : this.#limits.alone;
+      const { alone, beside } = this.#limits;
+      const most = beside + Math.floor((alone - beside) * this.#haste);
       while (round.length < most && this.#waiting.size > 0) round.push(this.#waiting.shift()!());
       await Promise.all(round);
-      if (this.#isShared) await pause(Math.min(this.#now() - began, longestRestMs));
+      const restMs = Math.min(this.#now() - began, longestRestMs) * (1 - this.#haste);
+      if (restMs > 0) await pause(restMs);
     }
     this.#goesRound = false;
   }
 
-  get #isShared(): boolean {
-    return this.#now() - this.#calledAt < rememberedMs;
+  /** From 0, where people who call come first, to 1, where nobody does or too much waits. */
+  get #haste(): number {
+    if (this.#now() - this.#calledAt >= rememberedMs) return 1;
+    return Math.min(1, this.#waiting.size / this.#limits.pressing);
   }
 }

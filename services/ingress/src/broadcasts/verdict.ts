@@ -26,7 +26,8 @@ export function verdictOf(error: PublicError, own: readonly string[] = []): Verd
   const { code, status } = error;
   if (isOfOwnValues(error, own)) return { kind: "skip", reason: "value_invalid" };
   if (error.extra["policy"] === "recipient") return { kind: "skip", reason: "recipient_limit" };
-  if (status === 503 || status === 429) {
+  // Whatever its status is: what says when to ask again will do then.
+  if (status === 503 || status === 429 || error.retryAfterSeconds !== undefined) {
     const afterMs = (error.retryAfterSeconds ?? 0) * 1_000 || laterMs;
     return { kind: "later", afterMs: Math.min(afterMs, mostLaterMs) };
   }

@@ -7,11 +7,8 @@ import {
   languagesOfAll,
   mediaOf,
   planSender,
-  readChoice,
   recipientOf,
   refuseSuppressed,
-  senderIn,
-  type SenderPlan,
   type SendMessage,
   type Suppressed,
   templateRefOf,
@@ -36,7 +33,7 @@ type Known = {
   readonly suppressed: Pick<Suppressed, "find">;
 };
 
-/** Decides a send with its further steps; throws a `PublicError` for a refusal. Nothing is stored. */
+/** Decides a send with its further steps, but for the senders of pools that it asks for; throws a `PublicError` for a refusal. Nothing is stored. */
 export const acceptSend = (
   known: Known,
   call: Sender,
@@ -93,26 +90,13 @@ async function accept(
   const found = suppressed.find(call.partner.partner_id, accepted.data);
   const stop = found instanceof Promise ? await found : found;
   if (stop !== undefined) throw refuseSuppressed(stop);
-  if (plan.type === "pool") return withPool(call, accepted, plan);
   const { data } = accepted;
+  if (plan.type === "pool") {
+    const { pool, usable, preferred } = plan;
+    return { ...accepted, asks: [{ pool, usable, to: data.to, preferred }] };
+  }
   const { fields } = plan;
   return fields.sender_rule === undefined
     ? accepted
     : { ...accepted, data: { ...data, ...fields } };
-}
-
-/** The message with the sender that its recipient sees, which is found once: every attempt is made with it. */
-async function withPool(
-  { deps, partner: { partner_id } }: Sender,
-  accepted: Accepted,
-  { pool, usable, preferred }: Extract<SenderPlan, { type: "pool" }>,
-): Promise<Accepted> {
-  const { data } = accepted;
-  const recipient = await readChoice(deps, partner_id, pool, data.to);
-  const { chosen, claim } = senderIn(pool, usable, recipient, preferred)!;
-  return {
-    ...accepted,
-    data: { ...data, ...chosen },
-    ...(claim !== undefined && { claims: [claim] }),
-  };
 }

@@ -26,6 +26,8 @@ export type Item = {
   readonly keyParts: readonly string[] | undefined;
   /** Of a reply: whose words it answers. Its address and texts are sealed under the contact's key. */
   readonly conversation?: ReplyFields;
+  /** It goes from the sender that it names, whichever of the pool its recipient has; that one has it from then on. */
+  readonly keepsSender?: boolean;
   /** It is for a person that the platform knows, and is sealed in any case. */
   readonly personal?: boolean;
   /** What the caller asked for, where `body` was made of more: a repetition asks for the same. */

@@ -28,13 +28,13 @@ async function find(call: ReplyCall): Promise<FoundConversation> {
   return found;
 }
 
+/** The window that is open is that of the number which the person wrote to last: the others of the pool may write templates only. */
+const needsWindow = ({ channel }: ThreadState, { template }: SendReply): boolean =>
+  channel === "whatsapp" && template === undefined;
+
 /** Only what the person writes opens the window: own messages, templates and notes do not. Throws `session_window_closed`. */
-function requireWindow(
-  { thread }: FoundConversation,
-  { template }: SendReply,
-  nowMs: number,
-): void {
-  if (thread.channel !== "whatsapp" || template !== undefined) return;
+function requireWindow({ thread }: FoundConversation, body: SendReply, nowMs: number): void {
+  if (!needsWindow(thread, body)) return;
   const last = thread.lastInboundAt;
   if (last === undefined || nowMs - Date.parse(last) > windowMs)
     throw new PublicError(
@@ -43,15 +43,17 @@ function requireWindow(
     );
 }
 
-/** From where the person wrote to; of a pool from the sender that the person sees, which is that one where there is none yet. */
+/** From where the person wrote to; of a pool from the sender that the person sees, which is that one where there is none yet, unless the window is another's. */
 function senderOf(
-  { context: { directory }, env, account }: ReplyCall,
-  { inbox, poolId }: ThreadState,
+  { context: { directory }, env, account, body }: ReplyCall,
+  thread: ThreadState,
 ): Pick<Item["body"], "from" | "sender_pool"> {
+  const ofWindow = needsWindow(thread, body);
+  const inbox = ofWindow ? (thread.lastInbound?.to ?? thread.inbox) : thread.inbox;
   const pools = directory.senderPools(env, account);
-  const pool = pools.find(({ pool_id }) => pool_id === poolId);
-  if (pool === undefined) return { from: inbox };
-  const from = pool.senders[pool.inboxes.indexOf(inbox)];
+  const pool = pools.find(({ pool_id }) => pool_id === thread.poolId);
+  const from = pool?.senders[pool.inboxes.indexOf(inbox)];
+  if (pool === undefined || (from === undefined && ofWindow)) return { from: inbox };
   return { sender_pool: pool.pool_id, ...(from !== undefined && { from }) };
 }
 
@@ -111,7 +113,8 @@ async function reply(call: ReplyCall): Promise<Answer> {
   if (body.to === "[erased]")
     throw new PublicError("contact_erased", "The contact of this conversation was erased.");
   const more = { conversation_id: found.conversation.id };
-  const item = { body, keyParts, conversation, asked: call.body };
+  const keepsSender = needsWindow(found.thread, call.body);
+  const item = { body, keyParts, conversation, asked: call.body, keepsSender };
   return answerSend(
     call,
     id,

@@ -34,7 +34,7 @@ import { appendOf, contactErased, tooLarge } from "./sealed.ts";
 import { refusedFunds } from "./refusals.ts";
 import type { SendMessage } from "./schema.ts";
 import type { Sender } from "./sender.ts";
-import { claimSenders, hasClaims } from "./senders.ts";
+import { asksSenders, giveSenders, keepingSenders, withSenders } from "./senders.ts";
 import { Shares } from "./shares.ts";
 import { batchesAtOnce, sharedSliceLength, singlesAtOnce, sliceLength } from "./slices.ts";
 import { TemplateCache } from "./templates.ts";
@@ -131,7 +131,8 @@ export class Sending {
   /** What needs neither its files nor a place in the log. Throws what a send would be refused with. */
   async #check(call: Sender, body: SendMessage, id: string): Promise<Requested> {
     const reached = await contactsOf(call, [body]);
-    const accepted = await acceptSend(this, call, body, id, reached);
+    const asked = await acceptSend(this, call, body, id, reached);
+    const accepted = await withSenders(call, asked);
     const { data, costMicros } = accepted;
     const wallet = walletName(call.partner, data.currency);
     const short = await this.funds.short(wallet, costMicros, data.created_at.slice(0, 10));
@@ -234,7 +235,7 @@ export class Sending {
         }
       if (call.limits!.countsMessages) allowed = await this.#allow(call, prepared, results);
       if (prepared.some(hasFiles)) await this.#giveFiles(call, prepared, results);
-      if (prepared.some(hasClaims)) await claimSenders(call, prepared);
+      if (prepared.some(asksSenders)) await giveSenders(call, prepared);
       if (prepared.some(this.#isSecret)) await this.#seal(call, prepared, results);
       const before = failpoint("ingress.before_append");
       if (before !== undefined) await before;
@@ -350,7 +351,8 @@ export class Sending {
     if (item.refusal !== undefined) throw item.refusal;
     const found = await acceptSend(this, call, item.body, messageId, reached);
     const { data: own, costMicros } = found;
-    const accepted = { ...found, data: { ...own, ...item.conversation } };
+    const asks = item.keepsSender === true ? keepingSenders(found) : found.asks;
+    const accepted = { ...found, asks, data: { ...own, ...item.conversation } };
     const wallet = walletName(call.partner, own.currency);
     const asked = this.funds.reserve(wallet, messageId, costMicros, own.created_at.slice(0, 10));
     const funds = asked instanceof Promise ? await asked : asked;
