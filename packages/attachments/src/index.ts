@@ -5,6 +5,7 @@ export { adoptFiles, forgetFiles } from "./owners.ts";
 export {
   fileKey,
   giveUp,
+  giveUpUnsent,
   keepFile,
   maxAttachmentBytes,
   spoolPath,

@@ -11,6 +11,8 @@ import {
   beginUpload,
   dropRemoved,
   endUpload,
+  findAttachment,
+  markDeleted,
   markRemoved,
   type AttachmentRow,
 } from "./tables/attachments.ts";
@@ -136,6 +138,17 @@ export async function giveUp(
   await store.remove(upload.object);
   await failpoint("attachments.before_drop");
   await dropRemoved(pool, upload);
+}
+
+/** The same for a file of the partner that no message names. */
+export async function giveUpUnsent(
+  pool: pg.Pool,
+  store: AttachmentStore,
+  partner: string,
+  id: string,
+): Promise<void> {
+  const row = await findAttachment(pool, id, partner);
+  if (row !== undefined && (await markDeleted(pool, row, false))) await giveUp(pool, store, row);
 }
 
 export const fileKey = (): Buffer => randomBytes(32);

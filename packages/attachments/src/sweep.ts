@@ -30,7 +30,7 @@ export async function sweepAttachments(
     kept: new Date(nowMs - receivedDays * dayMs),
   };
   for (const { pool, vault } of environments) {
-    for (const [partner, ids] of await removeReceived(pool, old, sweptAtOnce))
+    for (const [partner, ids] of await removeReceived(pool, old, new Date(nowMs), sweptAtOnce))
       await vault.destroy(partner, ids);
     for (const upload of await unfinished(pool, new Date(before), sweptAtOnce))
       await giveUp(pool, store, upload);

@@ -78,7 +78,8 @@ export const settingsTable = {
       "How much the attachments of a partner take together in each environment, in millions of bytes; more is refused. Those that came with messages take half of it at most.",
   }),
   HELIOGRAPH_ATTACHMENTS_RECEIVED_DAYS: whole(1, 36_500, 3_650).meta({
-    consequence: "Attachments that came with messages of people are destroyed after so many days.",
+    consequence:
+      "Attachments that came with messages of people, and what e-mails named by an address, are destroyed after so many days; one that a message still waits to send, once that is over.",
   }),
   HELIOGRAPH_DATABASE_URL: url(
     ["postgres:", "postgresql:"],

@@ -1,27 +1,25 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { service as agents } from "@heliograph/agents";
-import { dialAs } from "@heliograph/api";
-import { attachmentsIn } from "@heliograph/attachments";
+import { attachmentsIn, sweepAttachments } from "@heliograph/attachments";
 import { service as contacts } from "@heliograph/contacts";
 import { service as conversations } from "@heliograph/conversations";
-import { newId, streamOf } from "@heliograph/contracts";
+import { newId, PublicError, streamOf } from "@heliograph/contracts";
 import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
 import { service as mobile } from "@heliograph/mobile";
-import { readSettings } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { addContact, placed, say } from "@heliograph/testkit/people";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { service as wallet } from "@heliograph/wallet";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { service as ingress } from "../src/index.ts";
-import { createFetchMedia } from "../src/messages/fetching.ts";
-import { createGetFile } from "../src/messages/get-file.ts";
+import type { Item } from "../src/messages/item.ts";
+import { addKept, explained, sendFetched, type How } from "./fetched.ts";
 
 const png = Buffer.from("\x89PNG\r\n\x1a\nthe rest", "latin1");
 let world: World;
@@ -122,6 +120,8 @@ it("what cannot go along is refused, naming what it is: the channel, the count, 
     [{ ...chat, media: [{}] }, "media.0"],
     [{ ...mail, media: [{ ...own, name: "invoice.PDF.exe" }] }, "media.0"],
     [{ ...mail, media: [own, { url: "https://127.0.0.1:1/a.pdf" }] }, "media.1.url"],
+    [{ ...mail, media: [own, { url: "https://[" }] }, "media.1.url"],
+    [{ ...mail, to: "nobody", media: [{ url: "https://127.0.0.1:1/a.pdf" }] }, "to"],
     [
       { channel: "push", to: "token-0001", text: "Hi", media: [{ url, type: "video/mp4" }] },
       "media.0",
@@ -134,33 +134,37 @@ it("what cannot go along is refused, naming what it is: the channel, the count, 
   }
 });
 
-it("what an e-mail names by an address is fetched once, however often and by however many of a request it is named, and not again for a repetition", async () => {
+describe("what e-mails name by addresses", () => {
   const asked: string[] = [];
   const server = createServer(({ url }, response) => {
     asked.push(url!);
     if (url === "/gone") response.statusCode = 404;
     response.end("%PDF-1.7");
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const settings = readSettings({ HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8" });
-  const fetchMedia = createFetchMedia(
-    "sandbox",
-    attachmentsIn(context().settings),
-    createGetFile(dialAs(settings, {}, 2_000)),
-  );
-  const sender = { deps: context(), partner: { partner_id: world.partners[0]!.id } };
-  const itemOf = (...urls: string[]) => ({
-    body: { ...mail, media: urls.map((url) => ({ url: at + url, caption: "one" })) },
+  let at: string;
+  beforeAll(async () => {
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    at = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const itemOf = (...urls: string[]): Item => ({
+    body: { ...mail, media: urls.map((url) => ({ url: at + url, caption: "one" })) } as never,
     keyParts: ["k"],
   });
-  const items = [itemOf("/a.pdf", "/a.pdf"), itemOf("/a.pdf"), itemOf("/gone")];
-  const ids = items.map(() => newId("msg"));
-  const fetched = () => fetchMedia(sender as never, items as never, ids);
-  try {
-    const [one, two, three] = await fetched();
-    const [{ attachment_id: id }] = one!.body.media as [{ attachment_id: string }];
+  const fetched = (items: readonly Item[], how?: How) =>
+    sendFetched(context(), world.partners[0]!.id, items, how);
+  const idOf = ({ body }: Item) => (body.media as [{ attachment_id: string }])[0].attachment_id;
+  const spooled = () => readdir(attachmentsIn(context().settings).spool).catch(() => []);
+
+  it("is fetched once, however often and by however many of a request it is named, and not again for a repetition", async () => {
+    const items = [itemOf("/a.pdf", "/a.pdf"), itemOf("/a.pdf"), itemOf("/gone")];
+    const ids = items.map(() => newId("msg"));
+    const [one, two, three] = await fetched(items, { ids });
+    const id = idOf(one!);
     expect(one!.body.media).toEqual(Array(2).fill({ attachment_id: id, caption: "one" }));
     expect([two!.body.media, two!.asked]).toEqual([[one!.body.media![0]], items[1]!.body]);
     expect(three!.refusal).toMatchObject({
@@ -168,12 +172,87 @@ it("what an e-mail names by an address is fetched once, however often and by how
     });
     const { body } = await call("GET", `/attachments/${id}`);
     expect(body).toMatchObject({ name: "a.pdf", type: "application/pdf", bytes: 8 });
-    expect((await fetched())[0]!.body).toEqual(one!.body);
+    expect((await fetched(items, { ids }))[0]!.body).toEqual(one!.body);
     expect(asked.filter((url) => url === "/a.pdf")).toHaveLength(1);
-  } finally {
-    server.close();
-    server.closeAllConnections();
-  }
+  });
+
+  it("refuses alone the send whose address is none or whose file the store does not take", async () => {
+    const none = { body: { ...mail, media: [{ url: "https://[" }] }, keyParts: undefined } as never;
+    const [one, two] = await fetched([itemOf("/b.pdf"), none]);
+    expect([one!.refusal, two!.refusal]).toMatchObject([
+      undefined,
+      { errors: [{ path: "media.0.url", code: "unreachable" }] },
+    ]);
+    const { store } = attachmentsIn(context().settings);
+    const put = () => Promise.reject(new Error("the storage is away"));
+    const given = { store: { ...store, put } };
+    const refused = await fetched([itemOf("/c.pdf"), itemOf("/d.pdf")], { given });
+    expect(refused.map(({ refusal }) => refusal!.code)).toEqual(Array(2).fill("internal"));
+    expect(await spooled()).toEqual([]);
+  });
+
+  it("leaves nothing on the disk where the quota is full", async () => {
+    const [one] = await fetched([itemOf("/e.pdf")], { given: { quotaBytes: 1 } });
+    expect([one!.refusal!.code, await spooled()]).toEqual(["attachment_quota_exceeded", []]);
+  });
+
+  it("is not fetched for a send that is refused anyway, and given up at once where all that name it are refused", async () => {
+    const refusal = new PublicError("insufficient_funds", "There is no money.");
+    const check = async ({ body }: Item) => {
+      if (JSON.stringify(body).includes("/f.pdf")) throw refusal;
+    };
+    const [first, second] = await fetched([itemOf("/f.pdf"), itemOf("/g.pdf")], { check });
+    expect([first!.refusal, asked.includes("/f.pdf")]).toEqual([refusal, false]);
+    const usage = "select bytes::int from mobile_attachments.usage where partner = $1";
+    const charged = async () =>
+      (await context().pool.query(usage, [world.partners[0]!.id])).rows[0].bytes;
+    const before = await charged();
+    const ids = [newId("msg")];
+    const [again] = await fetched([itemOf("/g.pdf")], { ids, kind: "refused" });
+    const statusOf = async (item: Item) => (await call("GET", `/attachments/${idOf(item)}`)).status;
+    expect([await statusOf(second!), await statusOf(again!)]).toEqual([200, 404]);
+    expect(await charged()).toBe(before);
+    // The same key once more: what was given up is fetched anew.
+    const [last] = await fetched([itemOf("/g.pdf")], { ids });
+    expect([idOf(last!), await statusOf(last!)]).toEqual([idOf(again!), 200]);
+  });
+});
+
+it("what came from outside goes once it is old, but not while a message waits to send it; a sweep looks at nothing that stays", async () => {
+  const { pool, settings } = context();
+  const [waiting, other] = [await stored(), await stored()];
+  const sendAt = new Date(Date.now() + 20 * 86_400_000).toISOString();
+  const media = [{ attachment_id: waiting }];
+  const sent = await call("POST", "/messages", { ...chat, media, send_at: sendAt });
+  expect(sent.status).toBe(202);
+  const row = "mobile_attachments.attachments";
+  await pool.query(`update ${row} set received_at = now() - interval '9 days' where id = any($1)`, [
+    [waiting, other],
+  ]);
+  await addKept(pool, row);
+  const { plans, looked } = explained(pool, "received_at");
+  const sweep = (days: number, kept: number) =>
+    sweepAttachments(
+      [{ ...context(), pool: looked }],
+      attachmentsIn(settings),
+      Date.now() + days * 86_400_000,
+      kept,
+    );
+  const statuses = () =>
+    Promise.all(
+      [waiting, other].map(async (id) => (await call("GET", `/attachments/${id}`)).status),
+    );
+  await sweep(0, 30);
+  expect(await statuses()).toEqual([200, 404]);
+  expect(plans.map((plan) => /"Index Name":"(attachments_\w+)"/.exec(plan)?.[1])).toEqual([
+    "attachments_unowned",
+    "attachments_received",
+  ]);
+  await pool.query(`delete from ${row} where partner = 'nobody'`);
+  await sweep(0, 1);
+  expect(await statuses()).toEqual([200, 404]);
+  await sweep(25, 1);
+  expect(await statuses()).toEqual([404, 404]);
 });
 
 it("an e-mail with a file is delivered, and its event holds the reference", async () => {

@@ -51,6 +51,24 @@ $$ with own as (select a.id, a.contact_id is not null as owned, a.sent_at from m
     // Of what came from outside, when it came: it has no contact before its message is matched, and goes once it is old.
     `alter table mobile_attachments.attachments add column received_at timestamptz;
 create index attachments_received on mobile_attachments.attachments (received_at) where received_at is not null and status = 'ready';`,
+    // How long messages that name it may still be sent: so long it stays, however old it is. A process of before marks no time; 240 days are more than any message waits, with all of its steps.
+    // Each of the two indexes is of one reason to remove it, so that a sweep reads what it takes and little more.
+    `alter table mobile_attachments.attachments add column needed_until timestamptz;
+update mobile_attachments.attachments set needed_until = sent_at + interval '240 days' where received_at is not null and sent_at is not null;
+create function mobile_attachments.mark_sent(wanted text[], owner text, until timestamptz)
+  returns table (id text, owned boolean) language sql volatile as
+$$ with own as (select a.id, a.contact_id is not null as owned, a.needed_until from mobile_attachments.attachments a
+    where a.id = any(wanted) and a.partner = owner and a.status = 'ready'),
+  locked as (select a.id from mobile_attachments.attachments a
+    where a.id = any(wanted) and a.partner = owner and a.status = 'ready' and (a.needed_until is null or a.needed_until < until) order by a.id for update),
+  marked as (update mobile_attachments.attachments a set sent_at = coalesce(a.sent_at, clock_timestamp()), needed_until = until from locked where a.id = locked.id returning a.id)
+  select own.id, own.owned from own where own.needed_until >= until or own.id in (select marked.id from marked) $$;
+create or replace function mobile_attachments.mark_sent(wanted text[], owner text)
+  returns table (id text, owned boolean) language sql volatile as
+$$ select * from mobile_attachments.mark_sent(wanted, owner, date_trunc('day', now()) + interval '240 days') $$;
+drop index mobile_attachments.attachments_received;
+create index attachments_received on mobile_attachments.attachments (received_at, needed_until) where received_at is not null and status = 'ready';
+create index attachments_unowned on mobile_attachments.attachments (received_at) where received_at is not null and status = 'ready' and contact_id is null and sent_at is null;`,
     // Whose quota a file takes that is nobody's yet, so that one gateway's strangers leave room for another's; null: its partner's.
     "alter table mobile_attachments.attachments add column account text;",
   ],
@@ -206,21 +224,41 @@ export async function removeOfSpace(pool: pg.Pool, space: string): Promise<void>
   }
 }
 
-/** Marks some of what came before these times: of what nobody's message names the first counts. Gives them by partner. */
+/** Marks some of what came before these times, but what messages still wait to send: of what nobody's message names the first counts. Gives them by partner. */
 export async function removeReceived(
-  pool: pg.Pool,
+  pool: Pick<pg.Pool, "query">,
   before: { readonly unowned: Date; readonly kept: Date },
+  now: Date,
   limit: number,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
+  // Two statements: with an `or` of both the index would give their order alone, and all that is kept would be read.
+  const unowned = await markReceived(
+    pool,
+    "contact_id is null and sent_at is null and received_at < $1",
+    [before.unowned, limit],
+  );
+  const kept = await markReceived(
+    pool,
+    "received_at < $1 and (needed_until is null or needed_until < $3)",
+    [before.kept, limit, now],
+  );
+  const byPartner = Map.groupBy([...unowned, ...kept], ({ partner }) => partner);
+  return new Map([...byPartner].map(([partner, all]) => [partner, all.map(({ id }) => id)]));
+}
+
+async function markReceived(
+  pool: Pick<pg.Pool, "query">,
+  condition: string,
+  values: readonly unknown[],
+): Promise<readonly Pick<AttachmentRow, "id" | "partner">[]> {
   const { rows } = await pool.query<Pick<AttachmentRow, "id" | "partner">>(
     `update mobile_attachments.attachments set status = 'removed', changed_at = clock_timestamp()
       where ctid = any(array(select ctid from mobile_attachments.attachments
-        where received_at is not null and status = 'ready' and (received_at < $2 or (contact_id is null and sent_at is null and received_at < $1)) order by received_at limit $3))
+        where received_at is not null and status = 'ready' and ${condition} order by received_at limit $2))
       returning id, partner`,
-    [before.unowned, before.kept, limit],
+    [...values],
   );
-  const byPartner = Map.groupBy(rows, ({ partner }) => partner);
-  return new Map([...byPartner].map(([partner, all]) => [partner, all.map(({ id }) => id)]));
+  return rows;
 }
 
 /** The keys of these are destroyed too. */

@@ -44,7 +44,7 @@ export async function openSends({ context, logger }: ReactorTools): Promise<Send
     suppressed,
     settings.encryptMessages,
     // A broadcast has no files.
-    async (_, items) => items,
+    (_, items, __, { send }) => send(items),
   );
   const urgent = new Urgent();
   const { done } = await sending.follow(following.signal, broken, (message) =>

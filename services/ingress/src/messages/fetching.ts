@@ -1,33 +1,30 @@
+import { setImmediate } from "node:timers/promises";
 import { notValid } from "@heliograph/api";
-import {
-  fileKey,
-  keepFile,
-  spoolPath,
-  spoolSealed,
-  type Attachments,
-} from "@heliograph/attachments";
+import { giveUpUnsent, type Attachments } from "@heliograph/attachments";
 import { channelModule } from "@heliograph/channels";
 import { deterministicId, PublicError, type Environment } from "@heliograph/contracts";
-import { readyAttachments } from "../tables/attachments.ts";
-import { NoFile, type GetFile } from "./get-file.ts";
-import type { Item } from "./item.ts";
+import { createFetchOne, type Fetched } from "./fetch-one.ts";
+import type { GetFile } from "./get-file.ts";
+import type { Item, Settled } from "./item.ts";
 import type { Sender } from "./sender.ts";
 
 /** Different addresses of one request: more files than that are uploaded first. */
 const maxAddresses = 10;
-/** Files that are being fetched at once, of one partner and in a process: who has slow ones keeps nobody else waiting. */
-const maxOfOne = 20;
-const maxAtOnce = 64;
+/** Sends that are refused before their files are fetched hold the process for no longer than so many together. */
+const checkedAtOnce = 25;
 
-/** Sends with the files at the addresses that they name, or with the reason why one is refused. */
+/** Sends with the files at the addresses that they name. `check` throws what a send is refused with whatever its files are, and then nothing is fetched for it. */
 export type FetchMedia = (
   call: Sender,
-  items: readonly Item[],
+  asked: readonly Item[],
   ids: readonly string[],
-) => Promise<readonly Item[]>;
+  steps: {
+    check(item: Item, id: string): Promise<unknown>;
+    send(items: readonly Item[]): Promise<readonly Settled[]>;
+  },
+) => Promise<readonly Settled[]>;
 
 type Media = NonNullable<Item["body"]["media"]>[number];
-type Fetched = { readonly id: string } | { readonly error: PublicError | NoFile };
 
 /** Whether a send names a file at an address that is fetched: its channel's messages carry the files themselves. */
 export const namesAddress = ({ body: { channel, media } }: Item): boolean =>
@@ -37,75 +34,79 @@ export const namesAddress = ({ body: { channel, media } }: Item): boolean =>
 
 /**
  * Fetches what is at the addresses of a request's files, each address once, and keeps it as an attachment of the partner: what is sent, however often and however late, is what was there when it was asked for. The
- * attachment's id follows from the message's, so a repetition of the request finds it and fetches nothing.
+ * attachment's id follows from the message's, so a repetition of the request finds it and fetches nothing. What was fetched for sends that are all refused is given up at once.
  */
 export function createFetchMedia(
   environment: Environment,
   attachments: Attachments,
   getFile: GetFile,
 ): FetchMedia {
-  const fetching = new Map<string, number>();
-  let all = 0;
+  const fetchOne = createFetchOne(environment, attachments, getFile);
 
-  async function fetchOne(call: Sender, id: string, url: string): Promise<Fetched> {
-    const partner = call.partner.partner_id;
-    if ((await readyAttachments(call.deps.pool, partner, [id])).length > 0) return { id };
-    const own = fetching.get(partner) ?? 0;
-    if (own >= maxOfOne || all >= maxAtOnce) return { error: busy() };
-    fetching.set(partner, own + 1);
-    all++;
+  async function giveUp(call: Sender, id: string): Promise<void> {
     try {
-      return await keep(call, id, url);
+      await giveUpUnsent(call.deps.pool, attachments.store, call.partner.partner_id, id);
     } catch (error) {
-      if (error instanceof NoFile) return { error };
-      throw error;
-    } finally {
-      const left = fetching.get(partner)! - 1;
-      if (left === 0) fetching.delete(partner);
-      else fetching.set(partner, left);
-      all--;
+      // A sweep takes it after some days.
+      call.context.logger.warn({ err: error }, "a file of a refused send was not given up");
     }
   }
 
-  async function keep(call: Sender, id: string, url: string): Promise<Fetched> {
-    const key = fileKey();
-    const { spooled, name } = await getFile(url, async (chunks, found) => ({
-      name: found,
-      spooled: await spoolSealed(chunks, key, spoolPath(attachments)),
-    }));
-    const kept = await keepFile(
-      call.deps,
-      attachments,
-      {
-        environment,
-        id,
-        partner: call.partner.partner_id,
-        name: name ?? null,
-        contactId: null,
-        bytes: spooled.bytes,
-        received: true,
-      },
-      key,
-      async () => spooled,
-      () => "",
+  return async (call, asked, ids, { check, send }) => {
+    const { checked, wanted } = await checkAll(asked, ids, check);
+    const found = new Map(
+      await Promise.all(
+        [...wanted].map(async ([url, id]) => [url, await fetchOne(call, id, url)] as const),
+      ),
     );
-    if (kept.kind === "kept") return { id };
-    return { error: kept.kind === "full" ? full() : busy() };
-  }
-
-  return async (call, items, ids) => {
-    const found = new Map<string, Promise<Fetched>>();
-    for (const [index, item] of items.entries())
-      if (namesAddress(item))
-        for (const media of item.body.media!)
-          if ("url" in media && !found.has(media.url) && found.size < maxAddresses) {
-            const id = deterministicId("att", "fetched", ids[index]!, media.url);
-            found.set(media.url, fetchOne(call, id, media.url));
-          }
-    const settled = new Map<string, Fetched>();
-    for (const [url, one] of found) settled.set(url, await one);
-    return items.map((item) => (namesAddress(item) ? withFiles(item, settled) : item));
+    const items = checked.map((item) => (isFetchedFor(item) ? withFiles(item, found) : item));
+    let results: readonly Settled[] = [];
+    try {
+      return (results = await send(items));
+    } finally {
+      const sent = new Set(
+        items.flatMap(({ body }, index) =>
+          results[index]?.kind === "sent" ? body.media?.map((each) => idOf(each)) : [],
+        ),
+      );
+      for (const one of found.values())
+        if ("id" in one && one.isNew && !sent.has(one.id)) await giveUp(call, one.id);
+    }
   };
+}
+
+const isFetchedFor = (item: Item): boolean => item.refusal === undefined && namesAddress(item);
+const idOf = (media: Media): string | undefined =>
+  "attachment_id" in media ? media.attachment_id : undefined;
+
+/** The sends, of which some are refused already, and the addresses of the others with the ids of their files. */
+async function checkAll(
+  asked: readonly Item[],
+  ids: readonly string[],
+  check: Parameters<FetchMedia>[3]["check"],
+): Promise<{ readonly checked: readonly Item[]; readonly wanted: ReadonlyMap<string, string> }> {
+  const wanted = new Map<string, string>();
+  const checked: Item[] = [];
+  let checks = 0;
+  for (const [index, item] of asked.entries()) {
+    checked.push(item);
+    if (!isFetchedFor(item)) continue;
+    const urls = item.body.media!.flatMap((each) => ("url" in each ? each.url : []));
+    // One whose files are fetched for another, or are too many, is held against everything when it is sent.
+    if (wanted.size === maxAddresses || urls.every((url) => wanted.has(url))) continue;
+    if (++checks % checkedAtOnce === 0) await setImmediate();
+    try {
+      await check(item, ids[index]!);
+    } catch (error) {
+      if (!(error instanceof PublicError)) throw error;
+      checked[index] = { ...item, refusal: error };
+      continue;
+    }
+    for (const url of urls)
+      if (wanted.size < maxAddresses && !wanted.has(url))
+        wanted.set(url, deterministicId("att", "fetched", ids[index]!, url));
+  }
+  return { checked, wanted };
 }
 
 function withFiles(item: Item, found: ReadonlyMap<string, Fetched>): Item {
@@ -136,13 +137,3 @@ const refusedWith = (item: Item, path: string, code: string, message: string): I
   ...item,
   refusal: notValid("body", [{ path, code, message }]),
 });
-
-const busy = (): PublicError =>
-  new PublicError("rate_limited", "Too many files are being fetched at once.", {
-    retryAfterSeconds: 5,
-  });
-const full = (): PublicError =>
-  new PublicError(
-    "attachment_quota_exceeded",
-    "There is no room for the file: what is fetched takes half of the quota of attachments at most.",
-  );

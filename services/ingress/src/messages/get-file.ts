@@ -29,6 +29,7 @@ const unreachable = (why: string): NoFile => new NoFile("unreachable", why);
 export const createGetFile =
   (dial: Dial): GetFile =>
   async (text, take) => {
+    if (!URL.canParse(text)) throw unreachable("is no address");
     const signal = AbortSignal.timeout(timeoutMs);
     let url = new URL(text);
     for (let redirects = 0; ; redirects++) {

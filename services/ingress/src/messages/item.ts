@@ -1,3 +1,4 @@
+import { fingerprint } from "@heliograph/api";
 import type { EventData, PublicError } from "@heliograph/contracts";
 import type { SendMessage } from "./schema.ts";
 
@@ -34,3 +35,6 @@ export type Item = {
   /** It is not sent, unless it was before. */
   readonly refusal?: PublicError;
 };
+
+/** What a repetition is held against. */
+export const printOf = ({ asked, body }: Item): string => fingerprint("send", asked ?? body);

@@ -2,11 +2,13 @@ import { contactAt } from "./contact-at.ts";
 import type { StoredMedia } from "@heliograph/acceptance";
 import { notValid } from "@heliograph/api";
 import type { EventData, PublicError } from "@heliograph/contracts";
+import { overAt } from "@heliograph/domain";
 import { erasedText } from "@heliograph/vault";
 import type { Sender } from "./sender.ts";
 import { markSent, readyAttachments } from "../tables/attachments.ts";
 
 type Requested = EventData<"MessageRequested">;
+const dayMs = 86_400_000;
 /** Among the owners of a file that was sent to somebody who is no contact: nobody's erasure takes it. */
 const nobody = "nobody";
 
@@ -40,9 +42,12 @@ export async function giveFiles(
     for (const id of ids) owners.set(id, (owners.get(id) ?? new Set()).add(owner ?? nobody));
   }
   const gone = new Set(owners.keys());
+  if (gone.size === 0) return gone;
+  // By the day, so that of many sends of a file few write its row.
+  const until = new Date(Math.ceil(Math.max(...requests.map(overAt)) / dayMs + 1) * dayMs);
   // Again for what somebody else was marking meanwhile.
   for (let time = 0; time < 2 && gone.size > 0; time++)
-    for (const { id, owned } of await markSent(deps.pool, partner.partner_id, [...gone])) {
+    for (const { id, owned } of await markSent(deps.pool, partner.partner_id, [...gone], until)) {
       gone.delete(id);
       if (!owned) await deps.vault.share(partner.partner_id, id, [...owners.get(id)!]);
     }

@@ -10,7 +10,6 @@ import {
 import { acceptedView, walletName } from "@heliograph/domain";
 import {
   asPublicError,
-  fingerprint,
   type EnvironmentDeps,
   inProgress,
   keyReused,
@@ -27,7 +26,7 @@ import { Admission } from "./admission.ts";
 import { allow, giveBackAllowed, unstored } from "./allow.ts";
 import { followFeed } from "./feed.ts";
 import { Funds } from "./funds.ts";
-import type { Item, Settled } from "./item.ts";
+import { printOf, type Item, type Settled } from "./item.ts";
 import { namesAddress, type FetchMedia } from "./fetching.ts";
 import { giveFiles, withoutFile } from "./media.ts";
 import { Outcomes } from "./outcomes.ts";
@@ -37,6 +36,7 @@ import type { SendMessage } from "./schema.ts";
 import type { Sender } from "./sender.ts";
 import { asksSenders, giveSenders, keepingSenders, withSenders } from "./senders.ts";
 import { Shares } from "./shares.ts";
+import { batchesAtOnce, sharedSliceLength, singlesAtOnce, sliceLength } from "./slices.ts";
 import { TemplateCache } from "./templates.ts";
 
 type Requested = EventData<"MessageRequested">;
@@ -55,20 +55,6 @@ type Prepared = Accepted & {
 
 /** With its place in the batch. */
 type Ready = { index: number; value: Prepared };
-
-/** Sends of a batch that are on their way into the log together. */
-const sliceLength = 200;
-/** While others send too: preparing them holds the process for some milliseconds. */
-const sharedSliceLength = 25;
-/** As many may wait as requests may (`FairStarts`). */
-const waits = { waitingPerName: 1_000, waiting: 10_000 };
-/** Of one who is alone: as much as a flush of the log takes; of a batch two slices, of which one is prepared while the other is written. Of those who share a slice, too. */
-const batchesAtOnce = { alone: 2 * sliceLength, shared: 2 * sharedSliceLength, ...waits };
-/**
- * Few of those who share: what another sends then shares a flush with few of one who has many, and after a pause of the process it meets few of those that gathered. It keeps the log
- * busy all the same, for a flush takes what came during the one before.
- */
-const singlesAtOnce = { alone: 400, shared: 4, ...waits };
 
 /** Accepts the messages of one environment: the memory of templates, funds and waiting callers, kept fresh by one subscription. */
 export class Sending {
@@ -137,29 +123,42 @@ export class Sending {
 
   /** Validates and prices without storing anything: the answer of a dry run, which has no id because there will be no such message. Throws what a send would be refused with. */
   async dryRun(call: Sender, body: SendMessage): Promise<Record<string, unknown>> {
+    const data = await this.#check(call, body, newId("msg"));
+    const { id: _, ...shown } = acceptedView(data, this.environment);
+    return { ...shown, dry_run: true };
+  }
+
+  /** What needs neither its files nor a place in the log. Throws what a send would be refused with. */
+  async #check(call: Sender, body: SendMessage, id: string): Promise<Requested> {
     const reached = await contactsOf(call, [body]);
-    const asked = await acceptSend(this, call, body, newId("msg"), reached);
+    const asked = await acceptSend(this, call, body, id, reached);
     const accepted = await withSenders(call, asked);
     const { data, costMicros } = accepted;
     const wallet = walletName(call.partner, data.currency);
     const short = await this.funds.short(wallet, costMicros, data.created_at.slice(0, 10));
     if (short !== undefined) throw refusedFunds(short, accepted, this.environment);
-    const { id: _, ...shown } = acceptedView(accepted.data, this.environment);
-    return { ...shown, dry_run: true };
+    return data;
   }
 
   /**
    * Accepts sends; one result each, in order. A batch goes in slices, each an append, and partners take turns with them. Throws what fails
    * them all; once something is accepted, what goes wrong after it is the result of those it happened to.
    */
-  async send(
+  send(call: Sender, asked: readonly Item[], ids: readonly string[]): Promise<readonly Settled[]> {
+    if (!asked.some(namesAddress)) return this.#sendAll(call, asked, ids);
+    // Before anybody waits for it: what is fetched may take its time.
+    return this.#fetchMedia(call, asked, ids, {
+      check: ({ body }, id) => this.#check(call, body, id),
+      send: (items) => this.#sendAll(call, items, ids),
+    });
+  }
+
+  async #sendAll(
     call: Sender,
-    asked: readonly Item[],
+    items: readonly Item[],
     ids: readonly string[],
   ): Promise<readonly Settled[]> {
     const name = call.partner.partner_id;
-    // Before anybody waits for it: what is fetched may take its time.
-    const items = asked.some(namesAddress) ? await this.#fetchMedia(call, asked, ids) : asked;
     this.#shares.note(name, items.length);
     const eased = this.#pressure?.(this.#shares.exceeds(name));
     // Whoever sends little does not wait for what others have made.
@@ -446,5 +445,3 @@ export class Sending {
 }
 
 const hasFiles = ({ value: { data } }: Ready): boolean => data.content.media !== undefined;
-
-const printOf = ({ asked, body }: Item): string => fingerprint("send", asked ?? body);

@@ -1,18 +1,19 @@
 import type pg from "pg";
 
 /**
- * Marks a partner's attachments as sent: from here on none is deleted by mistake. Gives those that are there, with whether they were uploaded for a contact. One that is marked by
+ * Marks a partner's attachments as sent: from here on none is deleted by mistake, and until that time none for its age. Gives those that are there, with whether they were uploaded for a contact. One that is marked by
  * somebody else at this moment is missing from the answer, and there at the next call. `services/mobile`, whose attachments they are, answers by functions of its schema, here and below.
  */
 export async function markSent(
   pool: pg.Pool,
   partner: string,
   ids: readonly string[],
+  until: Date,
 ): Promise<readonly { readonly id: string; readonly owned: boolean }[]> {
   const { rows } = await pool.query<{ id: string; owned: boolean }>({
     name: "ingress.mark_sent",
-    text: "select id, owned from mobile_attachments.mark_sent($1, $2)",
-    values: [ids, partner],
+    text: "select id, owned from mobile_attachments.mark_sent($1, $2, $3)",
+    values: [ids, partner, until],
   });
   return rows;
 }
