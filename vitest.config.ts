@@ -33,8 +33,8 @@ export default defineConfig({
     // One PostgreSQL server a run; the tests make their own databases on it.
     globalSetup: ["packages/testkit/src/global-setup.ts"],
     reporters: ["default", "./scripts/vitest-reporter.ts"],
-    // The smallest supported machine has two cores. A worker waits for brokers, leases and time-outs about half of its time, so two of them for each core: three left a fifth of two cores idle.
-    maxWorkers: 4,
+    // The smallest supported machine has two cores. A worker waits for brokers, leases and time-outs about half of its time, so there are five: three left a fifth of two cores idle, four a tenth.
+    maxWorkers: 5,
     teardownTimeout: 60_000,
     projects: [
       // First by its name: here are the longest files, which must not be the last.

@@ -159,13 +159,23 @@ async function expectMoment(dataDir: string, kept: string, lost: string): Promis
   }
 }
 
-/** Archives what there is, and tries to back up without the files. */
-async function expectRefusedWithoutArchive(dataDir: string): Promise<void> {
+/** Archives what every consumer has passed, and tries to back up without the files. */
+async function expectRefusedWithoutArchive(
+  dataDir: string,
+  config: pg.ClientConfig,
+): Promise<void> {
   const elsewhere = dataFolder();
   const { signal } = new AbortController();
   const target = await openTarget({ HELIOGRAPH_DATA_DIR: dataDir });
   try {
-    await archive(target, "sandbox", Date.now() + 1_000, signal);
+    const files = "select count(*)::int as count from log.archives";
+    await until(
+      async () => {
+        await archive(target, "sandbox", Date.now() + 1_000, signal);
+        return (await ask<{ count: number }>(config, files))[0]!.count > 0;
+      },
+      { ...patience, what: "something is archived" },
+    );
     const unmounted = { ...target, settings: { ...target.settings, archiveDir: elsewhere } };
     await expect(backUp(unmounted, join(elsewhere, "copy"), undefined, signal)).rejects.toThrow(
       /^1 files of archived events are needed for sandbox, and not all are in .* is not the folder of this log's archive.*Without them the backup is not whole/,
@@ -186,7 +196,7 @@ test("a backup made under load starts in another folder with all that came befor
   await sandbox.post("/webhook-endpoints", { url: `${sink.url}/hook` });
   const before = await send(sandbox);
   await delivered(sandbox, before);
-  await expectRefusedWithoutArchive(source);
+  await expectRefusedWithoutArchive(source, server);
 
   const copy = join(dataFolder(), "copy");
   let isOver = false;

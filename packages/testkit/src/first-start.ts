@@ -13,6 +13,8 @@ const written = [
   "HELIOGRAPH_DATABASE_URL",
   "HELIOGRAPH_DEMO",
   "HELIOGRAPH_EVENTSTORE_URL",
+  // How consumers are divided, which leaves a row for each part.
+  "HELIOGRAPH_FEED",
   "HELIOGRAPH_LOG",
   "HELIOGRAPH_MASTER_KEY",
 ];
@@ -64,9 +66,6 @@ async function madeOnce(
   if (home === undefined) return undefined;
   const first = join(home, name);
   if (existsSync(first)) return first;
-  mkdirSync(home, { recursive: true });
-  // The database's account passes through.
-  chmodSync(home, 0o711);
   const making = `${first}.making`;
   try {
     mkdirSync(making);
@@ -75,6 +74,7 @@ async function madeOnce(
     await until(() => existsSync(first), { timeoutMs: makingMs, what: `${first} is made` });
     return first;
   }
+  // The database's account passes through.
   chmodSync(making, 0o711);
   await make(making);
   renameSync(making, first);

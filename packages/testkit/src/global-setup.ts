@@ -1,3 +1,4 @@
+import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { firstStartVariable } from "./first-start.ts";
@@ -15,7 +16,13 @@ export async function setup(): Promise<() => Promise<void>> {
   process.env["NODE_COMPILE_CACHE"] ??= compileCache;
   process.env[serverVariable] = JSON.stringify(server.config);
   process.env[kafkaVariable] = kafka.url;
-  if (server.folder !== undefined) process.env[firstStartVariable] = join(server.folder, "first");
+  if (server.folder !== undefined) {
+    const first = join(server.folder, "first");
+    mkdirSync(first);
+    // The database's account passes through.
+    chmodSync(first, 0o711);
+    process.env[firstStartVariable] = first;
+  }
   return async () => {
     await Promise.all([server.stop(), kafka.stop()]);
   };
