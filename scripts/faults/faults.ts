@@ -75,9 +75,32 @@ const crashed = async (world: World): Promise<number> =>
     ({ type, data }) => type === "DispatchUncertain" && data.cause === "crash",
   ).length;
 
+/** An owner of dispatch commits, and has settled what those before it left: what an earlier fault broke off is not the next one's. */
+async function dispatchOwned(world: World): Promise<void> {
+  const look = async (): Promise<{ epoch: number; position: string; left: number }> => {
+    const [row] = await query(
+      world.instance.databaseUrl,
+      "sandbox",
+      `select epoch, position::text, (select count(*)::int from dispatch.intents i where i.epoch < c.epoch) as left
+       from dispatch.checkpoint c where name = 'dispatch'`,
+    );
+    return row as Awaited<ReturnType<typeof look>>;
+  };
+  let first = await look();
+  await until(
+    async () => {
+      const { epoch, position, left } = await look();
+      if (epoch !== first.epoch) first = { epoch, position, left };
+      return position !== first.position && left === 0;
+    },
+    { timeoutMs: 30_000, what: "dispatch is owned, and nothing of its last owner is left" },
+  );
+}
+
 const terminate: Fault = {
   name: "SIGTERM",
   async run(world) {
+    await dispatchOwned(world);
     const before = await crashed(world);
     const { code, signal } = await world.instance.stop();
     if (code !== 0)
