@@ -121,11 +121,11 @@ test("an append to a log waits for the next where they come a few milliseconds a
   const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
   const appended: Promise<unknown>[] = [];
   const append = (): void => {
-    now += 1.5;
+    now += 2;
     appended.push(log.append([newStream()]));
   };
   try {
-    for (let n = 0; n < 100; n++) append();
+    for (let n = 0; n < 300; n++) append();
     await Promise.all(appended);
     flushes = 0;
     for (let n = 0; n < 30; n++) {
