@@ -32,6 +32,8 @@ const maxBodyBytes = 256 * 1024;
 const maxDrainBytes = 16 * 1024 * 1024;
 const maxDrainMs = 2_000;
 const outageReportEveryMs = 1_000;
+/** A move takes minutes, and is not to be asked after each second by everybody. */
+const movingRetrySeconds = 30;
 /** Statuses of requests that were put off, not decided. */
 const notDone: ReadonlySet<number> = new Set([429, 503]);
 export const apiPrefix = "/api/v1";
@@ -194,6 +196,7 @@ export class Pipeline {
           `${identity.agent ? "The role" : "The API key"} needs the scope ${route.scope}.`,
           { extra: { required_scope: route.scope } },
         );
+      refuseMoved(identity, route);
       // An operator's key still works, so that nobody shuts himself out.
       if (identity.partner.status === "suspended" && !identity.admin && isClosed(route))
         throw new PublicError("partner_suspended", "The operator has suspended your account.");
@@ -328,6 +331,19 @@ function headersOf(
 /** Of all that is done, this alone stands in the audit and with nothing of the address in the log: whoever was told that it is sent finds it there. */
 const isSendByPerson = ({ route, identity }: Underway, { status }: Wire): boolean =>
   route?.audit === false && identity?.agent !== undefined && status < 400;
+
+/** As long as it is being moved a partner may read; once it has moved only the other installation knows what there is. */
+function refuseMoved({ partner: { place }, admin }: Identity, route: Route): void {
+  if (place === undefined || admin) return;
+  if (place.state === "elsewhere")
+    throw new PublicError("partner_moved", "Your account lives in another installation.", {
+      ...(place.address !== undefined && { extra: { moved_to: place.address } }),
+    });
+  if (route.mutates === true)
+    throw new PublicError("partner_moving", "Your account is being moved.", {
+      retryAfterSeconds: movingRetrySeconds,
+    });
+}
 
 const isClosed = ({ mutates, evenSuspended }: Route): boolean =>
   mutates === true && evenSuspended !== true;

@@ -81,7 +81,7 @@ export class EarlyHolds implements Companion {
       const { partner } = event.metadata;
       // Poison: the ledger sets it aside.
       if (partner === undefined) continue;
-      const isOver = environment !== "live" && directory.isOver(environment, partner);
+      const isOver = directory.isOver(environment, partner);
       if (isOver && !outlivesSpaces(event.stream)) continue;
       if (directory.partner(accountOf(partner)) === undefined) return undefined;
       const cause = causeOf(directory, event);
