@@ -19,6 +19,7 @@ import type { ApiContext } from "./context.ts";
 import { FairStarts } from "./fair-starts.ts";
 import { runOnce } from "./idempotency.ts";
 import { machinery } from "./machinery.ts";
+import { refusalOfMoved } from "./moved.ts";
 import { conditional, refuseUntold } from "./etag.ts";
 import { observeRequest } from "./metrics.ts";
 import { deprecationHeaders, deprecationOf } from "./deprecation.ts";
@@ -32,8 +33,6 @@ const maxBodyBytes = 256 * 1024;
 const maxDrainBytes = 16 * 1024 * 1024;
 const maxDrainMs = 2_000;
 const outageReportEveryMs = 1_000;
-/** A move takes minutes, and is not to be asked after each second by everybody. */
-const movingRetrySeconds = 30;
 /** Statuses of requests that were put off, not decided. */
 const notDone: ReadonlySet<number> = new Set([429, 503]);
 export const apiPrefix = "/api/v1";
@@ -196,7 +195,10 @@ export class Pipeline {
           `${identity.agent ? "The role" : "The API key"} needs the scope ${route.scope}.`,
           { extra: { required_scope: route.scope } },
         );
-      refuseMoved(identity, route);
+      if (!identity.admin) {
+        const refusal = refusalOfMoved(identity.partner, route);
+        if (refusal !== undefined) throw refusal;
+      }
       // An operator's key still works, so that nobody shuts himself out.
       if (identity.partner.status === "suspended" && !identity.admin && isClosed(route))
         throw new PublicError("partner_suspended", "The operator has suspended your account.");
@@ -331,19 +333,6 @@ function headersOf(
 /** Of all that is done, this alone stands in the audit and with nothing of the address in the log: whoever was told that it is sent finds it there. */
 const isSendByPerson = ({ route, identity }: Underway, { status }: Wire): boolean =>
   route?.audit === false && identity?.agent !== undefined && status < 400;
-
-/** As long as it is being moved a partner may read; once it has moved only the other installation knows what there is. */
-function refuseMoved({ partner: { place }, admin }: Identity, route: Route): void {
-  if (place === undefined || admin) return;
-  if (place.state === "elsewhere")
-    throw new PublicError("partner_moved", "Your account lives in another installation.", {
-      ...(place.address !== undefined && { extra: { moved_to: place.address } }),
-    });
-  if (route.mutates === true)
-    throw new PublicError("partner_moving", "Your account is being moved.", {
-      retryAfterSeconds: movingRetrySeconds,
-    });
-}
 
 const isClosed = ({ mutates, evenSuspended }: Route): boolean =>
   mutates === true && evenSuspended !== true;
