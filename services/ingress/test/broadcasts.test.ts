@@ -466,7 +466,7 @@ test("Killed between the choice of senders and their messages, and with a page t
   expect(await messagesTo(partner, "Killed")).toEqual(once(rows));
   const all = await chosen(made.body.id);
   expect([all.length, new Set(all.map(({ stream }) => stream)).size]).toEqual([210, 210]);
-  const given = (await requests(partner, "Killed")).map(({ from }) => from);
+  const given = (await requests(partner, "Killed")).map(({ from }) => from ?? "");
   expect(given.toSorted()).toEqual(all.map(({ data }) => data.sender).toSorted());
   expect([...new Set(given)].toSorted()).toEqual(senders);
 });
