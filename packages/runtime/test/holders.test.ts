@@ -49,7 +49,7 @@ test("a session that went silent is given up with what it held, and another take
   await prepareConsumer(pool, { ...countingProjector(), name: "more" }, "counts");
   const { link, connection } = await linked();
   let lost = 0;
-  const leases = new Leases(connection, () => lost++, 300);
+  const leases = new Leases(connection, () => lost++, 1_000);
   const never = new AbortController();
   try {
     expect(await leases.acquire("counts", "counts", never.signal)).toMatchObject({ epoch: 1 });
