@@ -25,6 +25,10 @@ create table if not exists runtime.jobs (
 );`,
   // `known_at`: when a process last ran that has the consumer, be it only as a standby.
   "alter table runtime.consumers add column known_at timestamptz not null default now();",
+  // Asked for every second or two, beside all that were ever resolved or done.
+  `create index if not exists dead_letters_open on runtime.dead_letters (consumer, position) where status <> 'resolved';
+create index if not exists dead_letters_retry on runtime.dead_letters (position) where status = 'retry';
+create index if not exists jobs_open on runtime.jobs (created_at) where status in ('requested', 'running');`,
 ];
 
 /** How many migrations of the runtime's own tables this release knows. */
