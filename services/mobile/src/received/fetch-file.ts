@@ -59,7 +59,7 @@ export async function fetchFile(
 /** What the provider calls the file, from the record of what was received; undefined where that is erased. */
 async function fileNamedBy(
   { log, vault, directory, environment }: ServiceContext,
-  { inbound_id, place, partner }: Fetch,
+  { inbound_id, place }: Fetch,
 ): Promise<
   { readonly file: InboundFile; readonly gateway: GatewayConfig | undefined } | undefined
 > {
