@@ -21,8 +21,8 @@ test("a bundle has everything but the packages beside it, and what it reads wher
         resolve([error?.code, said]),
       );
     });
-    expect(started).toEqual([2, expect.stringMatching(/^heliograph: HELIOGRAPH_PORT [^\n]+\n$/)]);
+    expect(started).toEqual([2, expect.stringMatching(/^heliograph: HELIOGRAPH_PORT: [^\n]+\n$/)]);
   } finally {
     await removeDataDir(folder);
   }
-}, 60_000);
+}, 240_000);
