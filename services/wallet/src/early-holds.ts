@@ -87,13 +87,9 @@ export class EarlyHolds implements Companion {
       const { partner } = event.metadata;
       // Poison: the ledger sets it aside.
       if (partner === undefined) continue;
-<<<<<<< HEAD
-      const isOver = directory.isOver(environment, partner);
-=======
       const shard = this.#shard;
       if (shard !== undefined && shardOf(partner, shard.count) !== shard.index) continue;
-      const isOver = environment !== "live" && directory.isOver(environment, partner);
->>>>>>> main
+      const isOver = directory.isOver(environment, partner);
       if (isOver && !outlivesSpaces(event.stream)) continue;
       if (directory.partner(accountOf(partner)) === undefined) return undefined;
       const cause = causeOf(directory, event);
