@@ -1,5 +1,5 @@
 import { type EventData, environments, failpoint, streamOf, uuid7 } from "@heliograph/contracts";
-import type { Append, EventLog, RecordedEvent } from "@heliograph/log";
+import type { Append, EventLog } from "@heliograph/log";
 import { operator } from "@heliograph/platform";
 import { serverOf, type Namespace } from "@heliograph/runtime";
 import { sayTable } from "../../shared/table.ts";

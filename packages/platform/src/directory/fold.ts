@@ -88,15 +88,8 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
   switch (event.type as (typeof directoryTypes)[number]) {
     case "PartnerCreated":
     case "PartnerChanged":
-    case "PartnerPlaced": {
-      const { partner_id: id } = event.data as { readonly partner_id: string };
-      const partner = evolvePartner(state.partners.get(id), event);
-      if (partner === undefined) return;
-      state.partners.set(id, partner);
-      if (partner.place?.state === "elsewhere") state.elsewhere.add(id);
-      else state.elsewhere.delete(id);
-      return;
-    }
+    case "PartnerPlaced":
+      return foldPartner(state, event);
     case "KeyIssued":
     case "KeyRotated":
     case "KeyRevoked":
@@ -155,6 +148,15 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       return;
     }
   }
+}
+
+function foldPartner({ partners, elsewhere }: DirectoryState, event: RecordedEvent): void {
+  const { partner_id: id } = event.data as { readonly partner_id: string };
+  const partner = evolvePartner(partners.get(id), event);
+  if (partner === undefined) return;
+  partners.set(id, partner);
+  if (partner.place?.state === "elsewhere") elsewhere.add(id);
+  else elsewhere.delete(id);
 }
 
 function foldSender(
