@@ -48,5 +48,5 @@ export {
   storedCallback,
   type ReceivedCallback,
 } from "./record-callback.ts";
-export { recordInbound } from "./record-inbound.ts";
+export { type Posted, recordInbound } from "./record-inbound.ts";
 export { recordReceipts, recordUnmatched, type ReceiptSource } from "./record-receipts.ts";
