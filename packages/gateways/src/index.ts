@@ -34,7 +34,7 @@ export {
   type MailTaker,
   verifyCallback,
 } from "./registry.ts";
-export { meansOf } from "./means.ts";
+export { meansOf, type Means } from "./means.ts";
 export { paced, throughFault, throughOf } from "./through.ts";
 export { bytesOf } from "./kept-bytes.ts";
 export { unsubscribeSubject } from "./smtp/headers.ts";
