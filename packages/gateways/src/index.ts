@@ -24,6 +24,7 @@ export {
   hasMailDomain,
   providerIdKeys,
   reaching,
+  receivedFileAddress,
   readCallback,
   reconfigured,
   reportedPart,
@@ -35,6 +36,7 @@ export {
   verifyCallback,
 } from "./registry.ts";
 export { meansOf, type Means } from "./means.ts";
+export { NoReceivedFile, type AskProvider, type FileAddress } from "./received-file.ts";
 export { paced, throughFault, throughOf } from "./through.ts";
 export { bytesOf } from "./kept-bytes.ts";
 export { unsubscribeSubject } from "./smtp/headers.ts";
@@ -48,5 +50,5 @@ export {
   storedCallback,
   type ReceivedCallback,
 } from "./record-callback.ts";
-export { recordInbound } from "./record-inbound.ts";
+export { receivedFileId, recordInbound } from "./record-inbound.ts";
 export { recordReceipts, recordUnmatched, type ReceiptSource } from "./record-receipts.ts";

@@ -52,7 +52,7 @@ async function start(settings: KafkaSettings, tools: ReactorTools): Promise<Reac
   const { context, checkpoint, schema, logger } = tools;
   const { environment, pool } = context;
   const { shards } = settings;
-  await fixShards(pool, shards);
+  await fixShards(pool, shards, "HELIOGRAPH_KAFKA_SHARDS");
   const kafka = kafkaClient(settings, `heliograph.${environment}.relay`, logger);
   await withAdmin(kafka, (admin) => ensureTopics(admin, logTopics(settings, environment)));
   const publisher = await openPublisher(kafka, placeOf, "zstd");

@@ -1,11 +1,12 @@
 import { Groups } from "./groups.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { Leases } from "./lease.ts";
+import { Sharing } from "./sharing.ts";
 import { unitsOf, type Unit } from "./source.ts";
 import { newStatus, type ConsumerStatus } from "./status.ts";
 import { fixedShards, fixShards } from "./tables/division.ts";
 import { prepareConsumer, prepareRuntime } from "./tables/schema.ts";
-import type { Consumer, ServiceContext } from "./types.ts";
+import { isDivisible, type Consumer, type ServiceContext } from "./types.ts";
 import { UnitLoop } from "./unit-loop.ts";
 
 export type RunningConsumers = {
@@ -25,8 +26,10 @@ export async function startConsumers(
     leaseLost.abort();
     leaseLost = new AbortController();
   });
-  const units = await prepareUnits(context, consumers);
-  const groups = new Groups(context.feed);
+  const { units, shards } = await prepareUnits(context, consumers);
+  const sharing =
+    shards === undefined ? undefined : new Sharing(context.projectionPool, shards, context.logger);
+  const groups = new Groups(context.feed, sharing);
   const shared = {
     context,
     leases,
@@ -44,7 +47,7 @@ export async function startConsumers(
     statuses: loops.map(({ status }) => status),
     async stop() {
       stopping.abort();
-      await Promise.all(running);
+      await Promise.all([sharing?.close(), ...running]);
       await groups.leave();
       await leases.close();
     },
@@ -54,17 +57,22 @@ export async function startConsumers(
 async function prepareUnits(
   context: ServiceContext,
   consumers: readonly Consumer[],
-): Promise<readonly Unit[]> {
-  const { pool, feed } = context;
+): Promise<{ readonly units: readonly Unit[]; readonly shards: number | undefined }> {
+  const { pool, feed, settings } = context;
   await prepareRuntime(pool);
-  if (feed !== undefined) await fixShards(pool, feed.shards);
+  const asked = consumers.some(isDivisible) ? settings.shards : undefined;
+  if (feed !== undefined) await fixShards(pool, feed.shards, "HELIOGRAPH_KAFKA_SHARDS");
+  if (asked !== undefined) await fixShards(pool, asked, "HELIOGRAPH_SHARDS");
   const shards = await fixedShards(pool);
   const units: Unit[] = [];
   for (const consumer of consumers) {
-    // What is divided stays so; only a feed divides what is not.
-    const wanted = feed === undefined ? undefined : shards;
+    // What is divided stays so, whatever is asked for now.
+    const divides =
+      isDivisible(consumer) &&
+      (asked !== undefined || (feed !== undefined && consumer.sharded !== "asked"));
+    const wanted = divides ? shards : undefined;
     const divided = await prepareConsumer(pool, consumer, consumer.schema, wanted);
     units.push(...unitsOf(consumer, divided ? shards : undefined));
   }
-  return units;
+  return { units, shards };
 }

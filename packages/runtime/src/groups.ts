@@ -1,5 +1,6 @@
+import type { Placement, Sharing } from "./sharing.ts";
 import { givenTypes, type Unit } from "./source.ts";
-import type { Feed, FeedMember } from "./types.ts";
+import type { Consumer, Feed, FeedMember } from "./types.ts";
 
 /** The time during which a unit may run in this process, as far as the feed decides that. */
 export type Turn = {
@@ -18,31 +19,28 @@ const unlimited: Turn = {
 
 /**
  * This process' part in the consumer groups of a feed. A sharded consumer is a member from the start, and its shards run where the group puts them. A whole one joins when it holds the
- * lease and leaves with it: standbys in the group would only take partitions away from the owner, who needs them all.
+ * lease and leaves with it: standbys in the group would only take partitions away from the owner, who needs them all. Without a feed the events come from the log, and shards run where the copies
+ * share them to.
  */
 export class Groups {
   readonly #feed: Feed | undefined;
-  readonly #members = new Map<string, FeedMember>();
+  readonly #sharing: Sharing | undefined;
+  readonly #members = new Map<
+    string,
+    { readonly placement: Placement; readonly feed?: FeedMember }
+  >();
   readonly #changed = new Map<string, Set<() => void>>();
 
-  constructor(feed: Feed | undefined) {
+  constructor(feed: Feed | undefined, sharing: Sharing | undefined) {
     this.#feed = feed;
+    this.#sharing = sharing;
   }
 
   /** Waits until the unit may run here; an ended signal ends the wait, with a turn that has ended too. */
   async turn(unit: Unit, stopping: AbortSignal): Promise<Turn> {
-    const feed = this.#feed;
     const { consumer, shard } = unit;
-    if (feed === undefined || consumer.feed === "log") return unlimited;
-    if (shard === undefined) {
-      let member: FeedMember | undefined;
-      return {
-        signal: unlimited.signal,
-        join: () => (member = feed.join({ ...consumer, types: givenTypes(consumer) })),
-        end: async () => member?.leave(),
-      };
-    }
-    const member = this.#memberOf(feed, unit);
+    if (shard === undefined) return this.#wholeTurn(unit);
+    const { placement: member, feed } = this.#memberOf(unit);
     const over = new AbortController();
     const listeners = this.#changed.get(consumer.name)!;
     await new Promise<void>((resolve) => {
@@ -63,25 +61,44 @@ export class Groups {
     revoked();
     return {
       signal: over.signal,
-      join: () => member,
+      join: () => feed,
       end: async () => void listeners.delete(revoked),
     };
   }
 
-  #memberOf(feed: Feed, { consumer }: Unit): FeedMember {
+  #wholeTurn({ consumer }: Unit): Turn {
+    const feed = this.#feed;
+    if (feed === undefined || consumer.feed === "log") return unlimited;
+    let member: FeedMember | undefined;
+    return {
+      signal: unlimited.signal,
+      join: () => (member = feed.join(partOf(consumer, false))),
+      end: async () => member?.leave(),
+    };
+  }
+
+  #memberOf({ consumer }: Unit): { readonly placement: Placement; readonly feed?: FeedMember } {
     const known = this.#members.get(consumer.name);
     if (known !== undefined) return known;
-    const member = feed.join({ ...consumer, types: givenTypes(consumer) });
+    const feed = this.#feed?.join(partOf(consumer, true));
+    const placement = feed ?? this.#sharing!.join(consumer.name);
+    const member = { placement, ...(feed && { feed }) };
     const listeners = new Set<() => void>();
     this.#members.set(consumer.name, member);
     this.#changed.set(consumer.name, listeners);
-    member.onChange(() => {
+    placement.onChange(() => {
       for (const listener of listeners) listener();
     });
     return member;
   }
 
   async leave(): Promise<void> {
-    await Promise.all([...this.#members.values()].map((member) => member.leave()));
+    await Promise.all([...this.#members.values()].map(({ placement }) => placement.leave()));
   }
 }
+
+const partOf = (consumer: Consumer, sharded: boolean) => ({
+  name: consumer.name,
+  types: givenTypes(consumer),
+  sharded,
+});

@@ -138,6 +138,10 @@ export const settingsTable = {
     consequence:
       "Where consumers read. With `kafka` several copies of dispatch and webhooks share the work: [Kafka](kafka.md).",
   }),
+  HELIOGRAPH_SHARDS: whole(0, 64, 0).meta({
+    consequence:
+      "Into how many shards of partners the wallet's ledger, dispatch, receipts and webhooks are divided, so that several processes share each: [capacity](capacity.md#several-processes-of-a-service). 0: none, or as `HELIOGRAPH_FEED=kafka` does it. Fixed by the first start with another number, before which every copy of these services has to be stopped.",
+  }),
   HELIOGRAPH_KAFKA_BROKERS: list(isBroker, "host:port", "`host:port`").meta({
     consequence:
       "Publishes the public topics there, with either feed. Required by `HELIOGRAPH_FEED=kafka`.",

@@ -30,6 +30,8 @@ export type Settings = {
   readonly log: "postgres" | "eventstoredb";
   readonly eventstoreUrl: string | undefined;
   readonly feed: "log" | "kafka";
+  /** Into how many shards what can be divided is; undefined where the feed decides it. */
+  readonly shards: number | undefined;
   /** Without brokers there are neither a Kafka feed nor public topics. */
   readonly kafka: KafkaSettings | undefined;
   readonly services: readonly string[];
@@ -273,6 +275,7 @@ export function readSettings(
     log,
     eventstoreUrl,
     feed,
+    shards: values.HELIOGRAPH_SHARDS === 0 ? undefined : values.HELIOGRAPH_SHARDS,
     kafka,
     services: chosen.length > 0 ? chosen : (services ?? []),
     retryScale: values.HELIOGRAPH_RETRY_SCALE,

@@ -106,8 +106,11 @@ export type Reactor<Type extends EventType = EventType> = ConsumerBase<Type> & {
   readonly kind: "reactor";
   /** Numbered by their place, from 1, and never edited once released: these tables cannot be made from the log. */
   readonly migrations: readonly string[];
-  /** Several copies may share the work, each for some shards: the reactor keeps to the rows of `tools.shard`. */
-  readonly sharded?: boolean;
+  /**
+   * Several copies may share the work, each for some shards: the reactor keeps to the rows of `tools.shard`. With `asked` only where HELIOGRAPH_SHARDS asks for it, and not with every feed that has
+   * shards.
+   */
+  readonly sharded?: boolean | "asked";
   readonly start: (tools: ReactorTools) => ReactorInstance<Type> | Promise<ReactorInstance<Type>>;
 };
 export type ReactorTools = {
@@ -142,6 +145,8 @@ export type ReactorInstance<Type extends EventType = EventType> = {
   stop(deadlineMs: number): Promise<void>;
 };
 export type Consumer = Projector | Reactor;
+export const isDivisible = (consumer: Consumer): consumer is Reactor =>
+  consumer.kind === "reactor" && (consumer.sharded ?? false) !== false;
 
 /** A projector that is given events of the types it lists, and no others: `project` sees only them. */
 export const projector = <const Type extends EventType>(

@@ -138,6 +138,59 @@ test("once divided it stays so on the log feed too, and another number of shards
   ).rejects.toThrow("HELIOGRAPH_KAFKA_SHARDS must be 3, not 5");
 });
 
+test("without a feed, copies share the shards among themselves: each event goes to one of them, in order, whichever comes, stops or vanishes", async () => {
+  const { context, log } = environment;
+  const divided = { ...context, settings: { ...context.settings, shards: 4 } };
+  const running = ({ statuses }: Awaited<ReturnType<typeof startConsumers>>): number =>
+    statuses.filter(({ state }) => state === "running").length;
+  const shown = (what: string, done: () => boolean | Promise<boolean>) => until(done, { what });
+  // Undivided until now: its row leaves the list.
+  const whole = await startConsumers(context, [noting("whole")]);
+  const listed = async () =>
+    (await context.pool.query("select name from runtime.consumers order by name")).rows.map(
+      ({ name }) => name,
+    );
+  await shown("the whole is listed", async () => (await listed()).includes("noting"));
+  await whole.stop();
+
+  const left = await startConsumers(divided, [noting("left")]);
+  await shown("one copy has all", () => running(left) === 4);
+  const right = await startConsumers(divided, [noting("right")]);
+  await round(log, 1);
+  await shown("two copies have half each", () => running(left) === 2 && running(right) === 2);
+  await round(log, 2);
+  await shown("two rounds", async () => (await seen()).length === 24);
+  await shown("the shards are listed", async () => (await listed()).length === 4);
+  expect(await listed()).toEqual([0, 1, 2, 3].map((shard) => `noting/${shard}`));
+  await right.stop();
+  await round(log, 3);
+  await shown("who stays has all", () => running(left) === 4);
+
+  // One that was there a moment ago and is seen no more, as a killed one.
+  const vanished = randomUUID();
+  await context.pool.query(
+    "insert into runtime.copies (consumer, id, seen_at) values ('noting', $1, now() - interval '3 seconds')",
+    [vanished],
+  );
+  await shown("half is left to it", () => running(left) === 2);
+  await round(log, 4);
+  await shown("its half is taken over", () => running(left) === 4);
+  await shown("four rounds", async () => (await seen()).length === 48);
+  await left.stop();
+  const all = await seen();
+  for (const partner of partners)
+    expect(all.filter((note) => note.partner === partner).map(({ value }) => value)).toEqual([
+      1, 2, 3, 4,
+    ]);
+  expect(
+    new Set(all.filter(({ value }) => value === 2).map(({ owner }) => owner.split("/")[0])),
+  ).toEqual(new Set(["left", "right"]));
+  const other = { ...context, settings: { ...context.settings, shards: 5 } };
+  await expect(startConsumers(other, [noting("five")])).rejects.toThrow(
+    "HELIOGRAPH_SHARDS must be 4, not 5",
+  );
+});
+
 test("a dead letter of the undivided time is retried by the shard of its partner", async () => {
   const { context, log } = environment;
   await round(log, 1);

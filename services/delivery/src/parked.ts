@@ -25,6 +25,7 @@ export function openParked(
   waiting: Map<string, Waiting>,
   checkpoint: Checkpoint,
   fail: (error: unknown) => void,
+  most = maxParked,
 ): Parked {
   let changes = new Map<string, Waiting | undefined>();
   /** Changes of the batch in hand. Until it is dealt with they must not be stored: after a crash it is looked at again and finds what it found now. */
@@ -64,7 +65,7 @@ export function openParked(
     add(messageId, partner, nowMs) {
       purge(nowMs);
       if (waiting.has(messageId)) return true;
-      if (waiting.size >= maxParked) return false;
+      if (waiting.size >= most) return false;
       const until = { expiresAt: nowMs + keepMs, partner };
       waiting.set(messageId, until);
       unfinished.set(messageId, until);

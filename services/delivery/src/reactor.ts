@@ -1,4 +1,4 @@
-import { failpoint, streamOf } from "@heliograph/contracts";
+import { failpoint, shardPart, streamOf } from "@heliograph/contracts";
 import type { MessageState } from "@heliograph/domain";
 import { LogUnavailable, type Batch, type RecordedEvent, ofType } from "@heliograph/log";
 import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
@@ -74,15 +74,18 @@ export const receiptsReactor = reactor({
   name: "receipts",
   schema: "delivery",
   types: [...messageTypes, "ReceiptReceived", "ReceiptReread", ...fundsTypes],
+  sharded: "asked",
   spaces: { parked: "partner" },
   migrations: [parkedDdl, parkedPartnerDdl],
   start: startReceipts,
 });
 
 async function startReceipts(tools: ReactorTools): Promise<ReactorInstance<ConsumedType>> {
-  const { context, schema, checkpoint, fail, logger } = tools;
+  const { context, schema, shard, checkpoint, fail, logger } = tools;
   const states = openStates(context.log);
-  const parked = openParked(await readParked(context.pool, schema, maxParked), checkpoint, fail);
+  const most = shardPart(maxParked, shard, 1);
+  const waiting = await readParked(context.pool, schema, most, shard);
+  const parked = openParked(waiting, checkpoint, fail, most);
 
   async function handle(batch: Batch<ConsumedType>): Promise<void> {
     const { works, recalled } = collect(batch.events, states, parked);

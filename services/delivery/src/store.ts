@@ -1,3 +1,4 @@
+import { type Shard, shardSql } from "@heliograph/contracts";
 import { quoteSchema, type WritePart } from "@heliograph/runtime";
 import { statuses, statusRank, type MessageStatus } from "@heliograph/domain";
 import type pg from "pg";
@@ -132,13 +133,16 @@ export async function readParked(
   pool: pg.Pool,
   schema: string,
   limit: number,
+  shard?: Shard,
 ): Promise<Map<string, Waiting>> {
+  const own =
+    shard === undefined ? "" : `where ${shardSql("partner", shard.count)} = ${shard.index}`;
   const { rows } = await pool.query<{
     message_id: string;
     expires_at: Date;
     partner: string | null;
   }>(
-    `select message_id, expires_at, partner from ${quoteSchema(schema)}.parked order by expires_at limit $1`,
+    `select message_id, expires_at, partner from ${quoteSchema(schema)}.parked ${own} order by expires_at limit $1`,
     [limit],
   );
   return new Map(

@@ -1,9 +1,15 @@
 import { deterministicId, newId } from "@heliograph/contracts";
-import { runConsumer, type Checkpoint, type ReactorTools } from "@heliograph/runtime";
-import { until } from "@heliograph/testkit";
+import {
+  runConsumer,
+  startConsumers,
+  type Checkpoint,
+  type ReactorTools,
+} from "@heliograph/runtime";
+import { partnerIn, until } from "@heliograph/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { messageContext } from "@heliograph/domain";
 import { receiptsReactor } from "../src/index.ts";
+import { readParked } from "../src/store.ts";
 import {
   exhausted,
   fact,
@@ -344,4 +350,51 @@ it("Two owners that decide the same batch at once settle by conflict and duplica
     ]);
   consumer = await runConsumer(receiptsReactor, setting.context);
   await settled();
+});
+
+it("Divided, each shard goes on with what waits of its partners and with nothing else", async () => {
+  const shards = 2;
+  const [first, second] = [0, 1].map((shard) => partnerIn(shard, shards)) as [string, string];
+  const requests = [first, second].map((partner) => ({
+    partner,
+    request: requestOf(newId("msg")),
+  }));
+  const early = requests.map(({ partner, request }) => {
+    const receipt = { ...receiptOf(request.message_id, "delivered"), metadata: { partner } };
+    return onReceipts(request.message_id, receipt);
+  });
+  await setting.append(...early);
+  await settled();
+  await consumer.stop();
+  const waiting = (index: number) =>
+    readParked(setting.pool, "delivery", 100_000, { index, count: shards });
+  for (const [shard, { request }] of requests.entries()) {
+    expect([...(await waiting(shard)).keys()]).toContain(request.message_id);
+    expect([...(await waiting(1 - shard)).keys()]).not.toContain(request.message_id);
+  }
+
+  const { context } = setting;
+  const divided = { ...context, settings: { ...context.settings, shards } };
+  const copies = [
+    await startConsumers(divided, [receiptsReactor]),
+    await startConsumers(divided, [receiptsReactor]),
+  ];
+  await setting.append(
+    ...requests.map(({ partner, request }) =>
+      onMessage(request.message_id, "no_stream", requested(request, partner), {
+        ...sent(request),
+        metadata: { partner },
+      }),
+    ),
+  );
+  for (const { request } of requests)
+    await until(async () => (await setting.state(request.message_id)).status === "delivered");
+  await until(() =>
+    copies.every(({ statuses }) => statuses.some(({ state }) => state === "running")),
+  );
+  await Promise.all(copies.map((copy) => copy.stop()));
+  for (const [shard, { request }] of requests.entries()) {
+    expect([...(await waiting(shard)).keys()]).not.toContain(request.message_id);
+    expect((await setting.types(request.message_id)).at(-1)).toBe("MessageDelivered");
+  }
 });

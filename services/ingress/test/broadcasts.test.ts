@@ -1,5 +1,6 @@
 import { service as contactsService } from "@heliograph/contacts";
 import { streamOf, uuid7 } from "@heliograph/contracts";
+import { service as control } from "@heliograph/control";
 import { service as dispatch } from "@heliograph/dispatch";
 import { service as sandbox } from "@heliograph/sandbox";
 import { service as suppressions } from "@heliograph/suppressions";
@@ -29,7 +30,7 @@ const runFanOut = () => run(broadcastsReactor());
 beforeAll(async () => {
   const others = [contactsService, wallet, dispatch, suppressions];
   world = await openWorld({
-    services: [service, sandbox, templates, ...others],
+    services: [service, sandbox, templates, control, ...others],
     consumers: "tables",
     partners: [{}, { funds: "0.04" }],
     env: { HELIOGRAPH_MASTER_KEY: masterKey },
@@ -122,17 +123,26 @@ async function told(id: string, type: string, more: object, partner = world.part
   ]);
   expect(outcome).toMatchObject({ kind: "appended" });
 }
-/** How many messages there are for each of these contacts' addresses. */
-async function messagesTo(partner: string, text: string): Promise<Record<string, number>> {
+/** What was asked for with this text. */
+async function requests(partner: string, text: string) {
   const { log, vault } = world.platform.contexts.sandbox;
-  const times: Record<string, number> = {};
   const { events } = await log.readAll({ after: 0n, limit: 10_000, types: ["MessageRequested"] });
   const own = events.flatMap(({ data, metadata }) =>
     metadata.partner === partner ? [data as RecordedEvent<"MessageRequested">["data"]] : [],
   );
-  for (const { to, content } of own.map(await vault.open(partner, own)))
-    if (content.text === text) times[to] = (times[to] ?? 0) + 1;
+  return own.map(await vault.open(partner, own)).filter(({ content }) => content.text === text);
+}
+/** How many messages there are for each of these contacts' addresses. */
+async function messagesTo(partner: string, text: string): Promise<Record<string, number>> {
+  const times: Record<string, number> = {};
+  for (const { to } of await requests(partner, text)) times[to] = (times[to] ?? 0) + 1;
   return times;
+}
+/** The senders of a pool that recipients were given. */
+async function chosen(poolId: string) {
+  const { log } = world.platform.contexts.sandbox;
+  const { events } = await log.readAll({ after: 0n, limit: 10_000, types: ["SenderChosen"] });
+  return events.filter(({ data }) => data.pool_id === poolId);
 }
 
 /** Such as a row of `contacts` has it. */
@@ -424,27 +434,39 @@ test("However many wait that can do nothing, the others have their turns", async
   await pool().query("delete from broadcasts.broadcasts where partner like 'nobody%'");
 });
 
-test("Killed between a page and its count, it goes on without sending to anybody twice", async () => {
+test("Killed between the choice of senders and their messages, and with a page that nobody counted, it goes on without sending to anybody twice or choosing again", async () => {
   const rows = phones(210);
   await contacts("killed", rows);
   await fanOut.stop();
-  const id = await started({ audience: { tag: "killed" }, text: "Killed" });
+  const senders = ["+15550100001", "+15550100002", "+15550100003"];
+  const made = await post("/sender-pools", { name: "killed", channel: "sms", senders });
+  expect(made.status, made.text).toBe(201);
+  const said = { audience: { tag: "killed" }, text: "Killed", sender_pool: made.body.id };
+  const id = await started(said);
   const child = new URL("./broadcasts-child.ts", import.meta.url).pathname;
   const killed = spawnService(child, {
     HELIOGRAPH_DATABASE_URL: world.databaseUrl,
     HELIOGRAPH_MASTER_KEY: masterKey,
-    HELIOGRAPH_FAILPOINT: "broadcasts.sent:kill@2",
+    HELIOGRAPH_FAILPOINT: "ingress.before_append:kill@2",
   });
   const { signal } = await killed.exited;
   expect(signal, killed.output()).toBe("SIGKILL");
   const partner = world.partners[0]!.id;
-  expect(Object.keys(await messagesTo(partner, "Killed")).length).toBe(200);
-  expect((await get(`/broadcasts/${id}`))["counts"]).toMatchObject({
-    audience: 210,
-    accepted: 100,
-  });
+  const { audience, accepted } = (await get(`/broadcasts/${id}`))["counts"];
+  const sent = Object.keys(await messagesTo(partner, "Killed")).length;
+  expect([audience, accepted, sent]).toEqual([210, 100, 100]);
+  expect(await chosen(made.body.id)).toHaveLength(200);
+  // As a kill leaves it that comes before the count of what was sent, which is one commit.
+  const of = "where broadcast_id = $1 and state = 'accepted' and number <= 50";
+  await pool().query(`update broadcasts.recipients set state = 'pending' ${of}`, [id]);
+  await pool().query("update broadcasts.broadcasts set accepted = 50 where id = $1", [id]);
   fanOut = await runFanOut();
   const counts = { audience: 210, accepted: 210, sent: 210, failed: 0, skipped: 0 };
   await shows(id, { status: "done", counts });
   expect(await messagesTo(partner, "Killed")).toEqual(once(rows));
+  const all = await chosen(made.body.id);
+  expect([all.length, new Set(all.map(({ stream }) => stream)).size]).toEqual([210, 210]);
+  const given = (await requests(partner, "Killed")).map(({ from }) => from ?? "");
+  expect(given.toSorted()).toEqual(all.map(({ data }) => data.sender).toSorted());
+  expect([...new Set(given)].toSorted()).toEqual(senders);
 });

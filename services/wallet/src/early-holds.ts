@@ -1,4 +1,4 @@
-import { accountOf, outlivesSpaces } from "@heliograph/contracts";
+import { accountOf, outlivesSpaces, type Shard, shardOf } from "@heliograph/contracts";
 import { walletCauseTypes, type WalletCause } from "@heliograph/domain";
 import type { Companion, Joining, Position, RecordedEvent } from "@heliograph/log";
 import type { ServiceContext } from "@heliograph/runtime";
@@ -17,6 +17,7 @@ export class EarlyHolds implements Companion {
   readonly types: ReadonlySet<string> = new Set(walletCauseTypes);
   readonly #context: Pick<ServiceContext, "directory" | "environment">;
   readonly #ledger: Ledger;
+  readonly #shard: Shard | undefined;
   /** Every cause behind `from`, up to `to`, is pending, or its wallet covers it. */
   #from = -1n;
   #to = -1n;
@@ -24,9 +25,14 @@ export class EarlyHolds implements Companion {
   /** The ledger has decided everything up to here. */
   #decided = -1n;
 
-  constructor(context: Pick<ServiceContext, "directory" | "environment">, ledger: Ledger) {
+  constructor(
+    context: Pick<ServiceContext, "directory" | "environment">,
+    ledger: Ledger,
+    shard?: Shard,
+  ) {
     this.#context = context;
     this.#ledger = ledger;
+    this.#shard = shard;
   }
 
   decidedUpTo(position: Position): void {
@@ -81,6 +87,8 @@ export class EarlyHolds implements Companion {
       const { partner } = event.metadata;
       // Poison: the ledger sets it aside.
       if (partner === undefined) continue;
+      const shard = this.#shard;
+      if (shard !== undefined && shardOf(partner, shard.count) !== shard.index) continue;
       const isOver = environment !== "live" && directory.isOver(environment, partner);
       if (isOver && !outlivesSpaces(event.stream)) continue;
       if (directory.partner(accountOf(partner)) === undefined) return undefined;

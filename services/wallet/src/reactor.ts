@@ -22,6 +22,7 @@ export const walletLedger = reactor({
   // Not the projector's schema, which a rebuild replaces.
   schema: "wallet_ledger",
   types: walletCauseTypes,
+  sharded: "asked",
   // What was held is captured: no balance changes by it, and nobody is told.
   patient: ({ type }) => type === "MessageSent",
   spaces: { open_holds: "partner", proofs: spaceOfWallet("wallet") },
@@ -29,16 +30,18 @@ export const walletLedger = reactor({
   start: startLedger,
 });
 
-function startLedger({ context, checkpoint, logger, signal, fail }: ReactorTools): ReactorInstance {
+function startLedger(tools: ReactorTools): ReactorInstance {
+  const { context, shard, checkpoint, logger, signal, fail } = tools;
   const ledger = new Ledger(context, logger);
   let reached = checkpoint.position;
   const window = lazyWindow({ checkpoint, fail, busyMs, position: () => reached });
-  const early = new EarlyHolds(context, ledger);
+  const early = new EarlyHolds(context, ledger, shard);
   // Who is killed or fenced is not stopped in order, and decides nothing early either.
   const leave = context.log.accompany?.(early);
   signal.addEventListener("abort", () => leave?.(), { once: true });
-  const lapses = openLapses({ context, logger, signal });
-  const nightly = openNightlyProof({ context, logger, signal });
+  // They look through the wallets and holds of all partners, and only ask: one shard does it for all.
+  const chores =
+    shard === undefined || shard.index === 0 ? [openLapses(tools), openNightlyProof(tools)] : [];
   return {
     async handle(batch) {
       await ledger.settleAll(await causesByWallet(context.directory, batch.events), false);
@@ -56,7 +59,7 @@ function startLedger({ context, checkpoint, logger, signal, fail }: ReactorTools
     },
     async stop() {
       leave?.();
-      await Promise.all([lapses.stop(), nightly.stop()]);
+      await Promise.all(chores.map((chore) => chore.stop()));
       await window.flush();
     },
   };

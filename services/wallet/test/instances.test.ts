@@ -4,7 +4,7 @@ import { service as control } from "@heliograph/control";
 import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
 import { service as ingress } from "@heliograph/ingress";
-import { openPlatform } from "@heliograph/platform";
+import { openPlatform, type Platform, startServices } from "@heliograph/platform";
 import { loosely, until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import pino from "pino";
@@ -12,22 +12,26 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { service } from "../src/index.ts";
 import { count, range } from "./harness.ts";
 
-/** Two instances of the API on one database, and one of the consumers. */
+/** Two instances of the API on one database, and two of the consumers that share their shards. */
 let world: World;
 let ports: readonly number[];
+let second: Platform;
+let sharing: Awaited<ReturnType<typeof startServices>>;
+const services = [ingress, service, dispatch, delivery, control];
 const closing: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
-  const services = [ingress, service, dispatch, delivery, control];
   world = await openWorld({
     services,
     consumers: "run",
-    env: { HELIOGRAPH_MASTER_KEY: randomBytes(32).toString("hex") },
+    env: { HELIOGRAPH_MASTER_KEY: randomBytes(32).toString("hex"), HELIOGRAPH_SHARDS: "4" },
   });
   const { settings, server } = world.platform;
-  const second = await openPlatform(settings, server, "given", pino({ level: "silent" }));
+  second = await openPlatform(settings, server, "given", pino({ level: "silent" }));
   closing.push(second.close);
   const serving = await serveApi({ ...second, environments: second.contexts }, services);
   closing.push(serving.stop);
+  sharing = await startServices(second, services);
+  closing.push(() => sharing.stop());
   ports = [world.port, serving.port];
 });
 afterAll(async () => {
@@ -57,6 +61,15 @@ const walletOf = ({ id }: TestPartner) =>
   world.platform.contexts.sandbox.log.readStream(`wallet-${id.slice(4)}`, { limit: 10_000 });
 const proofOf = async (partner: TestPartner) =>
   (await at(ports[0]!, partner, "GET", "/wallet/proof")).body;
+
+/** How many shards of the sandbox's ledger run there. */
+const ledgersIn = ({ running }: typeof sharing): number =>
+  running
+    .flatMap(({ statuses }) => statuses)
+    .filter(
+      ({ name, state, environment }) =>
+        name.startsWith("wallet-ledger/") && state === "running" && environment === "sandbox",
+    ).length;
 
 test("100 sends at once over two instances, on funds for 50: 50 are paid, 50 are refused or rejected, and nothing is charged for these", async () => {
   const partner = await world.addPartner({ funds: "0.395" });
@@ -88,6 +101,38 @@ test("100 sends at once over two instances, on funds for 50: 50 are paid, 50 are
   });
   for (const { body } of statuses)
     expect(body["error"]).toMatchObject({ code: "insufficient_funds" });
+});
+
+test("Wallets whose shards move to another instance, while it decides and when it leaves, hold for each message once, and no more than their funds", async () => {
+  const partners = await Promise.all(range(6).map(() => world.addPartner({ funds: "0.079" })));
+  for (const partner of partners)
+    await until(async () => (await at(ports[1]!, partner, "GET", "/balance")).status === 200);
+  const sms = { channel: "sms", to: "+15551230001", text: "hello" };
+  const accepted = new Map(partners.map((partner) => [partner, 0]));
+  const send = async (number: number): Promise<void> => {
+    const partner = partners[number % partners.length]!;
+    const { status } = await at(portOf(number), partner, "POST", "/messages", sms);
+    expect([202, 402]).toContain(status);
+    if (status === 202) accepted.set(partner, accepted.get(partner)! + 1);
+  };
+  const some = range(72).map(send);
+  await sharing.stop();
+  const more = range(36).map(send);
+  sharing = await startServices(second, services);
+  await Promise.all([...some, ...more]);
+  for (const partner of partners) {
+    await until(async () => {
+      const events = await walletOf(partner);
+      const decided = count(events, "FundsCaptured") + count(events, "FundsDeclined");
+      return decided === accepted.get(partner);
+    });
+    const events = await walletOf(partner);
+    expect(count(events, "FundsHeld")).toBe(10);
+    const entries = events.flatMap(({ type, data }) => (type === "FundsHeld" ? data.entries : []));
+    expect(new Set(entries.map(({ message_id }) => message_id)).size).toBe(10);
+    expect(await proofOf(partner)).toMatchObject({ matches: true, balance: "0", held: "0" });
+  }
+  await until(() => ledgersIn(sharing) === 2, { what: "each instance has half of the shards" });
 });
 
 test("60 sends at once over two instances, on a day's spending for 20: 20 are paid, and nothing is charged for the others, however many were accepted", async () => {

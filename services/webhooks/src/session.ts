@@ -53,6 +53,8 @@ export class Session {
     });
     this.#http.on("remoteSettings", ({ maxConcurrentStreams }) => {
       this.#room = maxConcurrentStreams ?? Infinity;
+      // Nothing goes on it: kept, there would be one more with each request.
+      if (this.#room === 0) this.retire();
     });
     this.#http.on("goaway", (code, lastStream) => {
       if (code === constants.NGHTTP2_NO_ERROR) this.#lastRead = lastStream;
@@ -158,16 +160,15 @@ function readAnswer(
   let head: { readonly status: number; readonly retryAfter: string | undefined } | undefined;
   let interim = 0;
   let failure: Error | undefined;
-  const end = (answer: Answer | Error): void => {
-    over(answer);
-    stream.close(constants.NGHTTP2_CANCEL);
-  };
   const answered = (): void => {
-    if (head !== undefined) end({ ...head, excerpt: excerpt.text, keepAliveMs: undefined });
+    if (head !== undefined) over({ ...head, excerpt: excerpt.text, keepAliveMs: undefined });
   };
+  const cut = (): void => stream.close(constants.NGHTTP2_CANCEL);
   stream.on("headers", () => {
     heard();
-    if (++interim > maxInterim) end(new BadAnswer("too many interim answers"));
+    if (++interim <= maxInterim) return;
+    over(new BadAnswer("too many interim answers"));
+    cut();
   });
   stream.on("response", (fields) => {
     heard();
@@ -176,8 +177,10 @@ function readAnswer(
   });
   stream.on("data", (chunk: Buffer) => {
     excerpt.add(chunk);
+    if (!excerpt.isLong) return;
     // The rest is of no interest: it is judged by its status.
-    if (excerpt.isLong) answered();
+    answered();
+    cut();
   });
   stream.on("end", answered);
   stream.on("error", (error: Error & { code?: string }) => {

@@ -150,6 +150,14 @@ it("opens another connection where the receiver takes no more beside each other,
   expect(await post().ended).toMatchObject({ status: 200, excerpt: "1.1" });
 });
 
+it("keeps no connection on which the receiver takes nothing", async () => {
+  await open(ok, { maxConcurrentStreams: 0 });
+  for (let n = 1; n <= 3; n++) {
+    await post().ended;
+    await until(() => sessions.length === n && sessions.every(({ destroyed }) => destroyed));
+  }
+});
+
 it("lets end what is on a connection that the receiver takes away, and sends once more what it says it has not read", async () => {
   let held: (() => void) | undefined;
   await open((stream, request, body) => {

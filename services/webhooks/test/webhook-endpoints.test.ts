@@ -36,6 +36,35 @@ const endpointOf = async (id: string) =>
   (await stored(id)).reduce<Endpoint | undefined>(evolveEndpoint, undefined);
 
 describe("a webhook endpoint", () => {
+  test("is refused where there are as many as may be, to those too who ask at once; one that is deleted makes room", async () => {
+    const { id: owner, key } = await world.addPartner();
+    const { log } = world.platform.contexts.sandbox;
+    const url = "https://example.com/hook";
+    const secret = sealSecret(world.platform.masterKey, newSecret(Buffer.alloc(32)));
+    const made = Array.from({ length: 99 }, () => newId("whe"));
+    const metadata = { partner: owner };
+    const appendAll = (type: string, each: readonly string[], rest: object, revision?: number) =>
+      log.append(
+        each.map((endpoint_id) => ({
+          stream: streamOf("endpoint", endpoint_id),
+          expected: revision ?? ("no_stream" as const),
+          events: [{ id: uuid7(), type, data: { endpoint_id, ...rest }, metadata }],
+        })),
+      );
+    const created_at = new Date().toISOString();
+    await appendAll("WebhookEndpointCreated", made, { url, secret, created_at });
+    await appendAll("WebhookEndpointDeleted", made.slice(0, 1), {}, 0);
+    const answers = await Promise.all(
+      Array.from({ length: 4 }, () => world.call("POST", base, { key, body: { url } })),
+    );
+    expect(answers.map(({ status }) => `${status}`).toSorted()).toEqual([
+      "201",
+      "201",
+      "409",
+      "409",
+    ]);
+  });
+
   test("is created with a secret that only its own route shows again and the log holds sealed", async () => {
     const { status, body, headers } = await create({ event_types: ["message.sent"] });
     expect(status).toBe(201);

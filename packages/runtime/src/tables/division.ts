@@ -7,14 +7,14 @@ import { quoteSchema } from "./parts.ts";
  *
  * @throws Error when it has been fixed to another one: a partner's events would change their shard in mid-stream.
  */
-export async function fixShards(pool: pg.Pool, shards: number): Promise<void> {
+export async function fixShards(pool: pg.Pool, shards: number, setting: string): Promise<void> {
   await pool.query("insert into runtime.division (shards) values ($1) on conflict do nothing", [
     shards,
   ]);
   const fixed = await fixedShards(pool);
   if (fixed !== shards)
     throw new Error(
-      `this environment has ${fixed} shards for ever; HELIOGRAPH_KAFKA_SHARDS must be ${fixed}, not ${shards}`,
+      `this environment has ${fixed} shards for ever; ${setting} must be ${fixed}, not ${shards}`,
     );
 }
 
@@ -66,7 +66,7 @@ export async function divide(
     if (rows[0].free === true) break;
     if (performance.now() > deadline)
       throw new Error(
-        `an undivided copy of ${name} is running: stop it before the first start with HELIOGRAPH_FEED=kafka`,
+        `an undivided copy of ${name} is running: stop it before the first start that divides it`,
       );
     await pause(200);
   }
@@ -76,4 +76,6 @@ export async function divide(
      select $1 || '/' || shard, whole.position, whole.epoch + 1 from whole, generate_series(0, $2::int - 1) as shard`,
     [name, shards],
   );
+  // Nobody shows the whole any more.
+  await client.query("delete from runtime.consumers where name = $1", [name]);
 }

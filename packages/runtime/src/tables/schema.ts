@@ -29,6 +29,10 @@ create table if not exists runtime.jobs (
   `create index if not exists dead_letters_open on runtime.dead_letters (consumer, position) where status <> 'resolved';
 create index if not exists dead_letters_retry on runtime.dead_letters (position) where status = 'retry';
 create index if not exists jobs_open on runtime.jobs (created_at) where status in ('requested', 'running');`,
+  // Who shares the shards of divided consumers; a row is written each second.
+  `create table if not exists runtime.copies (
+  consumer text not null, id uuid not null, seen_at timestamptz not null default now(), primary key (consumer, id)
+) with (fillfactor = 10);`,
 ];
 
 /** How many migrations of the runtime's own tables this release knows. */
@@ -53,7 +57,7 @@ export const prepareTables = (pool: pg.Pool, tables: readonly OwnTables[]): Prom
 
 /**
  * Creates a consumer's schema, tables and checkpoint row in `schema` where they are missing, and brings a reactor's tables up to date. With `divided`, into how many
- * shards the environment is divided, a sharded reactor is divided if it is not yet. Gives whether it is divided. Throws SchemaTooNew.
+ * shards, it is divided if it is not yet. Gives whether it is divided. Throws SchemaTooNew.
  */
 export const prepareConsumer = (
   pool: pg.Pool,
@@ -80,8 +84,7 @@ export const prepareConsumer = (
       `insert into ${quoteSchema(schema)}.checkpoint (name, position, epoch, version) values ($1, 0, 0, $2) on conflict do nothing`,
       [consumer.name, version],
     );
-    if (divided === undefined || consumer.kind !== "reactor" || consumer.sharded !== true)
-      return false;
+    if (divided === undefined) return false;
     await divide(client, schema, consumer.name, divided);
     return true;
   });

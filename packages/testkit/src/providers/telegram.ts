@@ -31,21 +31,20 @@ export async function telegramDouble({
   const messages: TelegramMessage[] = [];
   /** Chats that have moved, and where to: who writes to the old one is told. */
   const moved = new Map<number, number>();
+  /** What `getFile` gives out, by the ids of files; undefined: more than it gives to bots. */
+  const files = new Map<string, string | undefined>();
   let weather: TelegramWeather = { type: "accept" };
   let updates = 1_000;
 
-  const refusal = (status: number, description: string, parameters?: object): SinkBehaviour =>
-    json(status, {
-      ok: false,
-      error_code: status,
-      description,
-      ...(parameters && { parameters }),
-    });
   function answer({ path, body }: SinkRequest): SinkBehaviour {
-    const [, token, method = ""] = /^\/bot([^/]*)\/(\w+)$/.exec(path) ?? [];
+    if (path.startsWith(`/file/bot${botToken}/documents/`))
+      return { type: "answer", status: 200, body: files.get(path.split("/").at(-1)!) ?? "" };
+    const [, token, method = "", file = ""] =
+      /^\/bot([^/]*)\/(\w+)(?:\?file_id=(\w+))?$/.exec(path) ?? [];
     if (token !== botToken) return refusal(401, "Unauthorized");
     if (method === "getMe")
       return json(200, { ok: true, result: { id: 110201543, is_bot: true, username: "shop_bot" } });
+    if (method === "getFile") return addressOf(files, file);
     if (!method.startsWith("send")) return refusal(404, "Not Found");
     return take(method, JSON.parse(body) as TelegramMessage["parameters"]);
   }
@@ -78,6 +77,7 @@ export async function telegramDouble({
     secretToken,
     messages: messages as readonly TelegramMessage[],
     moved,
+    files,
     behave: (next: TelegramWeather): void => void (weather = next),
     /** A request of Telegram's about an update; each has an id of its own. */
     update: (url: string, content: object) => ({
@@ -92,6 +92,22 @@ export async function telegramDouble({
     close: () => sink.close(),
   };
 }
+
+/** What `getFile` says of a file. */
+function addressOf(files: ReadonlyMap<string, string | undefined>, id: string): SinkBehaviour {
+  if (!files.has(id)) return refusal(400, "Bad Request: invalid file_id");
+  return files.get(id) === undefined
+    ? refusal(400, "Bad Request: file is too big")
+    : json(200, { ok: true, result: { file_id: id, file_path: `documents/${id}` } });
+}
+
+const refusal = (status: number, description: string, parameters?: object): SinkBehaviour =>
+  json(status, {
+    ok: false,
+    error_code: status,
+    description,
+    ...(parameters && { parameters }),
+  });
 
 const json = (status: number, body: object): SinkBehaviour => ({
   type: "answer",
