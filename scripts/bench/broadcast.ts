@@ -270,10 +270,10 @@ async function measureStorm(
   id: string,
 ): Promise<Row[]> {
   const alone = [await slice(instance), await slice(instance)];
+  const inUse = await inUseMb(instance);
   const cpu = await meterOf(instance);
   const from = cpu();
   const began = performance.now();
-  const memory = watchMemory(instance.pid, () => performance.now() - began < sliceMs / 2);
   const storm = ask<Stormed>(provider, "storm");
   let over = false;
   void storm.then(() => (over = true));
@@ -291,7 +291,7 @@ async function measureStorm(
   const to = cpu();
   const perReport = (name: "node" | "postgres"): number => round((to[name] - from[name]) / reports);
   const lagMs = Math.round(performance.now() - behind);
-  const { early, most } = memory();
+  const grown = (await inUseMb(instance)) - inUse;
   const note = `${reports} reports, ${refused} sent again; single sends included`;
   const rate = (count: number, within: number): number => Math.round(count / within);
   return [
@@ -323,11 +323,11 @@ async function measureStorm(
     ),
     limitRow("storm of bounces: the last one counted behind its 2xx", "ms", lagMs, sliceMs, note),
     limitRow(
-      "storm of bounces: memory grown behind its first seconds",
+      "storm of bounces: memory in use grown",
       "MB",
-      most - early,
+      Math.round(grown),
       50,
-      `${early} MB then`,
+      `${Math.round(inUse)} MB before`,
     ),
     ...compared("with a storm of bounces / without", beside, alone),
   ];

@@ -12,7 +12,7 @@ export async function inUseMb(instance: Pick<Instance, "output">): Promise<numbe
   await once(socket, "open");
   const ask = async (method: string): Promise<{ readonly usedSize: number }> => {
     socket.send(JSON.stringify({ id: 1, method }));
-    const [answer] = (await once(socket, "message")) as [MessageEvent<string>];
+    const [answer] = (await once(socket, "message")) as [{ readonly data: string }];
     return (JSON.parse(answer.data) as { result: { usedSize: number } }).result;
   };
   // The second one takes what the first has found to be of no use, and its finalizers have let go of.

@@ -15,6 +15,7 @@ import { broadcastsReactor } from "../src/broadcasts/reactor.ts";
 import { costOfAll } from "../src/broadcasts/preview.ts";
 import { messageIdOf } from "../src/broadcasts/sends.ts";
 import { service } from "../src/service.ts";
+import { bounce, chosenOf, correction, countsByAddress, requestsWith } from "./broadcast-facts.ts";
 
 // Each waits for several turns of consumers, which take seconds on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -101,19 +102,6 @@ const stored = async (id: string, rest: string): Promise<Body[]> => {
 };
 const setStatus = (id: string, status: string) =>
   pool().query("update broadcasts.broadcasts set status = $2 where id = $1", [id, status]);
-const error = { code: "unknown_recipient", class: "recipient", permanent: true };
-const bounce = { error, diagnostic: "550 no such user" };
-const correction = {
-  status: "delivered",
-  before: { status: "bounced", error },
-  reason: "A receipt was read again.",
-  gateway: "sandbox",
-  provider_message_id: "p",
-  at: "2026-01-01T00:00:00.000Z",
-  refunds: false,
-  cost: "0",
-  currency: "EUR",
-};
 /** Appends what somebody else would tell of a message. */
 async function told(id: string, type: string, more: object, partner = world.partners[0]!.id) {
   const data = { message_id: id, message: { channel: "sms", to: "+15550000000" }, ...more };
@@ -123,27 +111,9 @@ async function told(id: string, type: string, more: object, partner = world.part
   ]);
   expect(outcome).toMatchObject({ kind: "appended" });
 }
-/** What was asked for with this text. */
-async function requests(partner: string, text: string) {
-  const { log, vault } = world.platform.contexts.sandbox;
-  const { events } = await log.readAll({ after: 0n, limit: 10_000, types: ["MessageRequested"] });
-  const own = events.flatMap(({ data, metadata }) =>
-    metadata.partner === partner ? [data as RecordedEvent<"MessageRequested">["data"]] : [],
-  );
-  return own.map(await vault.open(partner, own)).filter(({ content }) => content.text === text);
-}
-/** How many messages there are for each of these contacts' addresses. */
-async function messagesTo(partner: string, text: string): Promise<Record<string, number>> {
-  const times: Record<string, number> = {};
-  for (const { to } of await requests(partner, text)) times[to] = (times[to] ?? 0) + 1;
-  return times;
-}
-/** The senders of a pool that recipients were given. */
-async function chosen(poolId: string) {
-  const { log } = world.platform.contexts.sandbox;
-  const { events } = await log.readAll({ after: 0n, limit: 10_000, types: ["SenderChosen"] });
-  return events.filter(({ data }) => data.pool_id === poolId);
-}
+/** How many messages with this text there are for each of the contacts' addresses. */
+const messagesTo = async (partner: string, text: string) =>
+  countsByAddress(await requestsWith(world.platform.contexts.sandbox, partner, text));
 
 /** Such as a row of `contacts` has it. */
 const numberOf = (row: string): string => row.split(",")[0]!;
@@ -438,6 +408,7 @@ test("Killed between the choice of senders and their messages, and with a page t
   const rows = phones(210);
   await contacts("killed", rows);
   await fanOut.stop();
+  const context = world.platform.contexts.sandbox;
   const senders = ["+15550100001", "+15550100002", "+15550100003"];
   const made = await post("/sender-pools", { name: "killed", channel: "sms", senders });
   expect(made.status, made.text).toBe(201);
@@ -455,7 +426,7 @@ test("Killed between the choice of senders and their messages, and with a page t
   const { audience, accepted } = (await get(`/broadcasts/${id}`))["counts"];
   const sent = Object.keys(await messagesTo(partner, "Killed")).length;
   expect([audience, accepted, sent]).toEqual([210, 100, 100]);
-  expect(await chosen(made.body.id)).toHaveLength(200);
+  expect(await chosenOf(context, made.body.id)).toHaveLength(200);
   // As a kill leaves it that comes before the count of what was sent, which is one commit.
   const of = "where broadcast_id = $1 and state = 'accepted' and number <= 50";
   await pool().query(`update broadcasts.recipients set state = 'pending' ${of}`, [id]);
@@ -464,9 +435,9 @@ test("Killed between the choice of senders and their messages, and with a page t
   const counts = { audience: 210, accepted: 210, sent: 210, failed: 0, skipped: 0 };
   await shows(id, { status: "done", counts });
   expect(await messagesTo(partner, "Killed")).toEqual(once(rows));
-  const all = await chosen(made.body.id);
+  const all = await chosenOf(context, made.body.id);
   expect([all.length, new Set(all.map(({ stream }) => stream)).size]).toEqual([210, 210]);
-  const given = (await requests(partner, "Killed")).map(({ from }) => from ?? "");
+  const given = (await requestsWith(context, partner, "Killed")).map(({ from }) => from ?? "");
   expect(given.toSorted()).toEqual(all.map(({ data }) => data.sender).toSorted());
   expect([...new Set(given)].toSorted()).toEqual(senders);
 });

@@ -421,20 +421,7 @@ describe("a webhook endpoint", () => {
 
 describe("refused settings", () => {
   test.each([
-    ["ftp://example.com"],
-    ["example.com/hook"],
     ["https://user:pw@example.com"],
-    ["https://example.com/#part"],
-    [`https://example.com/${"a".repeat(2048)}`],
-    ["javascript:alert(1)"],
-    ["https://example.com:0/"],
-    ["http:example.com"],
-    ["http:\\\\example.com\\x"],
-    ["https://example.com/a\tb"],
-    ["https://example.com/a\nb"],
-    ["  https://example.com/sp  "],
-    ["https://example.com/a b"],
-    ["https://example.com\\@10.0.0.1/"],
     ["https://10.0.0.1/"],
     ["https://0x0a.1/"],
     ["https://[::1]/"],
@@ -448,27 +435,13 @@ describe("refused settings", () => {
     expect(body.errors[0].path).toBe("url");
   });
 
-  test.each([
-    [{ Host: "a" }],
-    [{ "webhook-signature": "a" }],
-    [{ "heliograph-replay": "a" }],
-    [{ "Heliograph-Anything": "a" }],
-    [{ "Proxy-Connection": "a" }],
-    [{ "Content-Length": "1" }],
-    [{ "X-A": "a\r\nX-B: b" }],
-    [{ "X A": "a" }],
-    [{ "X-A": "1", "x-a": "2" }],
-    [{ "X-A": "" }],
-    [Object.fromEntries(Array.from({ length: 21 }, (_, index) => [`X-${index}`, "a"]))],
-  ])("the headers %j", async (headers) => {
-    expect((await create({ headers })).status).toBe(422);
-  });
-
-  test("types and fields that do not exist", async () => {
-    const { body } = await create({ event_types: ["message.sent", "message.lost"], colour: 1 });
+  test("types and fields that do not exist, and headers that are ours", async () => {
+    const event_types = ["message.sent", "message.lost"];
+    const { body } = await create({ event_types, headers: { Host: "a" }, colour: 1 });
     expect(body.errors.map(({ path }: { path: string }) => path).toSorted()).toEqual([
       "colour",
       "event_types.1",
+      "headers.Host",
     ]);
   });
 });
