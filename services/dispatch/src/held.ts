@@ -6,8 +6,7 @@ type Directory = Pick<GatewayDirectory, "partner" | "onChange">;
 export const isSuspended = (
   directory: Pick<Directory, "partner">,
   partner: string | undefined,
-): boolean =>
-  partner !== undefined && isStopped(directory.partner(accountOf(partner)));
+): boolean => partner !== undefined && isStopped(directory.partner(accountOf(partner)));
 
 /**
  * Tells when a partner that was found suspended is active again: then what is held is looked at. Asks after those alone that something is held of.
