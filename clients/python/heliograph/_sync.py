@@ -184,7 +184,7 @@ class OperationsForks:
         self._core = core
 
     def create(self, body: "t.RequestFork", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Fork":
-        """Send in a partner's sandbox what its live messages of a window come to, without a person in it: POST /api/v1/forks"""
+        """Send in a partner's sandbox what its live messages of a window come to, and write there what people wrote, without a person in it: POST /api/v1/forks"""
         answer: "t.Fork" = self._core.call("POST", "/api/v1/forks", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 

@@ -19,7 +19,7 @@ export {
   replySubject,
 } from "./email-address.ts";
 export { mailReferences } from "./mail-references.ts";
-export { magicOutcomes, type MagicOutcome } from "./magic.ts";
+export { magicOutcomes, type MagicOutcome, sandboxInboxes } from "./magic.ts";
 export { isCountry } from "./phone.ts";
 export { phoneVariants, sameRecipient } from "./phone-variants.ts";
 export { fromGsm, gsmAlphabet, toGsm, type GsmTables } from "./gsm.ts";

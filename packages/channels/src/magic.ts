@@ -1,3 +1,5 @@
+import type { Channel } from "@heliograph/contracts";
+
 /** The outcomes that a sandbox recipient chooses, and what they are; anything else is delivered. In the order of their digits, from 0001. The guide has the same table, held against this one by a test. */
 const outcomes = {
   delivered: "sent, delivered",
@@ -39,3 +41,13 @@ export function magicName(name: string): MagicOutcome {
   const plus = name.indexOf("+");
   return byName.get((plus < 0 ? name : name.slice(0, plus)).toLowerCase()) ?? "delivered";
 }
+
+/** The address of a sandbox that is written to where none is named. The number is one of those that are kept for fiction (+1 555 01xx). */
+export const sandboxInboxes: Readonly<Record<Channel, string>> = {
+  sms: "+15550109999",
+  whatsapp: "+15550109999",
+  email: "inbox@sandbox.example",
+  push: "sandbox",
+  telegram: "sandbox",
+  broadcast: "sandbox",
+};

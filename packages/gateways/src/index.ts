@@ -50,5 +50,5 @@ export {
   storedCallback,
   type ReceivedCallback,
 } from "./record-callback.ts";
-export { receivedFileId, recordInbound } from "./record-inbound.ts";
+export { type Posted, receivedFileId, recordInbound } from "./record-inbound.ts";
 export { recordReceipts, recordUnmatched, type ReceiptSource } from "./record-receipts.ts";

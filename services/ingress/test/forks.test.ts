@@ -6,12 +6,13 @@ import {
   streamOf,
   uuid7,
 } from "@heliograph/contracts";
+import { service as contacts } from "@heliograph/contacts";
 import { service as control } from "@heliograph/control";
 import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
 import { service as lifecycle } from "@heliograph/lifecycle";
 import { type Consumer, runConsumer } from "@heliograph/runtime";
-import { until } from "@heliograph/testkit";
+import { loosely, until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { service as wallet } from "@heliograph/wallet";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -25,7 +26,7 @@ const running: { stop(): Promise<void> }[] = [];
 beforeAll(async () => {
   const others = [wallet, dispatch, delivery, lifecycle];
   world = await openWorld({
-    services: [service, control, ...others],
+    services: [service, control, contacts, ...others],
     consumers: "tables",
     partners: [{ funds: "100" }, { funds: "100" }],
   });
@@ -35,6 +36,8 @@ beforeAll(async () => {
   for (const other of others)
     for (const consumer of other.consumers!(context) as readonly Consumer[])
       running.push(await runConsumer(consumer, context));
+  const [matching] = contacts.consumers!(context).filter(({ name }) => name === "contact-matching");
+  running.push(await runConsumer(matching!, context));
 }, 60_000);
 afterAll(async () => {
   for (const each of running) await each.stop();
@@ -91,6 +94,44 @@ async function past(
   ]);
   expect(outcome).toMatchObject({ kind: "appended" });
   return id;
+}
+
+/** What somebody wrote in live, as it was matched there. */
+async function wrote(partner: string, from: string, content: object): Promise<string> {
+  const message_id = newId("msg");
+  const inbound_id = newId("inb");
+  const data = {
+    inbound_id,
+    message_id,
+    contact_id: newId("cnt"),
+    known: false,
+    channel: "sms",
+    external_id: { source: "sms", id: from, name: "n" },
+    from,
+    to: "+15550109998",
+    kind: "message",
+    provider: { gateway: "g", name: "g", message_id: "p2" },
+    gateway_id: newId("gtw"),
+    received_at: new Date().toISOString(),
+    reason: "the sender's number",
+    ...content,
+  };
+  const events = [{ id: uuid7(), type: "InboundMatched", data, metadata: { partner } }];
+  const [outcome] = await world.platform.contexts.live.log.append([
+    { stream: streamOf("inbound", inbound_id), expected: "no_stream", events },
+  ]);
+  expect(outcome).toMatchObject({ kind: "appended" });
+  return message_id;
+}
+/** What was written in the sandbox, as it was matched there, with its raw bytes. */
+async function writtenIn() {
+  const { log, vault } = world.platform.contexts.sandbox;
+  const types = ["InboundReceived", "InboundMatched"] as const;
+  const { events } = await log.readAll({ after: 0n, limit: 1_000, types: [...types] });
+  const { partner } = events[0]?.metadata ?? {};
+  const data = events.map((event) => event.data as object);
+  const open = await vault.open(partner, data);
+  return events.map(({ type }, index) => ({ type, data: loosely(open(data[index]!)) }));
 }
 
 const sent = [
@@ -179,6 +220,9 @@ test("a window of live is sent in the sandbox with the same outcomes and nothing
   ];
   await past(partner, "sms", personal.grace, text, []);
   await past(world.partners[1]!.id, "sms", personal.grace, text, [sent]);
+  await wrote(partner, personal.grace, { text: personal.text });
+  await wrote(partner, personal.grace, { kind: "reaction", text: "👍", about: "p1" });
+  await wrote(world.partners[1]!.id, personal.boss, { text: personal.text });
   const liveBefore = await world.platform.contexts.live.log.head();
 
   const asked = await fork(partner, from);
@@ -186,9 +230,9 @@ test("a window of live is sent in the sandbox with the same outcomes and nothing
   const done = await ended(asked.body.id);
   expect(done).toMatchObject({
     status: "done",
-    seen: 4,
-    copied: 3,
-    skipped: { under_way: 1 },
+    seen: 6,
+    copied: 4,
+    skipped: { under_way: 1, no_message: 1 },
     complete: true,
     progress: 1,
   });
@@ -206,8 +250,23 @@ test("a window of live is sent in the sandbox with the same outcomes and nothing
     );
     expect(shown).toMatchObject({ environment: "sandbox", client_ref: null, metadata: {} });
   }
+  // Who got a message wrote by the address that its twin went to.
+  const [first] = await eventsOf(twinOf(partner, twins[0]![0]));
+  const reached = loosely(first!.data).to;
+  const written = await until(async () => {
+    const found = await writtenIn();
+    return found.length === 2 && found;
+  });
+  expect(written).toMatchObject([
+    { type: "InboundReceived", data: { partner_id: partner } },
+    {
+      type: "InboundMatched",
+      data: { from: reached, external_id: { source: "sms", id: reached }, known: false },
+    },
+  ]);
+  expect(written[1]!.data.text).toMatch(/^\p{Lu}\p{Ll}{3} \p{Lu}\p{Ll}{4} .*– .* .*, \p{L}{2}$/u);
   const words = Object.values(personal).flatMap((value) => [value, ...value.split(/[^\p{L}\d]+/u)]);
-  const all = await everything();
+  const all = `${await everything()}${JSON.stringify(written).toLowerCase()}`;
   expect(all).toContain(twinOf(partner, twins[0]![0]).toLowerCase());
   for (const word of words.filter((each) => each.length > 4))
     expect([word, all.includes(word.toLowerCase())]).toEqual([word, false]);
@@ -226,7 +285,8 @@ test("a window of live is sent in the sandbox with the same outcomes and nothing
   expect(second).toMatchObject({ status: 409, body: { code: "conflict" } });
   await pool.query("update forks.runs set updated_at = now() - interval '2 minutes'");
   await world.restart();
-  expect(await ended(asked.body.id)).toMatchObject({ status: "done", copied: 3 });
+  expect(await ended(asked.body.id)).toMatchObject({ status: "done", copied: 4 });
+  expect(await writtenIn()).toHaveLength(2);
   expect(await requests()).toBe(before);
 
   expect((await world.call("POST", "/api/v1/forks", { key, body: {} })).status).toBe(403);

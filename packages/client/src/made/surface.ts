@@ -47,7 +47,7 @@ export type Operations = {
     /** End a broadcast: what is not accepted yet is never sent: `POST /api/v1/broadcasts/{id}/cancel` */ cancel(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Broadcast>;
   };
   readonly forks: {
-    /** Send in a partner's sandbox what its live messages of a window come to, without a person in it: `POST /api/v1/forks` */ create(body: T.RequestFork, options?: C.Options<"idempotencyKey">): Promise<T.Fork>;
+    /** Send in a partner's sandbox what its live messages of a window come to, and write there what people wrote, without a person in it: `POST /api/v1/forks` */ create(body: T.RequestFork, options?: C.Options<"idempotencyKey">): Promise<T.Fork>;
     /** Progress of a fork: `GET /api/v1/forks/{id}` */ get(id: string | number, options?: C.Options<never>): Promise<T.Fork>;
     /** End a fork that has not ended; what it sent stays: `POST /api/v1/forks/{id}/cancel` */ cancel(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Fork>;
   };

@@ -6,21 +6,17 @@ import {
   requireSandbox,
   route,
 } from "@heliograph/api";
-import { channelModule, inboxAddress, parseMailbox, type Read } from "@heliograph/channels";
+import {
+  channelModule,
+  inboxAddress,
+  parseMailbox,
+  type Read,
+  sandboxInboxes,
+} from "@heliograph/channels";
 import { findAttachment, openedRow } from "@heliograph/attachments";
 import { type Channel, type EventData, type FieldError, PublicError } from "@heliograph/contracts";
 import { recordInbound, takesInbound } from "@heliograph/gateways";
 import { AcceptedInbound, SandboxInbound } from "./schema.ts";
-
-/** The address of a sandbox that is written to where none is named. The number is one of those that are kept for fiction (+1 555 01xx). */
-const inboxes: Readonly<Record<Channel, string>> = {
-  sms: "+15550109999",
-  whatsapp: "+15550109999",
-  email: "inbox@sandbox.example",
-  push: "sandbox",
-  telegram: "sandbox",
-  broadcast: "sandbox",
-};
 
 const invalid = (path: string, { code, message }: Omit<FieldError, "path">): PublicError =>
   notValid("body", [{ path, code, message }]);
@@ -101,7 +97,7 @@ async function receive(call: Call<SandboxInbound, unknown>): Promise<Answer> {
       throw invalid(field, { code: "not_allowed", message: "belongs to an e-mail" });
   const sender = addressed(channel, body.from);
   const from = requireRead("from", channelModule(channel).recipient(sender.address)).to;
-  const inbox = addressed(channel, body.to ?? inboxes[channel]).address;
+  const inbox = addressed(channel, body.to ?? sandboxInboxes[channel]).address;
   const to = requireRead("to", inboxAddress(channel, inbox));
   const profile_name = body.profile_name ?? sender.shownName;
   const providerMessageId = body.provider_message_id ?? call.derivedId("inb", "provider");

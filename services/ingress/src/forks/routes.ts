@@ -18,7 +18,10 @@ const longestMs = 31 * 86_400_000;
 
 const RequestFork = z
   .strictObject({
-    partner: z.string().max(64).meta({ description: "Whose live messages, and whose sandbox." }),
+    partner: z
+      .string()
+      .max(64)
+      .meta({ description: "Whose live messages, with what people wrote, and whose sandbox." }),
     from: TimeInput.meta({ description: "Messages accepted from then on. RFC 3339." }),
     to: TimeInput.meta({
       description: "Messages accepted before then; at most 31 days later, and not ahead.",
@@ -41,7 +44,10 @@ const ForkView = z
     from: z.string(),
     to: z.string(),
     progress: z.number().meta({ description: "From 0 to 1, by positions of the log." }),
-    seen: z.int().meta({ description: "Messages of the partner that were looked at." }),
+    seen: z.int().meta({
+      description:
+        "Messages of the partner that were looked at, those that people wrote among them.",
+    }),
     copied: z.int().meta({ description: "Those with a twin in the sandbox by now." }),
     skipped: z
       .record(z.string(), z.int())
@@ -145,7 +151,7 @@ export const forkRoutes: readonly Route[] = [
     path: "/forks",
     scope: "admin",
     summary:
-      "Send in a partner's sandbox what its live messages of a window come to, without a person in it",
+      "Send in a partner's sandbox what its live messages of a window come to, and write there what people wrote, without a person in it",
     mutates: true,
     status: 202,
     body: RequestFork,

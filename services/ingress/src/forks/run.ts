@@ -1,6 +1,6 @@
 import { machinery } from "@heliograph/api";
 import { accountOf, deterministicId, failpoint, PublicError } from "@heliograph/contracts";
-import { type EventLog, ReadTooLarge, type RecordedEvent } from "@heliograph/log";
+import { type EventLog, ofType, ReadTooLarge, type RecordedEvent } from "@heliograph/log";
 import { pause, restMs } from "@heliograph/runtime";
 import type { Vault } from "@heliograph/vault";
 import { verdictOf } from "../broadcasts/verdict.ts";
@@ -11,6 +11,7 @@ import type { Sending } from "../messages/sending.ts";
 import type { Counts, Fork } from "../tables/forks.ts";
 import type { Fakes } from "./fake.ts";
 import { pastOf, sealedOf, twinOf } from "./twin.ts";
+import { type InboundGatewayOf, sealedOfWritten, writeTwin, writtenTwinOf } from "./written.ts";
 
 /** Messages of all partners in a page; its bytes are bounded by the log. */
 const scanLength = 2_000;
@@ -32,6 +33,7 @@ export type ForkDeps = {
   readonly sending: Pick<Sending, "send">;
   readonly sender: Sender;
   readonly fakes: Fakes;
+  readonly gatewayOf: InboundGatewayOf;
   readonly pressure?: ((early: boolean) => Promise<void> | undefined) | undefined;
 };
 
@@ -46,9 +48,12 @@ export type Claim = {
 };
 
 type Request = RecordedEvent<"MessageRequested">;
+type Written = RecordedEvent<"InboundMatched">;
 type Twin = { readonly live: string; readonly send: SendMessage };
 type Part = {
   readonly requests: readonly Request[];
+  /** What people wrote. */
+  readonly written: readonly Written[];
   readonly scanned: number;
   readonly upTo: bigint;
 };
@@ -56,7 +61,7 @@ type Part = {
 /** A twin's id follows from its message: what was sent before, by this fork or another of the same sandbox, is the same. */
 const keyPartsOf = (message: string): readonly string[] => ["fork", message];
 
-/** Sends in the sandbox what a partner's messages between two positions of live come to, part by part. Throws `ForkStopped`. */
+/** Sends in the sandbox what a partner's messages between two positions of live come to, and has written there what people wrote, part by part. Throws `ForkStopped`. */
 export async function runFork(
   deps: ForkDeps,
   fork: Fork,
@@ -73,7 +78,7 @@ export async function runFork(
     const page = await deps.live.log.readAll({
       after: reached,
       limit: scanLength,
-      types: ["MessageRequested"],
+      types: ["MessageRequested", "InboundMatched"],
     });
     const end = page.position === reached || page.position > to ? to : page.position;
     for (const part of partsOf(page.events, account, end)) {
@@ -85,11 +90,13 @@ export async function runFork(
       const refused = await sendAll(deps, fork.space, twins, claim, signal);
       if (refused === "stopped" || "afterMs" in refused) return refused;
       for (const reason of refused) skip(reason);
+      const without = await writeAll(deps, fork.space, part.written);
+      for (const reason of without) skip(reason);
       await failpoint("forks.sent");
       reached = part.upTo;
       scanned += part.scanned;
-      seen += part.requests.length;
-      copied += twins.length - refused.length;
+      seen += part.requests.length + part.written.length;
+      copied += twins.length - refused.length + part.written.length - without.length;
       if (!(await claim.note(reached, { scanned, seen, copied, skipped }))) return "stopped";
       if (reached >= to) return "whole";
       if (seen >= mostMessages || scanned >= mostScanned) return "cut";
@@ -100,19 +107,46 @@ export async function runFork(
 }
 
 /** A page by what is sent together; the last part reaches to its end. */
-function partsOf(events: readonly Request[], account: string, end: bigint): readonly Part[] {
+function partsOf(
+  events: readonly (Request | Written)[],
+  account: string,
+  end: bigint,
+): readonly Part[] {
   const within = events.filter(({ position }) => position <= end);
   const parts: Part[] = [];
-  let requests: Request[] = [];
+  let own: (Request | Written)[] = [];
   let first = 0;
+  const part = (scanned: number, upTo: bigint): Part => ({
+    requests: own.filter(ofType("MessageRequested")),
+    written: own.filter(ofType("InboundMatched")),
+    scanned,
+    upTo,
+  });
   for (const [index, event] of within.entries()) {
-    if (accountOf(event.metadata.partner ?? "") === account) requests.push(event);
-    if (requests.length < sendLength) continue;
-    parts.push({ requests, scanned: index + 1 - first, upTo: event.position });
-    requests = [];
+    if (accountOf(event.metadata.partner ?? "") === account) own.push(event);
+    if (own.length < sendLength) continue;
+    parts.push(part(index + 1 - first, event.position));
+    own = [];
     first = index + 1;
   }
-  return [...parts, { requests, scanned: within.length - first, upTo: end }];
+  return [...parts, part(within.length - first, end)];
+}
+
+/** Gives why some have no twin. */
+async function writeAll(
+  { live: { vault }, sender, fakes, gatewayOf }: ForkDeps,
+  space: string,
+  written: readonly Written[],
+): Promise<readonly string[]> {
+  if (written.length === 0) return [];
+  const open = await vault.open(written[0]!.metadata.partner, written.map(sealedOfWritten));
+  const without: string[] = [];
+  for (const event of written) {
+    const twin = writtenTwinOf(event, open, fakes, gatewayOf);
+    if (typeof twin === "string") without.push(twin);
+    else await writeTwin(sender, space, twin);
+  }
+  return without;
 }
 
 async function twinsOf(

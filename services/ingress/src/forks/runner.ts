@@ -1,4 +1,6 @@
 import { type ApiContext, type Call, hosted } from "@heliograph/api";
+import type { Channel } from "@heliograph/contracts";
+import { takesInbound } from "@heliograph/gateways";
 import { type JobEnd, type NoteJob, runJobs } from "@heliograph/runtime";
 import { type Sender, senderFor } from "../messages/sender.ts";
 import { openSending, sendingOf } from "../messages/state.ts";
@@ -37,6 +39,12 @@ async function runClaimed(
       sending: sendingOf({ context, env: "sandbox" }),
       sender: senderNow(),
       fakes: createFakes(sandbox.vault.name("forks", account)),
+      gatewayOf: (channel: Channel) => {
+        const found = directory
+          .gateways("sandbox", channel)
+          .find(({ enabled, kind }) => enabled && takesInbound(kind));
+        return found && { id: found.gateway_id, kind: found.kind };
+      },
       pressure: sandbox.pressure,
     };
     const end = await runFork(deps, fork, claim, signal);

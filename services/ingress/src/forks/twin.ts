@@ -10,6 +10,7 @@ import type { Fakes } from "./fake.ts";
 export const withoutTwin = [
   "under_way",
   "never_sent",
+  "no_message",
   "channel",
   "no_text",
   "erased",
