@@ -1,6 +1,12 @@
 import { createHash, type Hash } from "node:crypto";
 import { accountOf } from "@heliograph/contracts";
-import { canonicalEvent, type CopySource, pagesOf, type RecordedEvent } from "@heliograph/log";
+import {
+  canonicalEvent,
+  type CopySource,
+  pagesOf,
+  type Position,
+  type RecordedEvent,
+} from "@heliograph/log";
 
 /** What a category of a partner's streams came to in one log. */
 export type Sum = { readonly streams: number; readonly events: number; readonly sha256: string };
@@ -9,10 +15,16 @@ export type Sums = {
   readonly categories: ReadonlyMap<string, Sum>;
   /** By the wallet's stream. */
   readonly balances: ReadonlyMap<string, Balance>;
+  /** Position of the last event; 0n where there is none. */
+  readonly last: Position;
 };
 export type Compared = {
   readonly source: Sums;
   readonly copy: Sums;
+  /** Up to where the source was read. */
+  readonly head: Position;
+  /** Position of the source's last event that is no younger than the partner's closing; 0n where there is none. */
+  readonly closed: Position;
   /** The first place where they differ. */
   readonly difference?: string;
 };
@@ -23,13 +35,19 @@ const isOf = (partner: string, { type, metadata, data }: RecordedEvent): boolean
   (accountOf(metadata.partner ?? "") === partner ||
     (data as { readonly partner_id?: unknown } | null)?.partner_id === partner);
 
-/** Every event of a partner in a log, in the log's order, up to its end as of now. Throws the signal's reason. */
-async function* eventsOf(
+type Stretch = {
+  readonly after: Position;
+  readonly head: Position;
+  readonly signal: AbortSignal;
+};
+
+/** Every event of a partner in a stretch of a log, in the log's order. Throws the signal's reason. */
+export async function* eventsOf(
   log: CopySource,
   partner: string,
-  signal: AbortSignal,
+  stretch: Stretch,
 ): AsyncGenerator<RecordedEvent, undefined> {
-  for await (const { events } of pagesOf(log, { after: 0n, head: await log.head(), signal }))
+  for await (const { events } of pagesOf(log, stretch))
     for (const event of events) if (isOf(partner, event)) yield event;
 }
 
@@ -37,6 +55,7 @@ async function* eventsOf(
 class Adding {
   readonly #sums = new Map<string, { streams: number; events: number; hash: Hash }>();
   readonly #balances = new Map<string, Balance>();
+  #last: Position = 0n;
 
   /** Gives the event's one line. */
   add(event: RecordedEvent): string {
@@ -45,6 +64,7 @@ class Adding {
     this.#sums.set(category, sum);
     if (event.revision === 0) sum.streams++;
     sum.events++;
+    this.#last = event.position;
     // Each event of a wallet tells what is in it.
     const { available, held } = event.data as Partial<Balance>;
     if (category === "wallet" && available !== undefined && held !== undefined)
@@ -59,23 +79,33 @@ class Adding {
     const categories = all.map(([category, { streams, events, hash }]) => {
       return [category, { streams, events, sha256: hash.copy().digest("hex") }] as const;
     });
-    return { categories: new Map(categories), balances: this.#balances };
+    return { categories: new Map(categories), balances: this.#balances, last: this.#last };
   }
 }
 
-/** Reads both logs and compares every event of the partner: position, stream, revision, id, type, version, time, data and metadata. Goes on to the end of both, so that the sums are those of all. */
+type Bounds = {
+  readonly until?: Position | undefined;
+  readonly closedAt: number;
+  readonly signal: AbortSignal;
+};
+
+/** Reads both logs and compares every event of the partner: position, stream, revision, id, type, version, time, data and metadata. Goes on to the end of both, of the source to `until` at most, so that the sums are those of all. */
 export async function comparePartner(
   logs: { readonly source: CopySource; readonly copy: CopySource },
   partner: string,
-  signal: AbortSignal,
+  { until, closedAt, signal }: Bounds,
 ): Promise<Compared> {
   const source = new Adding();
   const copy = new Adding();
-  const copied = eventsOf(logs.copy, partner, signal);
+  const head = until ?? (await logs.source.head());
+  const stretch: Stretch = { after: 0n, head, signal };
+  const copied = eventsOf(logs.copy, partner, { ...stretch, head: await logs.copy.head() });
   let difference: string | undefined;
+  let closed: Position = 0n;
   const differ = (text: string): void => void (difference ??= text);
-  for await (const original of eventsOf(logs.source, partner, signal)) {
+  for await (const original of eventsOf(logs.source, partner, stretch)) {
     const line = source.add(original);
+    if (original.recordedAt <= closedAt) closed = original.position;
     const { value: other } = await copied.next();
     const at = `${original.type} of ${original.stream} at position ${original.position}`;
     if (other === undefined) differ(`the copy lacks ${at}`);
@@ -88,6 +118,8 @@ export async function comparePartner(
   return {
     source: source.sums(),
     copy: copy.sums(),
+    head,
+    closed,
     ...(difference !== undefined && { difference }),
   };
 }

@@ -1,33 +1,41 @@
-import { type EventData, environments, failpoint, streamOf, uuid7 } from "@heliograph/contracts";
-import type { Append, EventLog } from "@heliograph/log";
+import { type EventData, failpoint, streamOf, uuid7 } from "@heliograph/contracts";
+import type { Append, EventLog, Position } from "@heliograph/log";
 import { operator } from "@heliograph/platform";
-import { serverOf, type Namespace } from "@heliograph/runtime";
-import { sayTable } from "../../shared/table.ts";
+import { serverOf } from "@heliograph/runtime";
 import { actor, onControlPlane, type Work } from "../control-plane.ts";
-import { endsOf } from "../copy-ends.ts";
 import { OpsError } from "../error.ts";
 import type { Target } from "../target.ts";
-import { comparePartner, type Sums } from "./compare.ts";
+import { say } from "./say.ts";
+import { carryKeys, type Servers, underWay, undone } from "./under-way.ts";
+import { type Closing, compareWhole, type Pair, tailOf, type Whole } from "./whole.ts";
 
 type Placed = EventData<"PartnerPlaced">;
 type Place = Omit<Placed, "partner_id" | "placed_at">;
 /** Where a partner lives by a platform log, and the revision at which that stands. */
-type Placing = { readonly placed: Place; readonly revision: number };
+type Placing = {
+  readonly placed: Place;
+  readonly revision: number;
+  /** Of the event that says so. */
+  readonly position: Position | undefined;
+  /** When it was closed last, epoch ms; 0 where it never was. */
+  readonly closedAt: number;
+};
 
-const namespaces: readonly Namespace[] = ["platform", ...environments];
 /** Events of one call to the log. */
 const maxAppends = 500;
-
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** Where the partner lives. Throws OpsError where there is no such partner. */
 async function placingOf(log: EventLog, partner: string, where: string): Promise<Placing> {
   const events = await log.readStream(streamOf("partner", partner));
   const last = events.at(-1);
   if (last === undefined) throw new OpsError(`there is no partner ${partner} ${where}`);
-  const { data } = events.findLast((each) => each.type === "PartnerPlaced") ?? {};
-  const placed = (data as Placed | undefined) ?? { place: "here" as const };
-  return { placed, revision: last.revision };
+  const said = events.findLast((each) => each.type === "PartnerPlaced");
+  const placed = (said?.data as Placed | undefined) ?? { place: "here" as const };
+  const closing = events.findLast(
+    ({ type, data }) => type === "PartnerPlaced" && (data as Placed).place === "leaving",
+  );
+  const closedAt = closing === undefined ? 0 : closing.recordedAt;
+  return { placed, revision: last.revision, position: said?.position, closedAt };
 }
 
 const placedAs = (partner: string, place: Place, expected: Append["expected"]): Append => ({
@@ -52,7 +60,9 @@ export const closePartner = (target: Target, partner: string): Promise<boolean> 
       throw new OpsError(`${partner} lives in another installation`);
     if (placed.place === "here") await append([placedAs(partner, { place: "leaving" }, revision)]);
     say(`${partner} is closed: it can read, and nothing is accepted or sent for it.`);
-    say("Wait a minute, so that what was under way has ended, then copy the installation.");
+    say(
+      "Wait a minute and until no consumer lags (projections), end the processes, then copy all databases and files as of one moment.",
+    );
   });
 
 /** Turns a move back that has not come to its end. True when it is done. */
@@ -89,23 +99,50 @@ export async function movePartner(
   const ofCopy = await reading(there, (log) => placingOf(log, partner, "in the copy"));
   if (ofSource.placed.place === "here")
     throw new OpsError(`${partner} is not closed: move-partner close ${partner}, then copy`);
-  if (ofSource.placed.place === "elsewhere") {
-    if (ofCopy.placed.move_id !== ofSource.placed.move_id)
-      throw new OpsError(`${partner} has moved already, and not to this copy`);
-  } else {
-    if (ofCopy.placed.place !== "leaving")
-      throw new OpsError(`the copy was made before ${partner} was closed: make another`);
-    if (!(await isWhole(target, copy, partner, signal))) return false;
-    await leave(target, there, { partner, address, ofSource, ofCopy });
+  const hasLeft = ofSource.placed.place === "elsewhere";
+  if (hasLeft && ofCopy.placed.move_id !== ofSource.placed.move_id)
+    throw new OpsError(`${partner} has moved already, and not to this copy`);
+  if (!hasLeft && ofCopy.placed.place === "here")
+    throw new OpsError(`the copy was made before ${partner} was closed: make another`);
+  if (ofCopy.placed.place === "elsewhere")
+    throw new OpsError(`the copy is of another move of ${partner}, or was made after it had left`);
+  if (ofCopy.placed.place === "leaving") {
+    const servers: Servers = { source: target.server, copy: there.server };
+    const pair: Pair = { target, copy, partner, signal };
+    const { closedAt, position } = ofSource;
+    const whole = await proved(pair, servers, { closedAt, left: hasLeft ? position : undefined });
+    if (whole === undefined) return lacking(partner, hasLeft);
+    if (!hasLeft && !(await leave(pair, there, whole, { address, ofSource, ofCopy }))) return false;
+    await carryKeys(servers, partner);
+    await failpoint("move_partner.left");
+    await onControlPlane(there, async ({ log, append }) => {
+      const { placed, revision } = await placingOf(log, partner, "in the copy");
+      await append([placedAs(partner, { ...placed, place: "here" }, revision)]);
+    });
   }
-  await failpoint("move_partner.left");
-  await onControlPlane(there, async ({ log, append }) => {
-    const { placed, revision } = await placingOf(log, partner, "in the copy");
-    if (placed.place === "here") return;
-    await append([placedAs(partner, { ...placed, place: "here" }, revision)]);
-  });
   say(`${partner} lives in the copy. Start it, and send its API's callers to ${address}.`);
   return true;
+}
+
+/** Whether nothing of the partner is under way, and the copy has all of it. Throws OpsError where something is under way, or was done after the copy was made. */
+async function proved(pair: Pair, servers: Servers, closing: Closing): Promise<Whole | undefined> {
+  const found = await underWay(servers, pair.partner);
+  if (found !== undefined) throw new OpsError(found);
+  const whole = await compareWhole(pair, closing);
+  const open = whole && (await undone(servers, whole));
+  if (open !== undefined) throw new OpsError(open);
+  return whole;
+}
+
+/** Says how a move goes on whose copy lacks what was listed. Always false: the partner does not live in the copy. */
+function lacking(partner: string, hasLeft: boolean): false {
+  const state = hasLeft
+    ? `${partner} has left here, and the copy does not let it in without the above: nobody acts for it.`
+    : `The copy has not all of ${partner}, which is still closed here: make another, move-partner reopen, or bring it over.`;
+  say(`${state} To bring over what came after the copy, stop the processes here, then for live and sandbox
+  npm run ops -- copy-log --namespace <namespace> --from postgres --to <the copy> --once
+and run this command again. What the copy has and is not here, or is another event, cannot be brought over.`);
+  return false;
 }
 
 async function reading<Result>(
@@ -119,14 +156,16 @@ async function reading<Result>(
   return result!;
 }
 
-type Leaving = Omit<Move, "copy"> & { readonly ofSource: Placing; readonly ofCopy: Placing };
+type Leaving = Pick<Move, "address"> & { readonly ofSource: Placing; readonly ofCopy: Placing };
 
-/** Makes the copy nobody's but the partner's, and the partner nobody's here. */
+/** Makes the copy nobody's but the partner's, and the partner nobody's here. False where the copy lacks what came meanwhile. */
 async function leave(
-  target: Target,
+  pair: Pair,
   there: Target,
-  { partner, address, ofSource, ofCopy }: Leaving,
-): Promise<void> {
+  whole: Whole,
+  { address, ofSource, ofCopy }: Leaving,
+): Promise<boolean> {
+  const { target, partner } = pair;
   const move_id = ofCopy.placed.move_id ?? uuid7();
   await onControlPlane(there, async (plane) => {
     await closeOthers(plane, partner, target.settings.publicUrl);
@@ -134,10 +173,15 @@ async function leave(
       await plane.append([placedAs(partner, { place: "leaving", move_id }, ofCopy.revision)]);
   });
   await failpoint("move_partner.others_closed");
+  // That took its time, and from the next step on there is no way back.
+  const before = await tailOf(pair, whole);
+  if (before.behind.length > 0) return lacking(partner, false);
   await onControlPlane(target, ({ append }) =>
     // At this revision: somebody may have reopened it meanwhile.
     append([placedAs(partner, { place: "elsewhere", address, move_id }, ofSource.revision)]),
   );
+  const after = await tailOf(pair, before.whole);
+  return after.behind.length === 0 || lacking(partner, true);
 }
 
 /** Everybody else goes on living where the copy was made from. */
@@ -156,61 +200,4 @@ async function closeOthers(
     await failpoint("move_partner.others");
     await append(others.slice(from, from + maxAppends).map((id) => placedAs(id, place, "any")));
   }
-}
-
-/** Compares what both have of the partner, and shows it. Throws CopyRefused while a process uses the copy. */
-async function isWhole(
-  target: Target,
-  copy: string,
-  partner: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { from, to } = endsOf("postgres", copy, target);
-  const rows: string[][] = [];
-  const differences: string[] = [];
-  for (const namespace of namespaces) {
-    const source = await from.source(namespace, { servicesMayRun: true });
-    try {
-      const other = await to.source(namespace, { servicesMayRun: false });
-      try {
-        const logs = { source: source.log, copy: other.log };
-        const compared = await comparePartner(logs, partner, signal);
-        rows.push(...rowsOf(namespace, compared.source, compared.copy));
-        if (compared.difference !== undefined)
-          differences.push(`${namespace}: ${compared.difference}`);
-      } finally {
-        await other.close();
-      }
-    } finally {
-      await source.close();
-    }
-  }
-  sayTable([["log", "what", "here", "in the copy", "sha256"], ...rows]);
-  for (const difference of differences) say(difference);
-  if (differences.length > 0)
-    say(
-      `The copy has not all of ${partner}, which is still closed here: make another, or move-partner reopen.`,
-    );
-  return differences.length === 0;
-}
-
-function rowsOf(namespace: string, source: Sums, copy: Sums): string[][] {
-  const categories = new Set([...source.categories.keys(), ...copy.categories.keys()]);
-  const wallets = new Set([...source.balances.keys(), ...copy.balances.keys()]);
-  const counts = (sum: { readonly streams: number; readonly events: number } | undefined) =>
-    `${sum?.events ?? 0} events of ${sum?.streams ?? 0} streams`;
-  const money = (sums: Sums, wallet: string): string => {
-    const balance = sums.balances.get(wallet);
-    return balance === undefined ? "-" : `${balance.available} available, ${balance.held} held`;
-  };
-  return [
-    ...[...categories].map((category) => {
-      const [here, there] = [source.categories.get(category), copy.categories.get(category)];
-      const same = here?.sha256 === there?.sha256;
-      return [namespace, category, counts(here), counts(there), same ? here!.sha256 : "DIFFERS"];
-    }),
-    ...[...wallets].map((wallet) => {
-      return [namespace, wallet, money(source, wallet), money(copy, wallet), ""];
-    }),
-  ];
 }

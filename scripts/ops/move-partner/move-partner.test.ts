@@ -1,12 +1,25 @@
 import { newId, streamOf, uuid7, type EventData } from "@heliograph/contracts";
 import { partnerCreated } from "@heliograph/platform";
-import { databaseConfig, newLogger, openLog, readSettings, serverOf } from "@heliograph/runtime";
+import {
+  databaseConfig,
+  newLogger,
+  openLog,
+  prepareRuntime,
+  prepareTables,
+  readSettings,
+  serverOf,
+} from "@heliograph/runtime";
 import { spawnService, testServer } from "@heliograph/testkit";
+import { vaultTables } from "@heliograph/vault";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { ddl } from "../../../services/dispatch/src/store.ts";
 import { onControlPlane } from "../control-plane.ts";
+import { endsOf } from "../copy-ends.ts";
+import { copyNamespaces } from "../copy-log.ts";
 import type { Target } from "../target.ts";
 import { closePartner, movePartner, reopenPartner } from "./index.ts";
+import { compareWhole, tailOf } from "./whole.ts";
 
 const main = new URL("../main.ts", import.meta.url).pathname;
 let databases: Awaited<ReturnType<typeof testServer>>;
@@ -40,8 +53,28 @@ beforeAll(async () => {
     await toppedUp(environment, partner, "12.5");
     await toppedUp(environment, other, "7");
   }
+  const pool = new pg.Pool(databaseConfig(targetOf("old").server, "live"));
+  await prepareRuntime(pool);
+  await prepareTables(pool, [vaultTables]);
+  await pool.query(`create schema dispatch; ${ddl.replaceAll("{schema}", "dispatch")}`);
+  await pool.end();
 });
 afterAll(() => databases.dropAll());
+
+/** Asks the database of live. */
+async function live(
+  name: string,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<unknown[]> {
+  const client = new pg.Client(databaseConfig(targetOf(name).server, "live"));
+  await client.connect();
+  try {
+    return (await client.query(text, [...values])).rows;
+  } finally {
+    await client.end();
+  }
+}
 
 async function toppedUp(
   environment: "live" | "sandbox",
@@ -84,14 +117,18 @@ const placesIn = async (name: string): Promise<readonly (string | undefined)[]> 
   return places;
 };
 
-async function moving(copy: string): Promise<{ readonly done: boolean; readonly said: string }> {
+type Said<Done> = { readonly done: Done; readonly said: string };
+const moving = (copy: string): Promise<Said<boolean>> =>
+  hearing(() => movePartner(targetOf("old"), { partner, copy, address }, signal));
+
+async function hearing<Done>(work: () => Promise<Done>): Promise<Said<Done>> {
   const said: string[] = [];
   const written = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
     said.push(String(text));
     return true;
   });
   try {
-    const done = await movePartner(targetOf("old"), { partner, copy, address }, signal);
+    const done = await work();
     return { done, said: said.join("") };
   } finally {
     written.mockRestore();
@@ -109,6 +146,39 @@ async function killed(place: string, copy: string): Promise<void> {
   expect(by).toBe("SIGKILL");
 }
 
+test("nothing moves while a call or a consumer is at work, and what comes behind the comparison is seen", async () => {
+  const old = targetOf("old");
+  await closePartner(old, partner);
+  const copy = await copyAs("rows");
+  const message = "0".repeat(26);
+  const calls = `insert into dispatch.intents (id, epoch, calls) values ('1', 1, '[["msg_${message}",1,1,"gtw"]]')`;
+  const said = `insert into log.events (position, stream, revision, id, type, version, recorded_at, data, metadata)
+    values (1000, 'message-${message}', 0, '${uuid7()}', 'MessageAccepted', 1, 0, '{}', '{"partner":"${partner}~1"}')`;
+  const at = (position: number, seen: string) =>
+    `insert into runtime.consumers values ('webhooks', 'webhooks', 'reactor', ${position}, 0, 0, 'live', null, 'me', null, ${seen})`;
+  for (const where of ["old", "rows"]) await live(where, said);
+  await refusedFor("old", calls, /1 groups .* in live are under way here/);
+  await refusedFor("rows", calls, /when the copy was made/);
+  await refusedFor("old", at(0, "now()"), /webhooks of live is at position 0 here, before 1/);
+  await refusedFor("old", at(1, "now()"), /copy was made when webhooks .* position 0, before 1/);
+  for (const where of ["old", "rows"])
+    await live(
+      where,
+      "set session_replication_role = replica; delete from log.events where position = 1000",
+    );
+
+  const pair = { target: old, copy, partner, signal };
+  const closing = { closedAt: Date.now(), left: undefined };
+  const { done: whole } = await hearing(() => compareWhole(pair, closing));
+  await toppedUp("live", other, "8");
+  expect((await tailOf(pair, whole!)).behind).toEqual([]);
+  await toppedUp("live", partner, "13");
+  const { done, said: told } = await hearing(() => tailOf(pair, whole!));
+  expect(done.behind).toEqual(["live"]);
+  expect(told).toMatch(/^live: the copy lacks FundsToppedUp of wallet-\w+ at position 4\n$/);
+  await reopenPartner(old, partner);
+}, 120_000);
+
 test("a closed partner moves to a copy that has all of it, and whatever breaks in between one installation at most acts for it", async () => {
   const old = targetOf("old");
   const early = await copyAs("early");
@@ -123,9 +193,9 @@ test("a closed partner moves to a copy that has all of it, and whatever breaks i
   const refused = await moving(late);
   expect(refused.done).toBe(false);
   expect(refused.said).toMatch(
-    /live +wallet +2 events of 1 streams +1 events of 1 streams +DIFFERS/,
+    /live +wallet +3 events of 1 streams +2 events of 1 streams +DIFFERS/,
   );
-  expect(refused.said).toMatch(/live: the copy lacks FundsToppedUp of wallet-\w+ at position 3/);
+  expect(refused.said).toMatch(/live: the copy lacks FundsToppedUp of wallet-\w+ at position 5/);
   expect(await placesIn("late")).toEqual(["leaving", undefined]);
   await reopenPartner(old, partner);
   await closePartner(old, partner);
@@ -144,8 +214,33 @@ test("a closed partner moves to a copy that has all of it, and whatever breaks i
   expect(await placesIn("new")).toEqual(["leaving", "elsewhere"]);
   await expect(reopenPartner(old, partner)).rejects.toThrow(/has moved/);
   await expect(moving(late)).rejects.toThrow(/not to this copy/);
+
+  // Something comes behind what was compared, with a key of personal data that the copy has not.
+  await toppedUp("live", partner, "14.5");
+  const key = [uuid7(), partner];
+  await live("old", "insert into vault.keys values ($1, $2, 'cnt_1', '{}', '\\x01')", key);
+  const behind = await moving(copy);
+  expect(behind.done).toBe(false);
+  expect(behind.said).toMatch(
+    /lacks FundsToppedUp of wallet-\w+ at position 6\n.*nobody acts for it/,
+  );
+  expect(await placesIn("new")).toEqual(["leaving", "elsewhere"]);
+  const ends = endsOf("postgres", copy, old);
+  const all = { ...ends, namespaces: ["live" as const], once: true, verifyOnly: false, signal };
+  expect((await hearing(() => copyNamespaces(all))).done).toBe(true);
   expect((await moving(copy)).done).toBe(true);
+  expect(await live("new", "select id, partner from vault.keys")).toEqual([
+    { id: key[0], partner },
+  ]);
   expect((await moving(copy)).done).toBe(true);
   expect(await placesIn("old")).toEqual(["elsewhere", undefined]);
   expect(await placesIn("new")).toEqual([undefined, "elsewhere"]);
 }, 120_000);
+
+/** Refused for what the copy's rows or those here say; they are taken away again. */
+async function refusedFor(where: string, rows: string, reason: RegExp): Promise<void> {
+  await live(where, rows);
+  await expect(moving(urlOf("rows"))).rejects.toThrow(reason);
+  await live(where, "delete from dispatch.intents");
+  await live(where, "delete from runtime.consumers");
+}

@@ -1,0 +1,111 @@
+import { environments, type Environment } from "@heliograph/contracts";
+import { databaseConfig, type Server } from "@heliograph/runtime";
+import pg from "pg";
+import type { Whole } from "./whole.ts";
+
+/** This installation's databases, and those of the copy. */
+export type Servers = { readonly source: Server; readonly copy: Server };
+
+const keysAtOnce = 2_000;
+const noKey = "00000000-0000-0000-0000-000000000000";
+/** Whose connections are no service's to whoever asks whether a database is in use. */
+const application_name = "heliograph ops";
+
+/** Groups of provider calls and decisions that are announced and of which not all is in the log. A row names its messages, damaged or not, and a message its partner. */
+const openIntents = `select count(*)::int as open from dispatch.intents i where exists (
+  select from regexp_matches(i::text, '(?:msg_|message-)([0-9A-Z]{26})', 'g') as named
+    join log.events e on e.stream = 'message-' || named[1] and e.revision = 0
+   where split_part(e.metadata::json ->> 'partner', '~', 1) = $1)`;
+
+/** Consumers with effects, and whether a process has them now. */
+const reactors = `select name, position::text, updated_at > now() - interval '10 seconds' as runs
+  from runtime.consumers where kind = 'reactor' order by name`;
+
+/** Rows as text: both have the same tables. */
+const keysOf = (which: "null" | "not null"): string =>
+  `select id, k::text as row from vault.keys k
+    where id > $2 and split_part(partner, '~', 1) = $1 and destroyed_at is ${which} order by id limit ${keysAtOnce}`;
+const putKeys = `insert into vault.keys as k select (row::vault.keys).* from unnest($1::text[]) as rows(row)
+  on conflict (id) do update set owners = excluded.owners, wrapped = excluded.wrapped, destroyed_at = excluded.destroyed_at
+   where k.destroyed_at is null and (k.owners, k.destroyed_at) is distinct from (excluded.owners, excluded.destroyed_at)`;
+
+async function withBoth<Result>(
+  { source, copy }: Servers,
+  environment: Environment,
+  work: (source: pg.Client, copy: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const [from, to] = [source, copy].map(
+    (server) => new pg.Client({ ...databaseConfig(server, environment), application_name }),
+  ) as [pg.Client, pg.Client];
+  try {
+    await from.connect();
+    await to.connect();
+    return await work(from, to);
+  } finally {
+    await Promise.all([from.end(), to.end()]);
+  }
+}
+
+const has = async (client: pg.Client, table: string): Promise<boolean> =>
+  (await client.query("select to_regclass($1) as it", [table])).rows[0].it !== null;
+
+/** Why the partner cannot be moved now: there is something under way for it on either side, so that nobody knows yet whether a provider was called. */
+export async function underWay(servers: Servers, partner: string): Promise<string | undefined> {
+  for (const environment of environments) {
+    const found = await withBoth(servers, environment, async (...sides) => {
+      for (const [index, side] of sides.entries()) {
+        if (!(await has(side, "dispatch.intents"))) continue;
+        const { open } = (await side.query(openIntents, [partner])).rows[0];
+        if (open === 0) continue;
+        const about = `${open} groups of calls to providers of ${partner} in ${environment}`;
+        return index === 0
+          ? `${about} are under way here: let dispatch end or settle them, then make another copy`
+          : `${about} were under way when the copy was made: make another`;
+      }
+      return undefined;
+    });
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Why the partner cannot be moved now: a consumer has not done yet with what there was of it. What nobody runs here, and stands in the copy as it does here, is done there. */
+export async function undone(servers: Servers, whole: Whole): Promise<string | undefined> {
+  for (const environment of environments) {
+    const { last, closed } = whole.get(environment)!;
+    const found = await withBoth(servers, environment, async (source, copy) => {
+      if (!(await has(source, "runtime.consumers"))) return undefined;
+      const there = new Map<string, bigint>();
+      for (const { name, position } of (await copy.query(reactors)).rows)
+        there.set(name, BigInt(position));
+      for (const { name, position, runs } of (await source.query(reactors)).rows) {
+        const [at, copied] = [BigInt(position), there.get(name) ?? 0n];
+        if (runs === true && at < last)
+          return `${name} of ${environment} is at position ${at} here, before ${last}, the partner's last: wait for it, and run this again`;
+        if (copied < closed && copied < at)
+          return `the copy was made when ${name} of ${environment} was at position ${copied}, before ${closed}, the partner's last as it was closed: make another`;
+      }
+      return undefined;
+    });
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Brings over the keys of personal data that were made or destroyed after the copy: they are in no log, and what was brought over is not to be read without them. */
+export async function carryKeys(servers: Servers, partner: string): Promise<void> {
+  for (const environment of environments)
+    await withBoth(servers, environment, async (source, copy) => {
+      if (!(await has(source, "vault.keys"))) return;
+      // Those that are destroyed first: of a subject only one is not.
+      for (const which of ["not null", "null"] as const)
+        for (let after: string | undefined = noKey; after !== undefined;) {
+          const { rows }: pg.QueryResult<{ id: string; row: string }> = await source.query(
+            keysOf(which),
+            [partner, after],
+          );
+          await copy.query(putKeys, [rows.map(({ row }) => row)]);
+          after = rows.at(-1)?.id;
+        }
+    });
+}
