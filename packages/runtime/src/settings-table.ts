@@ -1,4 +1,4 @@
-import { isId } from "@heliograph/contracts";
+import { isId, mostShards } from "@heliograph/contracts";
 
 import {
   choice,
@@ -79,7 +79,7 @@ export const settingsTable = {
   }),
   HELIOGRAPH_ATTACHMENTS_RECEIVED_DAYS: whole(1, 36_500, 3_650).meta({
     consequence:
-      "Attachments that came with messages of people, and what e-mails named by an address, are destroyed after so many days; one that a message still waits to send, once that is over.",
+      "Attachments that came with messages of people are destroyed after so many days; one that a message still waits to send, once that is over. What e-mails named by an address goes a week after the last message with it may be sent.",
   }),
   HELIOGRAPH_DATABASE_URL: url(
     ["postgres:", "postgresql:"],
@@ -146,7 +146,7 @@ export const settingsTable = {
     consequence:
       "Publishes the public topics there, with either feed. Required by `HELIOGRAPH_FEED=kafka`.",
   }),
-  HELIOGRAPH_KAFKA_SHARDS: whole(1, 1024, 8).meta({
+  HELIOGRAPH_KAFKA_SHARDS: whole(1, mostShards, 8).meta({
     consequence:
       "Partitions of the log topic and of the public topics when they are made, and the most copies of a service that share its work. Fixed by the first start with `HELIOGRAPH_FEED=kafka`.",
   }),
