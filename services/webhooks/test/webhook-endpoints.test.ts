@@ -1,14 +1,6 @@
 import { loosely, until } from "@heliograph/testkit";
 import { agentCreated } from "@heliograph/testkit/people";
-import {
-  newId,
-  newSecret,
-  openSecret,
-  sealSecret,
-  spaceAfter,
-  streamOf,
-  uuid7,
-} from "@heliograph/contracts";
+import { newId, newSecret, openSecret, sealSecret, streamOf, uuid7 } from "@heliograph/contracts";
 import { type Endpoint, evolveEndpoint } from "@heliograph/domain";
 import { takeMail } from "@heliograph/platform";
 import { openWorld, turnKey, type World } from "@heliograph/testkit/world";
@@ -50,8 +42,7 @@ describe("a webhook endpoint", () => {
     const url = "https://example.com/hook";
     const secret = sealSecret(world.platform.masterKey, newSecret(Buffer.alloc(32)));
     const made = Array.from({ length: 99 }, () => newId("whe"));
-    // In a sandbox that was reset.
-    const metadata = { partner: spaceAfter(owner, 1) };
+    const metadata = { partner: owner };
     const appendAll = (type: string, each: readonly string[], rest: object, revision?: number) =>
       log.append(
         each.map((endpoint_id) => ({

@@ -96,7 +96,7 @@ const locked = <Result>(
     await client.query("select set_config('lock_timeout', $1, true)", [`${leftUntil(deadline)}`]);
     await client
       .query("select pg_advisory_xact_lock(hashtextextended($1, 0))", [name])
-      .catch((error: { code?: string }) => {
+      .catch((error: Error & { code?: string }) => {
         throw error.code === lockNotAvailable ? tooManyBefore(error) : error;
       });
     return work();
