@@ -5,6 +5,7 @@ import { newDataDir, removeDataDir, until, type Instance } from "@heliograph/tes
 import type { Stormed, Taken } from "./broadcast-provider.ts";
 import { cpuMs, ownCpuMs, postmasterOf, residentMb } from "./cpu.ts";
 import { sms } from "./flood-sms.ts";
+import { askable, inUseMb } from "./heap.ts";
 import { startMeasured, stopChild } from "./instance.ts";
 import { drive } from "./load.ts";
 import { caughtUp, partnerOf } from "./people.ts";
@@ -39,7 +40,7 @@ export async function benchBroadcast(): Promise<Row[]> {
     String(receiptsAtOnce),
   ]);
   const [{ port }] = (await once(provider, "message")) as [{ port: number }];
-  const instance = await startMeasured(dataDir);
+  const instance = await startMeasured(dataDir, askable);
   try {
     const api = apiOf(instance);
     await useProvider(api, port, instance);
@@ -199,6 +200,7 @@ async function measureBroadcast(instance: Instance, api: Api, provider: ChildPro
   const { firstAt } = await ask<Taken>(provider, "taken");
   const { alone, beside, perSecondBeside } = await inTurns(instance, api, id, look);
   shown = await look();
+  const inUse = await inUseMb(instance);
   const from = { ...cpu(), sent: shown.counts.sent, at: performance.now() };
   shown = await until(
     async () => {
@@ -212,6 +214,7 @@ async function measureBroadcast(instance: Instance, api: Api, provider: ChildPro
   const rest = shown.counts.sent - from.sent;
   const perSecond = Math.round((rest * 1_000) / (performance.now() - from.at));
   const { early, most } = memory();
+  const grown = (await inUseMb(instance)) - inUse;
   const note = `${contacts} contacts; ${perSecondBeside}/s beside single sends, ${perSecond}/s alone`;
   const rows = [
     limitRow("broadcast: first message at the provider", "ms", firstAt - started, 1_000, note),
@@ -221,6 +224,13 @@ async function measureBroadcast(instance: Instance, api: Api, provider: ChildPro
       most - early,
       50,
       `${early} MB then`,
+    ),
+    limitRow(
+      "broadcast: memory in use grown by the rest of it",
+      "MB",
+      Math.round(grown),
+      50,
+      `${Math.round(inUse)} MB at ${from.sent} sent`,
     ),
     limitRow(
       "broadcast: CPU a message, node",
@@ -260,10 +270,10 @@ async function measureStorm(
   id: string,
 ): Promise<Row[]> {
   const alone = [await slice(instance), await slice(instance)];
+  const inUse = await inUseMb(instance);
   const cpu = await meterOf(instance);
   const from = cpu();
   const began = performance.now();
-  const memory = watchMemory(instance.pid, () => performance.now() - began < sliceMs / 2);
   const storm = ask<Stormed>(provider, "storm");
   let over = false;
   void storm.then(() => (over = true));
@@ -281,7 +291,7 @@ async function measureStorm(
   const to = cpu();
   const perReport = (name: "node" | "postgres"): number => round((to[name] - from[name]) / reports);
   const lagMs = Math.round(performance.now() - behind);
-  const { early, most } = memory();
+  const grown = (await inUseMb(instance)) - inUse;
   const note = `${reports} reports, ${refused} sent again; single sends included`;
   const rate = (count: number, within: number): number => Math.round(count / within);
   return [
@@ -313,11 +323,11 @@ async function measureStorm(
     ),
     limitRow("storm of bounces: the last one counted behind its 2xx", "ms", lagMs, sliceMs, note),
     limitRow(
-      "storm of bounces: memory grown behind its first seconds",
+      "storm of bounces: memory in use grown",
       "MB",
-      most - early,
+      Math.round(grown),
       50,
-      `${early} MB then`,
+      `${Math.round(inUse)} MB before`,
     ),
     ...compared("with a storm of bounces / without", beside, alone),
   ];

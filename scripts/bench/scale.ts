@@ -14,12 +14,18 @@ const warmUp = 2_000;
 const measured = 5_000;
 const longestCatchUpMs = 3_600_000;
 
-/** CPU per message, whole life without webhooks, when 10⁴, 10⁵ … messages are stored already: each within 10 % of the first. They are filled into the log, and the projectors make their rows of them. */
+/**
+ * What a message costs, whole life without webhooks, when 10⁴, 10⁵ … messages are stored already, the last time as many as are asked for: CPU, and the pages that PostgreSQL touches, which do not depend
+ * on what else the machine does, each within 10 % of the first. They are filled into the log, and the projectors make their rows of them.
+ */
 export async function benchScale(): Promise<Row[]> {
   const most = Number(process.env["HELIOGRAPH_BENCH_SCALE"] ?? 100_000);
   // On a disk: ten million messages fit into few memories.
   const dataDir = newDataDir(tmpdir());
-  const server = await startEmbeddedPostgres({ dataDir: `${dataDir}/postgres` });
+  const server = await startEmbeddedPostgres({
+    dataDir: `${dataDir}/postgres`,
+    settings: { shared_preload_libraries: "pg_stat_statements" },
+  });
   const database = Object.assign(new URL(server.url), { pathname: "/heliograph_sandbox" }).href;
   const start = (): Promise<Instance> =>
     startMeasured(dataDir, { HELIOGRAPH_DATABASE_URL: server.url, HELIOGRAPH_DEMO: "on" });
@@ -27,10 +33,11 @@ export async function benchScale(): Promise<Row[]> {
   try {
     await topUp(instance);
     const postmaster = await postmasterOf(server.url);
+    await query(database, "create extension pg_stat_statements");
     const rows: Row[] = [];
     let stored = 0;
-    let first: number | undefined;
-    for (let target = least; target <= most; target *= 10) {
+    let first: Cost | undefined;
+    for (const target of targetsUpTo(most)) {
       await instance.stop();
       await fillMessages(database, "sandbox", stored, target - stored);
       stored = target;
@@ -38,18 +45,20 @@ export async function benchScale(): Promise<Row[]> {
       await caughtUp(instance);
       await query(database, "vacuum analyze");
       await post(instance, warmUp);
+      await query(database, "select pg_stat_statements_reset()");
       const before = cpuMs(instance.pid) + cpuMs(postmaster);
       const count = await post(instance, measured);
-      const perMessage = (cpuMs(instance.pid) + cpuMs(postmaster) - before) / count;
-      first ??= perMessage;
+      const cost = {
+        ms: (cpuMs(instance.pid) + cpuMs(postmaster) - before) / count,
+        pages: (await pagesTouched(database)) / count,
+      };
+      first ??= cost;
+      const at = `per message at ${target.toLocaleString("en")} stored, against the first`;
+      const row = (what: string, ratio: number, note: string): Row =>
+        limitRow(`${what} ${at}`, "×", Math.round(ratio * 100) / 100, 1.1, note);
       rows.push(
-        limitRow(
-          `CPU per message at ${target.toLocaleString("en")} stored, against the first`,
-          "×",
-          Math.round((perMessage / first) * 100) / 100,
-          1.1,
-          `${perMessage.toFixed(3)} ms`,
-        ),
+        row("CPU", cost.ms / first.ms, `${cost.ms.toFixed(3)} ms`),
+        row("pages", cost.pages / first.pages, `${cost.pages.toFixed(1)} pages of PostgreSQL`),
       );
     }
     const aside = await query(
@@ -63,6 +72,24 @@ export async function benchScale(): Promise<Row[]> {
     await server.stop();
     await removeDataDir(dataDir);
   }
+}
+
+type Cost = { readonly ms: number; readonly pages: number };
+
+function targetsUpTo(most: number): readonly number[] {
+  const targets: number[] = [];
+  for (let target = least; target < most; target *= 10) targets.push(target);
+  return [...targets, most];
+}
+
+/** By all statements since they were last forgotten. */
+async function pagesTouched(database: string): Promise<number> {
+  const [row] = await query(
+    database,
+    `select sum(shared_blks_hit + shared_blks_read)::float8 as pages from pg_stat_statements
+      where dbid = (select oid from pg_database where datname = current_database())`,
+  );
+  return row!["pages"] as number;
 }
 
 async function topUp(instance: Instance): Promise<void> {

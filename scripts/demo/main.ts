@@ -1,5 +1,5 @@
 // `npm run demo`: sends the message of the documentation and one for each outcome of the sandbox, and shows their lives as they happen.
-// Uses the instance that runs on the data folder, or starts one and stops it at the end (`--keep` leaves it running).
+// Uses the instance that runs on the data folder, or starts one and stops it at the end (`--keep` leaves it running); of a bundle with `--entry dist/heliograph.mjs`.
 import { parseArgs } from "node:util";
 import { dataDirOf, findInstance, isAlive, readInstance } from "../shared/instance.ts";
 import { runDemo } from "./run.ts";
@@ -14,7 +14,9 @@ for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => interrupted.abort(new DemoError("interrupted")));
 
 async function main(): Promise<boolean> {
-  const { values } = parseArgs({ options: { keep: { type: "boolean", default: false } } });
+  const { values } = parseArgs({
+    options: { keep: { type: "boolean", default: false }, entry: { type: "string" } },
+  });
   const dataDir = dataDirOf(process.env);
   const running = await findInstance(dataDir);
   let started: Started | undefined;
@@ -25,7 +27,7 @@ async function main(): Promise<boolean> {
     );
   if (running === undefined) {
     say("Starting Heliograph …");
-    started = await startInstance(dataDir, values.keep, interrupted.signal);
+    started = await startInstance(dataDir, values.keep, interrupted.signal, values.entry);
   }
   const instance = running ?? started!.instance;
   try {

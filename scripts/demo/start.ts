@@ -10,7 +10,7 @@ import { findInstance, type Instance } from "../shared/instance.ts";
 const startDeadlineMs = 90_000;
 const stopDeadlineMs = 15_000;
 const standardPort = 8080;
-const main = new URL("../../services/standalone/src/main.ts", import.meta.url).pathname;
+const ownEntry = new URL("../../services/standalone/src/main.ts", import.meta.url).pathname;
 
 /** Something a person can act on: shown as one line, without a stack. */
 export class DemoError extends Error {
@@ -21,17 +21,18 @@ export type Started = { readonly instance: Instance; stop(): Promise<void> };
 
 /**
  * Starts an instance on the data folder, with short retries and with webhooks to this machine allowed, and waits until it is ready. What it
- * prints goes to `demo.log` there. `keep` lets it outlive this process. Throws DemoError when it ends or is not ready in time.
+ * prints goes to `demo.log` there. `keep` lets it outlive this process; `entry` is what is started in place of this repository's. Throws DemoError when it ends or is not ready in time.
  */
 export async function startInstance(
   dataDir: string,
   keep: boolean,
   interrupted: AbortSignal,
+  entry = ownEntry,
 ): Promise<Started> {
   mkdirSync(dataDir, { recursive: true });
   const logFile = join(dataDir, "demo.log");
   const log = openSync(logFile, "w");
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, [entry], {
     env: {
       ...process.env,
       HELIOGRAPH_DATA_DIR: dataDir,

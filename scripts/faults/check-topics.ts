@@ -16,10 +16,10 @@ const topicOf = (environment: string): string => `heliograph.${environment}.mess
 
 /** Everything that the message topic of an environment holds, read with a client of its own. */
 export async function readTopic(world: World, environment: string): Promise<readonly Told[]> {
-  if (world.kafka === undefined) return [];
+  if (world.brokers === undefined) return [];
   const topic = topicOf(environment);
   const client = new Kafka({
-    brokers: [...world.kafka.brokers],
+    brokers: [...world.brokers],
     clientId: "oracle",
     logLevel: logLevel.NOTHING,
   });

@@ -31,7 +31,7 @@ export async function checkInvariants(
       await checkMessages(world, tenant, client, own, verdict);
       await checkFunds(tenant, client, own, verdict);
       const feed = await checkFeedAndWebhooks(world, tenant, client, verdict);
-      if (world.kafka !== undefined) checkTopic(tenant, feed, topic, verdict);
+      if (world.brokers !== undefined) checkTopic(tenant, feed, topic, verdict);
     }
   }
   if (but === undefined) await checkProjections(world, verdict);

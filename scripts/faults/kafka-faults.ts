@@ -13,9 +13,9 @@ const broker = (world: World) => {
   return world.kafka;
 };
 
-async function withAdmin<T>(world: World, work: (admin: Admin) => Promise<T>): Promise<T> {
+export async function withAdmin<T>(world: World, work: (admin: Admin) => Promise<T>): Promise<T> {
   const client = new Kafka({
-    brokers: [...broker(world).brokers],
+    brokers: [...(world.brokers ?? [])],
     clientId: "faults",
     logLevel: logLevel.NOTHING,
   });
@@ -29,7 +29,7 @@ async function withAdmin<T>(world: World, work: (admin: Admin) => Promise<T>): P
 }
 
 /** Accepts must go on while the brokers are away: one that does not answer 202 is a violation. */
-async function acceptsGoOn(world: World): Promise<void> {
+export async function acceptsGoOn(world: World): Promise<void> {
   const accepted = world.journal.sends.flatMap(({ answers }) => answers).length;
   await until(() => world.journal.sends.flatMap(({ answers }) => answers).length > accepted + 20, {
     timeoutMs: 10_000,

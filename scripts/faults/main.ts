@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { clusterFaults } from "./cluster-faults.ts";
 import { eventStoreFaults } from "./eventstore-faults.ts";
 import { allFaults } from "./faults.ts";
 import { kafkaFaults } from "./kafka-faults.ts";
@@ -51,7 +52,7 @@ if (feed !== values.feed || log !== values.log) {
 }
 const known = [
   ...(log === "eventstoredb" ? eventStoreFaults : []),
-  ...(feed === "kafka" ? kafkaFaults : []),
+  ...(feed === "kafka" ? [...kafkaFaults, ...clusterFaults] : []),
   ...allFaults,
   ...networkFaults,
   ...ownerFaults,

@@ -12,6 +12,7 @@ import {
   type ApiClient,
   type Instance,
   type KafkaBroker,
+  type KafkaCluster,
   type NetworkLink,
   type SmtpSink,
   type WebhookSink,
@@ -44,6 +45,8 @@ export type World = {
   readonly sink: WebhookSink;
   /** The broker that brings events to this world's consumers; undefined where the log does. */
   readonly kafka: KafkaBroker | undefined;
+  /** How clients find the broker, or those of a cluster. */
+  readonly brokers: readonly string[] | undefined;
   /** Another way to that broker, whose weather can be changed. */
   readonly kafkaLink: NetworkLink | undefined;
   /** The server of this world's log, in this process so that no kill of the product takes it; undefined where PostgreSQL is the log. */
@@ -67,6 +70,8 @@ const someTypes = ["message.sent", "message.failed", "message.delivered"];
 export type Engines = {
   readonly log?: "postgres" | "eventstoredb";
   readonly feed?: "log" | "kafka";
+  /** In place of a broker of this world's own; whoever gives it ends it. */
+  readonly cluster?: KafkaCluster;
   readonly entry?: string;
   /** Where its data folder is made; without it in memory where there is room. */
   readonly folder?: string;
@@ -75,7 +80,9 @@ export type Engines = {
 };
 
 export async function openWorld(random: Random, engines: Engines = {}): Promise<World> {
-  const { kafka, kafkaLink } = engines.feed === "kafka" ? await linkedKafka(random) : noKafka;
+  const ownBroker = engines.feed === "kafka" && engines.cluster === undefined;
+  const { kafka, kafkaLink } = ownBroker ? await linkedKafka(random) : noKafka;
+  const brokers = engines.cluster?.brokers ?? kafka?.brokers;
   const eventStore = engines.log === "eventstoredb" ? await eventStoreDouble() : undefined;
   const dataDir = newDataDir(engines.folder);
   const port = await freePort();
@@ -96,7 +103,7 @@ export async function openWorld(random: Random, engines: Engines = {}): Promise<
     if (lost) return { type: "reset" };
     return { type: "answer", status: refused ? 503 : 204 };
   });
-  const env = settingsOf(smtp, kafka, eventStore, engines);
+  const env = settingsOf(smtp, brokers, eventStore, engines);
   const start = (
     entry: string | undefined,
     extra: Readonly<Record<string, string>> = {},
@@ -112,6 +119,7 @@ export async function openWorld(random: Random, engines: Engines = {}): Promise<
     smtp,
     sink,
     kafka,
+    brokers,
     kafkaLink,
     eventStore,
     env,
@@ -138,7 +146,7 @@ export async function openWorld(random: Random, engines: Engines = {}): Promise<
 
 const settingsOf = (
   smtp: SmtpSink,
-  kafka: KafkaBroker | undefined,
+  brokers: readonly string[] | undefined,
   eventStore: EventStoreDouble | undefined,
   engines: Engines,
 ): Readonly<Record<string, string>> => ({
@@ -150,9 +158,9 @@ const settingsOf = (
     HELIOGRAPH_LOG: "eventstoredb",
     HELIOGRAPH_EVENTSTORE_URL: eventStore.connectionString,
   }),
-  ...(kafka && {
+  ...(brokers && {
     HELIOGRAPH_FEED: "kafka",
-    HELIOGRAPH_KAFKA_BROKERS: kafka.brokers.join(),
+    HELIOGRAPH_KAFKA_BROKERS: brokers.join(),
     HELIOGRAPH_KAFKA_SHARDS: "4",
   }),
   ...engines.env,

@@ -19,6 +19,7 @@ import {
   apiPage,
   errorsPage,
   eventsPage,
+  peopleEventsPage,
   scopesPage,
   type OpenApi,
 } from "./pages.ts";
@@ -57,6 +58,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ["docs/reference/scopes.md", scopesPage(scopes, roleScopes, openapi as OpenApi)],
     ["docs/reference/errors.md", errorsPage(errorCatalogue, errorNotes)],
     ["docs/reference/events.md", eventsPage(eventDefinitions)],
+    ["docs/reference/people-events.md", peopleEventsPage(eventDefinitions)],
     [
       "docs/operating/settings.md",
       settingsPage(

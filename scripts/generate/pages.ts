@@ -1,8 +1,10 @@
-import type {
-  ErrorCode,
-  errorCatalogue,
-  errorNotes,
-  eventDefinitions,
+import {
+  typesIn,
+  type Category,
+  type ErrorCode,
+  type errorCatalogue,
+  type errorNotes,
+  type eventDefinitions,
 } from "@heliograph/contracts";
 
 type Operation = { readonly summary?: string; readonly description?: string };
@@ -106,21 +108,51 @@ Retry after 408, 409 \`idempotency_in_progress\`, 429, 500 and 503, with the sam
 ${sections.join("\n")}`;
 }
 
-/** `docs/reference/events.md`: every event of the log in one table. */
-export function eventsPage(definitions: typeof eventDefinitions): string {
+/** The streams of whom messages go to, who answers them and who asks for an account; all others are on the first page. */
+const aboutPeople = [
+  "contact",
+  "import",
+  "conversation",
+  "thread",
+  "team",
+  "presence",
+  "agent",
+  "login",
+  "session",
+  "evaluation",
+  "rota",
+] as const satisfies readonly Category[];
+const peoplesTypes: ReadonlySet<string> = new Set(
+  aboutPeople.flatMap((category) => typesIn(category) ?? []),
+);
+
+/** `docs/reference/events.md`: the events of the log that are not about people. */
+export const eventsPage = (definitions: typeof eventDefinitions): string => `# Events of the log
+
+Made by \`npm run generate\` from \`packages/contracts/src/events\`. The log refuses an event whose data does not fit its JSON Schema, which the
+name leads to. What partners see of them are the [lifecycle events](lifecycle-events.md). Those of contacts, conversations, agents and evaluations are [on a page of their own](people-events.md).
+
+${eventTable(definitions.filter(({ type }) => !peoplesTypes.has(type)))}
+`;
+
+/** `docs/reference/people-events.md`: those that are. */
+export const peopleEventsPage = (
+  definitions: typeof eventDefinitions,
+): string => `# Events of the log about people
+
+Made by \`npm run generate\`, as [the others](events.md): what the log holds of contacts, conversations, agents and evaluations.
+
+${eventTable(definitions.filter(({ type }) => peoplesTypes.has(type)))}
+`;
+
+function eventTable(definitions: typeof eventDefinitions): string {
   const rows = definitions
     .toSorted((left, right) => (left.type < right.type ? -1 : 1))
     .map(
       ({ type, version, description }) =>
         `| [${type}](../../schemas/events/${type}.v${version}.json) | ${version} | ${cell(description)} |`,
     );
-  return `# Events of the log
-
-Made by \`npm run generate\` from \`packages/contracts/src/events\`. The log refuses an event whose data does not fit its JSON Schema, which the
-name leads to. What partners see of them are the [lifecycle events](lifecycle-events.md).
-
-| type | version | means |
+  return `| type | version | means |
 |---|---|---|
-${rows.join("\n")}
-`;
+${rows.join("\n")}`;
 }

@@ -1,4 +1,4 @@
-import { parseMoney, streamOf } from "@heliograph/contracts";
+import { type Failure, parseMoney, streamOf } from "@heliograph/contracts";
 import {
   foldMessage,
   type Hold,
@@ -60,7 +60,7 @@ async function foldWallet({ sim, topUps }: Platform) {
   const paid = topUps.reduce((sum, amount) => sum + moneyOf(amount), 0n);
   let charged = 0n;
   for (const { status, amount } of holds.values())
-    if (status === "captured") charged += moneyOf(amount);
+    if (status === "captured" || status === "kept") charged += moneyOf(amount);
   if (moneyOf(balance) + charged !== paid)
     faults.push(`${paid} was paid in, ${charged} charged, and ${balance} is left`);
   return { holds, faults };
@@ -95,8 +95,16 @@ function faultsOfMessage(
   // What arrived after all is not charged again.
   const hasFailed = events.some(({ type }) => givenUp.has(type));
   const owes = hasFailed ? "failed" : status;
-  if (!charges[owes].includes(hold?.status ?? "held"))
+  // What a provider charges for, and nothing else, costs something although it came to nothing.
+  const isBilled = events.some(
+    ({ data }) => (data as { readonly error?: Partial<Failure> }).error?.billable === true,
+  );
+  if (state.charge !== undefined && !isBilled) about("is charged, and no provider charges for it");
+  const due = state.charge === undefined ? charges[owes] : ["kept"];
+  if (!due.includes(hold?.status ?? "held"))
     about(`is ${status} and its funds are ${hold?.status}`);
+  if (hold?.status === "kept" && hold.amount !== state.charge)
+    about(`costs ${state.charge} and ${hold.amount} is charged`);
   if (hold?.status === "captured" && hold.amount !== state.request.cost)
     about(`costs ${state.request.cost} and ${hold.amount} is charged`);
   const isTaken = [...sim.taken.values()].some(({ messageId }) => messageId === state.id);

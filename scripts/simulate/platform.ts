@@ -119,7 +119,7 @@ export class Platform {
     const { sim } = this;
     if (sim.taken.size === 0) return;
     const [attemptId, { messageId, gateway }] = sim.oneOf([...sim.taken]);
-    const [status, permanent] = sim.oneOf(reports);
+    const [status, permanent, isBilled] = sim.oneOf(reports);
     const eventId = `${attemptId} ${sim.draw() < 0.2 ? "again" : this.#receipts++}`;
     const data = {
       message_id: messageId,
@@ -127,7 +127,10 @@ export class Platform {
       provider_message_id: `p-${attemptId}`,
       provider_event_id: eventId,
       status,
-      ...(permanent !== undefined && { permanent, error: { ...failure, permanent } }),
+      ...(permanent !== undefined && {
+        permanent,
+        error: { ...failure, permanent, ...(isBilled && { billable: true }) },
+      }),
       occurred_at: iso(sim.now),
     };
     await this.#append(
@@ -197,12 +200,13 @@ export class Platform {
 }
 
 /** As a provider words them, those that come most often first; contradictions come by themselves. */
-const reports: readonly (readonly [status: string, permanent?: boolean])[] = [
+const reports: readonly (readonly [status: string, permanent?: boolean, isBilled?: boolean])[] = [
   ["delivered"],
   ["delivered"],
   ["sent"],
   ["read"],
   ["undelivered", true],
+  ["undelivered", true, true],
   ["deferred", false],
   ["bounced", false],
   ["bounced", true],

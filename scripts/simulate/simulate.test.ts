@@ -12,7 +12,7 @@ const runs = Number(process.env["SIMULATE_RUNS"] ?? 60);
 /** A simulation in which one of these never happens shows less than it says. */
 const dueEvents =
   `MessageSent MessageResent DispatchUncertain DispatchAttemptFailed DispatchExhausted BounceDeferred DeliveryFailed FailoverStarted FailoverStepFailed MessageSettled
-  MessageDelivered MessageRead MessageComplained MessageFailed MessageExpired MessageRejected MessageCanceled FundsDeclined FundsCaptured FundsReleased FundsRefunded`.split(
+  MessageDelivered MessageRead MessageComplained MessageFailed MessageExpired MessageRejected MessageCanceled FundsDeclined FundsCaptured FundsReleased FundsRefunded FundsKept`.split(
     /\s+/,
   );
 

@@ -50,6 +50,7 @@ export { appendPlatform, created, showsSecrets, untilInEffect } from "./platform
 export { Problem } from "./problem-schema.ts";
 export { asPublicError, errorsPath, problemOf } from "./problem.ts";
 export { seenUntil } from "./projection.ts";
+export { amongAll } from "./unseen.ts";
 export { type ProjectionView, readProjections } from "./projections.ts";
 export { orNone, reachable, requireReach } from "./reach.ts";
 export { Allowance } from "./limits/allowance.ts";

@@ -18,6 +18,17 @@ export { isPassive, sniffedTypes } from "./sniff.ts";
 export type { Attachments } from "./store.ts";
 export { sweepAttachments } from "./sweep.ts";
 export {
+  addFetches,
+  endFetch,
+  fetchAgain,
+  findFetch,
+  loseFetch,
+  nextFetchAt,
+  takeFetches,
+  type Fetch,
+  type NewFetch,
+} from "./tables/fetches.ts";
+export {
   attachmentTables,
   findAttachment,
   markDeleted,

@@ -4,6 +4,7 @@ import type { Vault } from "@heliograph/vault";
 import type pg from "pg";
 import { giveUp, uploadMs } from "./keep.ts";
 import type { Attachments } from "./store.ts";
+import { forgetLost } from "./tables/fetches.ts";
 import { removeReceived, unfinished } from "./tables/attachments.ts";
 
 /** One sweep's part; more is left for the next one. */
@@ -32,6 +33,7 @@ export async function sweepAttachments(
   for (const { pool, vault } of environments) {
     for (const [partner, ids] of await removeReceived(pool, old, new Date(nowMs), sweptAtOnce))
       await vault.destroy(partner, ids);
+    await forgetLost(pool, old.kept, sweptAtOnce);
     for (const upload of await unfinished(pool, new Date(before), sweptAtOnce))
       await giveUp(pool, store, upload);
   }

@@ -25,6 +25,8 @@ export const errorCatalogue = {
   contact_merged: { status: 409, title: "The contact was merged into another one" },
   contact_erased: { status: 410, title: "The contact was erased" },
   attachment_quota_exceeded: { status: 422, title: "The attachments take too much room" },
+  attachment_pending: { status: 409, title: "The attachment is being fetched" },
+  attachment_lost: { status: 410, title: "The attachment could not be had" },
   attachment_in_use: { status: 409, title: "Messages name the attachment" },
   link_not_valid: { status: 403, title: "The link is not valid" },
   link_expired: { status: 410, title: "The link has expired" },

@@ -17,6 +17,7 @@ const optionalSettings = [
   "timestamped_signature_header",
   "ordering",
   "batch",
+  "http2",
 ] as const;
 export type OptionalSettings = {
   readonly [Name in (typeof optionalSettings)[number]]?: NonNullable<

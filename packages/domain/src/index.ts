@@ -1,4 +1,5 @@
 export * from "./bounded-cache.ts";
+export * from "./billed.ts";
 export { carries } from "./carries.ts";
 export * from "./characters.ts";
 export { canonicalLanguage } from "./language.ts";

@@ -288,6 +288,7 @@ const needs = {
   FundsChargedLate: ["expired"],
   FundsWrittenOff: ["expired", "returned"],
   FundsReturnedBefore: ["expired", "written_off"],
+  FundsKept: ["captured"],
   FundsReduced: ["held"],
   FundsRebated: ["captured"],
   FundsSurcharged: ["captured"],

@@ -33,6 +33,10 @@ const Failure = z.looseObject({
     .enum(["recipient", "content", "provider", "gateway", "account", "timeout", "platform"])
     .meta({ description: "Who can do something about it." }),
   permanent: z.boolean(),
+  billable: z.literal(true).optional().meta({
+    description:
+      "The provider charges for the attempt although it failed, so the price of the message is not given back. Missing: it is.",
+  }),
   provider: z
     .looseObject({ name: z.string(), code: z.string().optional(), text: z.string().optional() })
     .optional()

@@ -24,6 +24,10 @@ export const Failure = z
       "platform",
     ]),
     permanent: z.boolean(),
+    billable: z.literal(true).optional().meta({
+      description:
+        "The provider charges for the attempt although it failed, so the price of the message is not given back.",
+    }),
     provider: z
       .object({
         name: z.string().meta({ description: "As in `provider.name`.", example: "simulator-sms" }),

@@ -34,7 +34,11 @@ export function messageDetail(
   };
 }
 
-/** A message as lists show it, keys in the order of the contract. `cost` is what the wallet was charged and did not get back. */
+/** What the wallet was charged and did not get back. */
+export const costOf = ({ charged, charge = "0", request }: MessageState): string =>
+  charged ? request.cost : charge;
+
+/** A message as lists show it, keys in the order of the contract. */
 export function messageView(
   state: MessageState,
   environment: Environment,
@@ -49,7 +53,7 @@ export function messageView(
     ...(request.sender_pool === undefined ? {} : { sender_pool: request.sender_pool }),
     ...(request.sender_rule === undefined ? {} : { sender_rule: request.sender_rule }),
     environment,
-    cost: state.charged ? request.cost : "0",
+    cost: costOf(state),
     cost_estimate: request.hold ?? request.cost,
     currency: request.currency,
     segments: request.segments,

@@ -6,6 +6,7 @@ import type {
   PartnerId,
   TypedEvent,
 } from "@heliograph/contracts";
+import { billedAfter } from "./billed.ts";
 import { beginFailover, evolveFailover, requestOfStep, type Failover } from "./failover.ts";
 import { timeOfEvent } from "./time.ts";
 import { joinStatus, type MessageStatus } from "./status.ts";
@@ -59,6 +60,10 @@ export type MessageState = {
   readonly complained: boolean;
   /** The message was sent and the charge stands: nothing is due back. */
   readonly charged: boolean;
+  /** What a provider charges for an attempt that failed: what the message costs if it comes to nothing. */
+  readonly billed: string | undefined;
+  /** It came to nothing, and costs this. */
+  readonly charge: string | undefined;
   readonly refund:
     | { readonly amount: string; readonly currency: string; readonly transaction_id: string }
     | undefined;
@@ -96,6 +101,8 @@ function begin(event: Extract<FoldableEvent, { type: "MessageRequested" }>): Mes
     error: undefined,
     complained: false,
     charged: false,
+    billed: undefined,
+    charge: undefined,
     refund: undefined,
     failing: undefined,
     corrected: false,
@@ -146,9 +153,10 @@ function changes(state: MessageState, event: FoldableEvent): Changes {
         error: data.error,
         failing: type,
         charged: false,
+        charge: data.charge,
       };
     case "DeliveryFailed":
-      return { error: data.error, failing: type, charged: false };
+      return { error: data.error, failing: type, charged: false, charge: data.charge };
     case "MessageDelivered":
       return { status: to("delivered"), deliveredAt: data.at };
     case "MessageRead":
@@ -162,9 +170,9 @@ function changes(state: MessageState, event: FoldableEvent): Changes {
     case "MessageFailed":
       return { status: to("failed"), error: data.error, refund: data.refund };
     case "MessageRejected":
-      return { status: to("rejected"), error: data.error };
+      return { status: to("rejected"), error: data.error, charge: data.charge };
     case "MessageExpired":
-      return { status: to("expired") };
+      return { status: to("expired"), charge: data.charge };
     case "MessageCanceled":
       return { status: to("canceled") };
     case "MessageCorrected":
@@ -217,6 +225,7 @@ export function evolveMessage(
     ...state,
     ...changes(state, event),
     ...stepChanges(state, event),
+    billed: billedAfter(state, event),
     position: event.position,
     revision: event.revision,
     updatedAt: timeOfEvent(event),

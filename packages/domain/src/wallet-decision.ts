@@ -67,6 +67,7 @@ export function decideWallet(
         break;
       case "capture":
       case "return":
+      case "keep":
       case "expire":
         draft.settle(cause);
         break;
@@ -92,7 +93,8 @@ type Entry = {
   amount: string;
 };
 type Changed = Entry & { readonly message_id: string; readonly becomes: string };
-type Settlement = Extract<WalletCause, { kind: "capture" | "return" | "expire" }>;
+type Settlement = Extract<WalletCause, { kind: "capture" | "return" | "keep" | "expire" }>;
+type Charging = Extract<Settlement, { kind: "capture" | "keep" }>;
 /** `back`: of what was set aside on which day it gives back. */
 type Bucket = { readonly entries: Entry[]; sum: bigint; readonly back?: Map<string, bigint> };
 /** Causes whose events can be written side by side: credits first, then requests. */
@@ -196,7 +198,8 @@ class Draft {
     const { message_id } = cause;
     if (this.#group.requested.has(message_id)) this.closeGroup();
     const known = this.#hold(message_id);
-    const hold = known && cause.kind === "capture" ? this.#priced(known, cause) : known;
+    const charges = cause.kind === "capture" || cause.kind === "keep";
+    const hold = known && charges ? this.#priced(known, cause) : known;
     if (hold?.status === "captured" && cause.kind === "capture" && cause.anew === true)
       return this.#ignore(cause, "charged");
     const type = hold && settlement(hold.status, cause.kind);
@@ -204,10 +207,12 @@ class Draft {
     else if (type === undefined)
       this.#ignore(cause, hold.status === "declined" ? "declined" : "already_resolved");
     else this.#resolve(type, cause, hold);
+    if (cause.kind === "keep" && (type === "FundsCaptured" || type === "FundsChargedLate"))
+      this.settle(cause);
   }
 
   /** The hold at the price of the step that is charged: what was set aside was enough for the dearest. */
-  #priced(hold: Hold, cause: Extract<Settlement, { kind: "capture" }>): Hold {
+  #priced(hold: Hold, cause: Charging): Hold {
     const { message_id, amount = hold.amount } = cause;
     if (amount === hold.amount) return hold;
     const difference = moneyOf(amount)! - moneyOf(hold.amount)!;
@@ -216,8 +221,10 @@ class Draft {
     // Its funds came back when it expired: it is charged at its price.
     if (hold.status === "expired") return { ...hold, amount };
     if (hold.status === "held" && difference < 0n) return change("FundsReduced", -difference);
-    if (hold.status !== "captured" || cause.anew !== true) return hold;
-    if (difference < 0n) return change("FundsRebated", -difference);
+    if (hold.status !== "captured") return hold;
+    const isAnew = cause.kind === "keep" || cause.anew === true;
+    if (isAnew && difference < 0n) return change("FundsRebated", -difference);
+    if (cause.kind === "keep" || !isAnew) return hold;
     this.closeGroup();
     const wallet = { available: this.#available, spent: this.#spent, terms: this.#terms };
     if (shortOf(wallet, difference, this.#spent.on) !== undefined) return hold;
@@ -256,6 +263,7 @@ class Draft {
       }
       case "FundsWrittenOff":
       case "FundsReturnedBefore":
+      case "FundsKept":
         this.closeGroup();
         note(statusAfter[type]);
         return this.#write(type, { entries: [entry], sum: micros });

@@ -3,7 +3,7 @@ import { formatTime, timeOfEvent } from "./time.ts";
 
 /**
  * The rules of a partner's wallet: who gets funds, and how each hold ends. Pure; the wallet service stores what is decided here.
- * A hold is resolved once: held → captured (→ refunded) or held → released. A declined request never becomes a hold. One whose message came to nothing in
+ * A hold is resolved once: held → captured (→ refunded, or kept where the message failed and a provider charges for it) or held → released. A declined request never becomes a hold. One whose message came to nothing in
  * time expires: what the message says after that is charged by an entry of its own or written off (captured, written_off), or finds its funds given back (returned).
  */
 export type HoldStatus =
@@ -14,7 +14,8 @@ export type HoldStatus =
   | "declined"
   | "expired"
   | "returned"
-  | "written_off";
+  | "written_off"
+  | "kept";
 /** `on`: the day (UTC) whose spending it counts in; undefined where it counts in none, as before anything was counted. */
 export type Hold = {
   readonly amount: string;
@@ -65,6 +66,7 @@ export type WalletEvent =
   | Event<"FundsChargedLate">
   | Event<"FundsWrittenOff">
   | Event<"FundsReturnedBefore">
+  | Event<"FundsKept">
   | Event<"FundsReduced">
   | Event<"FundsRebated">
   | Event<"FundsSurcharged">;
@@ -89,6 +91,7 @@ export const walletEventTypes = [
   "FundsChargedLate",
   "FundsWrittenOff",
   "FundsReturnedBefore",
+  "FundsKept",
   "FundsReduced",
   "FundsRebated",
   "FundsSurcharged",
@@ -124,6 +127,14 @@ export type WalletCause =
       readonly amount?: string;
       /** Also where another step was charged before. */
       readonly anew?: true;
+    }
+  | {
+      /** The message came to nothing, and costs this nevertheless. */
+      readonly kind: "keep";
+      readonly position: bigint;
+      readonly message_id: string;
+      readonly currency?: string | undefined;
+      readonly amount: string;
     }
   | {
       readonly kind: "topup";
@@ -190,8 +201,13 @@ export function walletCause(event: CauseRecord): WalletCause | undefined {
     case "MessageExpired":
     case "MessageCanceled":
     case "MessageRejected":
-    case "DeliveryFailed":
-      return { kind: "return", position, message_id: data.message_id, currency: data.currency };
+    case "DeliveryFailed": {
+      const { message_id, currency } = data;
+      const amount = type === "MessageCanceled" ? undefined : data.charge;
+      return amount === undefined
+        ? { kind: "return", position, message_id, currency }
+        : { kind: "keep", position, message_id, currency, amount };
+    }
     case "MessageCorrected":
       return data.refunds
         ? { kind: "return", position, message_id: data.message_id, currency: data.currency }
@@ -225,6 +241,7 @@ export const effects: Readonly<Record<WalletEventType, { available: bigint; held
   FundsChargedLate: { available: -1n, held: 0n },
   FundsWrittenOff: { available: 0n, held: 0n },
   FundsReturnedBefore: { available: 0n, held: 0n },
+  FundsKept: { available: 0n, held: 0n },
   FundsReduced: { available: 1n, held: -1n },
   FundsRebated: { available: 1n, held: 0n },
   FundsSurcharged: { available: -1n, held: 0n },
@@ -241,6 +258,7 @@ export const statusAfter = {
   FundsChargedLate: "captured",
   FundsWrittenOff: "written_off",
   FundsReturnedBefore: "returned",
+  FundsKept: "kept",
   FundsReduced: "held",
   FundsRebated: "captured",
   FundsSurcharged: "captured",
@@ -248,16 +266,27 @@ export const statusAfter = {
 /** The events that name messages. */
 export type HoldEventType = keyof typeof statusAfter;
 
-type Settling = "capture" | "return" | "expire";
+type Settling = "capture" | "return" | "keep" | "expire";
 export type ChangingType = "FundsReduced" | "FundsRebated" | "FundsSurcharged";
 export type SettlingType = Exclude<HoldEventType, "FundsHeld" | "FundsDeclined" | ChangingType>;
 const settlements: Readonly<Record<HoldStatus, Readonly<Partial<Record<Settling, SettlingType>>>>> =
   {
-    held: { capture: "FundsCaptured", return: "FundsReleased", expire: "FundsExpired" },
-    captured: { return: "FundsRefunded" },
-    expired: { capture: "FundsChargedLate", return: "FundsReturnedBefore" },
+    // One that is kept is charged first.
+    held: {
+      capture: "FundsCaptured",
+      return: "FundsReleased",
+      keep: "FundsCaptured",
+      expire: "FundsExpired",
+    },
+    captured: { return: "FundsRefunded", keep: "FundsKept" },
+    expired: {
+      capture: "FundsChargedLate",
+      return: "FundsReturnedBefore",
+      keep: "FundsChargedLate",
+    },
     returned: { capture: "FundsWrittenOff" },
-    written_off: { return: "FundsReturnedBefore" },
+    written_off: { return: "FundsReturnedBefore", keep: "FundsReturnedBefore" },
+    kept: {},
     released: {},
     refunded: {},
     declined: {},

@@ -4,6 +4,7 @@ import { transactionsOf, type WalletCause, type WalletRecord } from "../src/inde
 import {
   hold,
   inBatches,
+  keep,
   messageId,
   openWallet,
   proof,
@@ -24,7 +25,7 @@ test("the ledger sums to zero, no balance is ever negative and each hold is reso
         expect(proven.matches).toBe(true);
       }
       const resolved = wallet.events
-        .filter(({ type }) => type === "FundsReleased" || type === "FundsRefunded")
+        .filter(({ type }) => ["FundsReleased", "FundsRefunded", "FundsKept"].includes(type))
         .flatMap(({ data }) =>
           "entries" in data
             ? data.entries.map((entry) => ("message_id" in entry ? entry.message_id : ""))
@@ -170,6 +171,27 @@ test("a captured hold is refunded once, a released one never again", () => {
     "already_resolved",
     "no_hold",
   ]);
+});
+
+test("what failed and is charged nevertheless costs its price once, held or captured before, and nothing of it comes back", () => {
+  const wallet = openWallet();
+  wallet.decide([topup(1n, "1"), hold(2n, 1, "0.4"), hold(3n, 2, "0.3"), hold(4n, 3, "0.2")]);
+  wallet.decide([keep(5n, 1, "0.1"), settle("capture", 6n, 2), keep(7n, 2, "0.1")]);
+  wallet.decide([keep(8n, 1, "0.1"), settle("return", 9n, 2), settle("capture", 10n, 1)]);
+  wallet.decide([settle("return", 11n, 3), keep(12n, 3, "0.2")]);
+  expect(wallet.balance()).toEqual({ available: 800_000n, held: 0n });
+  expect(wallet.holds.get(messageId(1))).toMatchObject({ status: "kept", amount: "0.1" });
+  expect(wallet.events.map(({ type }) => type).slice(2)).toEqual([
+    "FundsReduced",
+    "FundsCaptured",
+    "FundsKept",
+    "FundsCaptured",
+    "FundsRebated",
+    "FundsKept",
+    "FundsReleased",
+  ]);
+  expect(proof(wallet.events)).toMatchObject({ matches: true, balance: "0.8" });
+  expect(wallet.ignored).toHaveLength(4);
 });
 
 test("another currency and an unreadable amount move nothing", () => {

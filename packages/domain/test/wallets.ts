@@ -55,6 +55,12 @@ export const hold = (position: bigint, number: number, amount: string): WalletCa
   currency,
   on: "2026-05-23",
 });
+export const keep = (position: bigint, number: number, amount: string): WalletCause => ({
+  kind: "keep",
+  position,
+  message_id: messageId(number),
+  amount,
+});
 export const settle = (
   kind: "capture" | "return",
   position: bigint,
@@ -84,8 +90,9 @@ export const stories = fc
       {
         weight: 5,
         arbitrary: fc.record({
-          kind: fc.constantFrom("capture" as const, "return" as const),
+          kind: fc.constantFrom("capture" as const, "return" as const, "keep" as const),
           number: fc.nat(25),
+          amount: fc.nat(20),
         }),
       },
     ),
@@ -96,7 +103,9 @@ export const stories = fc
       const position = BigInt(index + 1);
       if (step.kind === "topup") return topup(position, String(step.amount));
       if (step.kind === "hold") return hold(position, step.number, String(step.amount));
-      return settle(step.kind, position, step.number);
+      return step.kind === "keep"
+        ? keep(position, step.number, String(step.amount))
+        : settle(step.kind, position, step.number);
     }),
   );
 

@@ -2,6 +2,7 @@ import type { Channel, Environment, EventData, Failure } from "@heliograph/contr
 import type { z } from "zod";
 import type { Email } from "@heliograph/channels";
 import type { Callbacks } from "./callbacks.ts";
+import type { AskProvider, FileAddress } from "./received-file.ts";
 import type {
   Attempt,
   DeclaringSettings,
@@ -57,6 +58,8 @@ export type InboundReading = {
   readonly html?: string | undefined;
   readonly subject?: string | undefined;
   readonly media?: readonly InboundMedia[] | undefined;
+  /** Files that the provider keeps and gives to the gateway alone: they are fetched and kept once it is known whose message it is. */
+  readonly files?: readonly InboundFile[] | undefined;
   /** What the person calls itself there. */
   readonly profileName?: string | undefined;
   /** A reaction or an edit is no message of its own: `about` is the provider's id of the one it is about. */
@@ -77,6 +80,9 @@ export type InboundMedia = {
   readonly name?: string | undefined;
   readonly bytes?: number | undefined;
 };
+
+/** `file` is what the provider calls it, which `fileOf` of the kind makes an address of. */
+export type InboundFile = Omit<InboundMedia, "url"> & { readonly file: string };
 
 /** What is wrong with one part of a configuration beside the others: `secrets.dkim_private_key`. */
 export type ConfigurationFault = { readonly path: string; readonly message: string };
@@ -149,6 +155,12 @@ type Definition<Settings, Known> = Common & {
   readonly languages?: (settings: Settings) => readonly number[];
   /** Which gateway it goes through, where it has no provider of its own. */
   readonly through?: (settings: Settings) => Through;
+  /** Where a file is that a person sent through it. Throws NoReceivedFile. Left out where files come with addresses that anybody may open, or none come. */
+  readonly fileOf?: (
+    file: string,
+    parts: { readonly settings: Settings; readonly secrets: Known },
+    ask: AskProvider,
+  ) => Promise<FileAddress>;
   /** Connects nothing yet, so that a gateway that nobody uses costs nothing. */
   readonly create: (parts: {
     readonly config: GatewayConfig;
@@ -176,15 +188,22 @@ export type GatewayKind = Common & {
   readonly languages?: (settings: unknown) => readonly number[];
   /** Undefined where the settings are not those of the kind. */
   readonly through?: (settings: GatewayConfig["settings"]) => Through | undefined;
+  /** Throws NoReceivedFile, and ZodError when settings or secrets are not what the kind needs. */
+  readonly fileOf?: (
+    file: string,
+    parts: { readonly settings: unknown; readonly secrets: unknown },
+    ask: AskProvider,
+  ) => Promise<FileAddress>;
   /** Throws ZodError when settings or secrets are not what the kind needs. */
   readonly open: (config: GatewayConfig, secrets: Secrets, tools: GatewayTools) => Gateway;
 };
 
 export function gatewayKind<Settings, Known>(definition: Definition<Settings, Known>): GatewayKind {
   const { create, callbacks, preview, through, ownSender, languages, ...rest } = definition;
-  const { fault, takesMail, mailDomains, ...kind } = rest;
+  const { fault, takesMail, mailDomains, fileOf, ...kind } = rest;
   return {
     ...kind,
+    ...(fileOf !== undefined && { fileOf: checkedFileOf(definition, fileOf) }),
     ...(callbacks !== undefined && { callbacks: checkedCallbacks(definition, callbacks) }),
     ...(preview !== undefined && {
       preview: (attempt, config) =>
@@ -233,6 +252,18 @@ export function gatewayKind<Settings, Known>(definition: Definition<Settings, Kn
       }),
   };
 }
+
+const checkedFileOf =
+  <Settings, Known>(
+    { settings, secrets }: Definition<Settings, Known>,
+    fileOf: NonNullable<Definition<Settings, Known>["fileOf"]>,
+  ): NonNullable<GatewayKind["fileOf"]> =>
+  async (file, parts, ask) =>
+    fileOf(
+      file,
+      { settings: settings.parse(parts.settings), secrets: secrets.parse(parts.secrets) },
+      ask,
+    );
 
 function checkedCallbacks<Settings, Known>(
   { settings, secrets }: Definition<Settings, Known>,

@@ -1,7 +1,15 @@
 import type { Failure } from "@heliograph/contracts";
+import { z } from "zod";
 
 /** What a provider said of a failure. */
 export type Said = { readonly code?: string; readonly text?: string | undefined };
+
+/** The provider's own codes, or words, of failures that it charges for nevertheless, as an operator reads them in its price list. */
+export const BillableCodes = z.array(z.string().regex(/^[\w.:-]{1,64}$/)).max(100);
+
+/** The failure as one that is charged for, where the provider charges for one of these. */
+export const billedAs = (failure: Failure, isBillable: boolean): Failure =>
+  isBillable ? { ...failure, billable: true } : failure;
 
 /** Providers say less; what is looked at is bounded, since anybody can send a report. */
 const maxText = 2_000;

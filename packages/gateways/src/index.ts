@@ -24,6 +24,7 @@ export {
   hasMailDomain,
   providerIdKeys,
   reaching,
+  receivedFileAddress,
   readCallback,
   reconfigured,
   reportedPart,
@@ -34,6 +35,7 @@ export {
   type MailTaker,
   verifyCallback,
 } from "./registry.ts";
+export { NoReceivedFile, type AskProvider, type FileAddress } from "./received-file.ts";
 export { meansOf } from "./means.ts";
 export { paced, throughFault, throughOf } from "./through.ts";
 export { bytesOf } from "./kept-bytes.ts";
@@ -48,5 +50,5 @@ export {
   storedCallback,
   type ReceivedCallback,
 } from "./record-callback.ts";
-export { type Posted, recordInbound } from "./record-inbound.ts";
+export { type Posted, receivedFileId, recordInbound } from "./record-inbound.ts";
 export { recordReceipts, recordUnmatched, type ReceiptSource } from "./record-receipts.ts";

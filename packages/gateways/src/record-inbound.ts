@@ -50,6 +50,10 @@ export function inboundIds({ gateway, providerMessageId, partner = "", to }: Pos
   };
 }
 
+/** Under which id a file is kept that came with it as the provider's alone: `place` is that among those that `inbound` of the kind reads. */
+export const receivedFileId = (inboundId: string, place: number): string =>
+  deterministicId("att", inboundId, "file", String(place));
+
 /** Stores it before it is interpreted. The bytes are sealed under a key of the record that goes when a contact with the sender's address is erased. */
 export async function recordInbound(
   { log, vault }: { readonly log: Pick<EventLog, "append">; readonly vault: Vault },

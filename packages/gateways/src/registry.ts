@@ -35,6 +35,7 @@ import { log } from "./log/index.ts";
 import { simulator } from "./simulator/index.ts";
 import { smpp } from "./smpp/index.ts";
 import { smtp } from "./smtp/index.ts";
+import { NoReceivedFile, type AskProvider, type FileAddress } from "./received-file.ts";
 import { telegram } from "./telegram/index.ts";
 import { twilio } from "./twilio/index.ts";
 import { whatsapp } from "./whatsapp-cloud/index.ts";
@@ -346,6 +347,20 @@ export async function parseInbound(kind: string, request: InboundRequest): Promi
       `gateway ${request.gateway.name}: nobody answers through a gateway of kind ${kind}`,
     );
   return masked(await inbound(request));
+}
+
+/** Where a file is that a person sent through a gateway. Throws NoReceivedFile, whose message has no secret in it. */
+export async function receivedFileAddress(
+  config: GatewayConfig,
+  masterKey: Buffer,
+  file: string,
+  ask: AskProvider,
+): Promise<FileAddress> {
+  const { fileOf } = kindOf(config);
+  if (fileOf === undefined)
+    throw new NoReceivedFile("gone", `nobody gives files out for a gateway of kind ${config.kind}`);
+  const { settings } = config;
+  return fileOf(file, { settings, secrets: secretsOf(config, masterKey) }, ask);
 }
 
 /** Keys of ours are not seen in the bytes of every encoding: what is read from them is looked at once more. */

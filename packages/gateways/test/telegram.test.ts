@@ -216,6 +216,13 @@ test("what a person writes is read with its name and time; an edit and a reactio
 test("a file is named beside what is written under it, a bot is no person, and a group is called what it is called", async () => {
   const bare = { message_id: 8, date: 1_700_000_000, chat };
   expect((await reading({ message: { ...bare, photo: [{ file_id: "x" }] } })).text).toBe("[photo]");
+  const sizes = [
+    { file_id: "small", file_size: 9 },
+    { file_id: "large", file_size: 99 },
+  ];
+  expect((await reading({ message: { ...bare, photo: sizes } })).files).toEqual([
+    { file: "large", bytes: 99 },
+  ]);
   const bill = { document: { file_id: "x", file_name: "bill.pdf" }, caption: "Here" };
   expect((await reading({ message: { ...bare, ...bill } })).text).toBe("[bill.pdf] Here");
   const robot = { ...ada, is_bot: true };

@@ -191,6 +191,17 @@ test("a word that is not in the table changes nothing, an error stands beside a 
         },
       },
     ]);
+  // Twilio charges for what it tried to deliver and a carrier filtered, for nothing that never left it, and gives the rest back.
+  for (const [word, code, billable] of [
+    ["undelivered", "30007", true],
+    ["failed", "30007", undefined],
+    ["undelivered", "30003", undefined],
+  ] as const) {
+    const [item] = await read(`MessageSid=SM1&MessageStatus=${word}&ErrorCode=${code}`);
+    const { error } = (item as Extract<CallbackItem, { kind: "report" }>).report;
+    expect(error?.billable, `${word} ${code}`).toBe(billable);
+    expect(error?.provider?.code).toBe(code);
+  }
   expect(await read("MessageSid=SM1&MessageStatus=failed")).toMatchObject([
     { report: { diagnostic: "the provider gave no reason" } },
   ]);

@@ -357,6 +357,10 @@ test("what a person writes, chooses, sends and feels is read with its name and o
     [{ type: "something_new" }, "[something_new]"],
   ] as const)
     expect((await reading(more)).text).toBe(text);
+  const bill = { id: "77", filename: "bill.pdf", mime_type: "application/pdf" };
+  expect((await reading({ type: "document", document: bill })).files).toEqual([
+    { file: "77", name: "bill.pdf", type: "application/pdf" },
+  ]);
   expect(
     await reading({ type: "reaction", reaction: { message_id: "w1", emoji: "👍" } }),
   ).toMatchObject({

@@ -33,7 +33,7 @@ export function isMachinery(error: unknown): boolean {
   }
   return (
     isUnanswered(error) ||
-    /connection terminated|timeout exceeded|client was closed|not queryable|pool after calling end/i.test(
+    /connection terminated|timeout exceeded|timeout expired|client was closed|not queryable|pool after calling end/i.test(
       error.message,
     )
   );

@@ -11,6 +11,7 @@ export { clockSkewMs, watchClock, WORTH_SAYING_MS as clockSkewWorthSayingMs } fr
 export { databaseBytes, schemaVersions, serverVersion } from "./tables/databases.ts";
 export { type ClockState, type PartnerClock, realClock, virtualClock } from "./virtual-clock.ts";
 export { StartError, untilItAnswers } from "./boot.ts";
+export { Others } from "./others.ts";
 export { atMost, isMachinery, messageOf, oneAtATime, pause, restMs } from "./faults.ts";
 export { startConsumers, type RunningConsumers } from "./consumers.ts";
 export {

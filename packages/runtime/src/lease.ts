@@ -1,6 +1,6 @@
 import pg from "pg";
 import { isMachinery, isUnanswered, oneAtATime, pause } from "./faults.ts";
-import { endStaleHolder, takeOver, tryLock, unlock, type Ownership } from "./tables/leases.ts";
+import { endStaleHolders, takeOver, tryLocks, unlock, type Ownership } from "./tables/leases.ts";
 
 /**
  * A holder that has not shown itself for so long is stopped or cut off; its session is ended so that another may take over. A session that has just
@@ -11,10 +11,18 @@ const staleHolderSeconds = 15;
 const sessionTimeoutMs = 10_000;
 /** The end of a rebuild holds the checkpoint's row for as long as it compares; it is asked for again, and other consumers have their turn meanwhile. */
 const rowTimeoutMs = 2_000;
+/** How often those who stand by ask. */
+const askEveryMs = 300;
 /** SQLSTATE of a statement that waited in vain for somebody else's lock. */
 const lockNotAvailable = "55P03";
 
 export type { Ownership } from "./tables/leases.ts";
+
+/** Names that are asked for by one statement; which of them the session got. */
+type Round = {
+  readonly names: Set<string>;
+  readonly answer: Promise<{ readonly client: pg.Client; readonly held: ReadonlySet<string> }>;
+};
 
 /**
  * One session per process and environment holds an advisory lock per consumer, so at most one copy of each is active and a copy whose process dies is
@@ -29,6 +37,8 @@ export class Leases {
   #closed = false;
   /** The session is shared by all consumers; a connection runs one statement at a time. */
   readonly #turn = oneAtATime();
+  /** Whoever asks before it begins takes part. */
+  #round: Round | undefined;
 
   constructor(config: pg.ClientConfig, onLost: () => void, timeoutMs = sessionTimeoutMs) {
     this.#config = config;
@@ -89,16 +99,7 @@ export class Leases {
   ): Promise<Ownership | undefined> {
     while (!signal.aborted) {
       try {
-        const ownership = await this.#ask(async (client) => {
-          const giveBack = async (error: unknown): Promise<never> => {
-            // A session holds its locks as often as it took them, and all of them until it ends.
-            if (!isUnanswered(error)) await unlock(client, name);
-            throw error;
-          };
-          if (await tryLock(client, name)) return takeOver(client, name, schema).catch(giveBack);
-          await endStaleHolder(client, name, staleHolderSeconds);
-          return undefined;
-        });
+        const ownership = await this.#tryOnce(name, schema);
         look(true);
         if (ownership) return ownership;
       } catch (error) {
@@ -106,9 +107,40 @@ export class Leases {
         // A lock that somebody else holds for long is an answer too.
         look((error as { code?: string }).code === lockNotAvailable);
       }
-      await pause(300, signal);
+      await pause(askEveryMs, signal);
     }
     return undefined;
+  }
+
+  async #tryOnce(name: string, schema: string): Promise<Ownership | undefined> {
+    this.#round ??= this.#beginRound();
+    this.#round.names.add(name);
+    const { client, held } = await this.#round.answer;
+    if (!held.has(name)) return undefined;
+    return this.#ask(async (current) => {
+      // The lock ended with its session; the next has to ask for it.
+      if (current !== client) return undefined;
+      return takeOver(client, name, schema).catch(async (error: unknown) => {
+        // A session holds its locks as often as it took them, and all of them until it ends.
+        if (!isUnanswered(error)) await unlock(client, name);
+        throw error;
+      });
+    });
+  }
+
+  /** Those who stand by were answered together and so ask together again: a process that stands by for all others asks two statements, and not two for each consumer. */
+  #beginRound(): Round {
+    const names = new Set<string>();
+    const answer = this.#ask(async (client) => {
+      if (this.#round?.names === names) this.#round = undefined;
+      const wanted = [...names];
+      // Before anything is locked: what this fails with leaves no lock behind.
+      await endStaleHolders(client, wanted, staleHolderSeconds);
+      return { client, held: await tryLocks(client, wanted) };
+    }).finally(() => {
+      if (this.#round?.names === names) this.#round = undefined;
+    });
+    return { names, answer };
   }
 
   /** Gives one lock back, so that another copy may take over at once. */

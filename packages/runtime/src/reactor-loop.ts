@@ -2,6 +2,7 @@ import type { Batch, RecordedEvent } from "@heliograph/log";
 import type { Careful } from "./careful.ts";
 import { latestAfter, messageOf, oneAtATime } from "./faults.ts";
 import type { Ownership } from "./lease.ts";
+import { passOver } from "./passing.ts";
 import { retryLookMs, type Retry } from "./projector-loop.ts";
 import type { Source, Unit } from "./source.ts";
 import { Clearing, EndedSpaces } from "./spaces.ts";
@@ -12,10 +13,16 @@ import { keepEnded } from "./tables/spaces.ts";
 import type { Checkpoint, Reactor, ReactorInstance, ServiceContext, WritePart } from "./types.ts";
 
 /**
- * A checkpoint of a reactor that only passes over events which do not concern it is written this seldom: it is a durable commit, and where it is not written at all a successor
- * merely passes over them again.
+ * A checkpoint of a reactor that only passes over events which do not concern it is written this seldom, and by all reactors at the same moments, so that they share a commit: it is a
+ * durable one, and where it is not written at all a successor merely passes over them again.
  */
 const idleCheckpointMs = 2_000;
+
+/** That of whoever runs the reactor. */
+type OwnCheckpoint = Checkpoint & {
+  /** While it works, what is committed without rows goes along with others that only pass over events. */
+  passing(work: () => Promise<void>): Promise<void>;
+};
 
 /** Moves a checkpoint by compare-and-set; concurrent calls queue up, so that each starts from where the last one ended. */
 export function newCheckpoint(
@@ -23,15 +30,16 @@ export function newCheckpoint(
   unit: { readonly name: string; readonly schema: string },
   ownership: Ownership,
   status: ConsumerStatus,
-): Checkpoint {
+): OwnCheckpoint {
   let position = ownership.position;
+  let isPassing = false;
   const turn = oneAtATime();
   const run = async (to: bigint, parts: readonly WritePart[]): Promise<void> => {
-    await commitParts(
-      context.pool,
-      { schema: unit.schema, name: unit.name, from: position, to, epoch: ownership.epoch },
-      parts,
-    );
+    const { schema, name } = unit;
+    const move = { schema, name, from: position, to, epoch: ownership.epoch };
+    await (isPassing && parts.length === 0
+      ? passOver(context.pool, move)
+      : commitParts(context.pool, move, parts));
     position = to;
     show(to);
   };
@@ -47,6 +55,14 @@ export function newCheckpoint(
       return turn(() => run(to > position ? to : position, parts));
     },
     dealt: show,
+    async passing(work) {
+      isPassing = true;
+      try {
+        await work();
+      } finally {
+        isPassing = false;
+      }
+    },
   };
 }
 
@@ -80,7 +96,7 @@ export async function runReactor(given: ReactorTurn): Promise<void> {
 
 class ReactorRun {
   readonly #given: ReactorTurn;
-  readonly #checkpoint: Checkpoint;
+  readonly #checkpoint: OwnCheckpoint;
   readonly #turn = oneAtATime();
   readonly #ended = new AbortController();
   readonly #stopReading = new AbortController();
@@ -105,8 +121,7 @@ class ReactorRun {
     this.#logger = context.logger.child({ consumer: unit.name });
     this.#idle = latestAfter(
       idleCheckpointMs,
-      () =>
-        this.#turn(async () => (this.#passed ? this.#instance.handle(this.#passed) : undefined)),
+      () => this.#turn(() => this.#passOver()),
       this.#fail,
     );
   }
@@ -165,6 +180,11 @@ class ReactorRun {
       status.handled += batch.events.length;
     }
     if (this.#failure) throw this.#failure.error;
+  }
+
+  async #passOver(): Promise<void> {
+    const passed = this.#passed;
+    if (passed !== undefined) await this.#checkpoint.passing(() => this.#instance.handle(passed));
   }
 
   /** What ends is noted before the checkpoint can pass it. */

@@ -1,6 +1,6 @@
 import { networkLink, until, type NetworkLink } from "@heliograph/testkit";
-import type pg from "pg";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import pg from "pg";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { requestRebuild, runConsumer, type Projector } from "../src/index.ts";
 import { startConsumers } from "../src/consumers.ts";
 import { Leases } from "../src/lease.ts";
@@ -49,7 +49,7 @@ test("a session that went silent is given up with what it held, and another take
   await prepareConsumer(pool, { ...countingProjector(), name: "more" }, "counts");
   const { link, connection } = await linked();
   let lost = 0;
-  const leases = new Leases(connection, () => lost++, 300);
+  const leases = new Leases(connection, () => lost++, 1_000);
   const never = new AbortController();
   try {
     expect(await leases.acquire("counts", "counts", never.signal)).toMatchObject({ epoch: 1 });
@@ -92,6 +92,45 @@ test("a lease whose checkpoint is locked leaves the others their turn, and is he
     rebuild.release();
     await leases.close();
     await standby.close();
+  }
+});
+
+test("those who stand by ask together, and each gets what its holder gives back", async () => {
+  const { pool, connection } = environment.context;
+  const names = ["counts", "more", "most"];
+  await prepareRuntime(pool);
+  for (const name of names) await prepareConsumer(pool, { ...countingProjector(), name }, "counts");
+  const never = new AbortController();
+  const [holder, standby] = [
+    new Leases(connection, () => undefined),
+    new Leases(connection, () => undefined),
+  ];
+  for (const name of names) await holder.acquire(name, "counts", never.signal);
+  const queries = vi.spyOn(pg.Client.prototype, "query");
+  try {
+    const looks = new Map(names.map((name) => [name, 0]));
+    const given: string[] = [];
+    const waiting = names.map(async (name) => {
+      const look = (): void => void looks.set(name, looks.get(name)! + 1);
+      const ownership = await standby.acquire(name, "counts", never.signal, look);
+      given.push(name);
+      return ownership?.epoch;
+    });
+    await until(() => [...looks.values()].every((count) => count >= 2));
+    const asked = queries.mock.calls.filter(
+      ([query]) => (query as { name?: string }).name === "lease_try",
+    );
+    // One more may be under way.
+    expect(asked.length).toBeLessThanOrEqual(Math.max(...looks.values()) + 1);
+    await holder.release("more");
+    expect(await waiting[1]).toBe(2);
+    expect(given).toEqual(["more"]);
+    await holder.close();
+    expect(await Promise.all(waiting)).toEqual([2, 2, 2]);
+  } finally {
+    queries.mockRestore();
+    await standby.close();
+    await holder.close();
   }
 });
 

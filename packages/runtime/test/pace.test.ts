@@ -2,6 +2,7 @@ import type { Batch, RecordedEvent } from "@heliograph/log";
 import { loosely, until } from "@heliograph/testkit";
 import { expect, test } from "vitest";
 import { Fenced, hurry, runConsumer } from "../src/index.ts";
+import { startConsumers } from "../src/consumers.ts";
 import { passOver } from "../src/passing.ts";
 import { gathered } from "../src/source.ts";
 import { count, countingProjector, openEnvironment } from "./fixture.ts";
@@ -110,6 +111,38 @@ test("checkpoints that only pass over events share a commit, and the trouble of 
   const [one, three] = await Promise.all([pass("one", 7n, 10n), pass("three", 5n, 10n)]);
   expect(one).toBeUndefined();
   expect(three).toMatchObject({ code: "42P01" });
+  await close();
+});
+
+test("reactors that only pass over events share a commit", async () => {
+  const { context, log, close } = await openEnvironment();
+  const names = ["one", "two", "three"];
+  const consumers = await startConsumers(
+    context,
+    names.map((name) => ({
+      kind: "reactor",
+      name,
+      schema: name,
+      types: loosely(["Late"]),
+      migrations: [],
+      start: ({ checkpoint }) => ({
+        handle: ({ position }) => checkpoint.commit(position),
+        stop: () => Promise.resolve(),
+      }),
+    })),
+  );
+  await until(() => consumers.statuses.every(({ state }) => state === "running"));
+  const position = await count(log, [1]);
+  const commits = await until(async () => {
+    const { rows } = await context.pool.query<{ position: string; commit: string }>(
+      names
+        .map((name) => `select position::text, xmin::text as commit from ${name}.checkpoint`)
+        .join(" union all "),
+    );
+    return rows.every((row) => BigInt(row.position) >= position) && rows.map((row) => row.commit);
+  });
+  expect(new Set(commits).size).toBe(1);
+  await consumers.stop();
   await close();
 });
 

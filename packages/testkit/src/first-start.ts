@@ -57,8 +57,8 @@ export async function giveFirstFolder(
   if (first !== undefined) copy(`${first}/.`, dataDir);
 }
 
-/** The run's thing of that name: the first who asks makes it, in a folder beside it. */
-async function madeOnce(
+/** The run's thing of that name: the first who asks makes it, in a folder beside it. Undefined outside of a run. */
+export async function madeOnce(
   name: string,
   make: (making: string) => Promise<void>,
 ): Promise<string | undefined> {

@@ -46,3 +46,4 @@ export { fcmDouble, type FcmDouble } from "./providers/fcm.ts";
 export { twilioDouble, type TwilioDouble } from "./providers/twilio.ts";
 export { whatsappDouble, type WhatsappDouble } from "./providers/whatsapp.ts";
 export { s3Double } from "./s3-double.ts";
+export { noteStatements, wholeReads } from "./whole-reads.ts";

@@ -1,9 +1,19 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { destroyEmbeddedPostgres } from "@heliograph/embedded-postgres";
-import { giveFirstCluster, giveFirstFolder, isPlain } from "./first-start.ts";
+import { bundleProduct } from "./bundled-product.ts";
+import { giveFirstCluster, giveFirstFolder, isPlain, madeOnce } from "./first-start.ts";
 import { freePort } from "./free-port.ts";
 import { memoryFolder } from "./memory-folder.ts";
 import type { Exit } from "./spawn-service.ts";
@@ -41,7 +51,7 @@ export type InstanceOptions = {
   /** Without it a free one. */
   readonly port?: number;
   readonly readyTimeoutMs?: number;
-  /** The `main.ts` of the standalone service in another checkout; without it this one's. */
+  /** The `main.ts` of the standalone service in another checkout; without it this one's, in a run of the tests as one file. */
   readonly entry?: string;
   /** What this checkout's product finds in an empty folder: `nothing`; a `cluster` of the run; or, where its settings do not say what a first start writes, all that a first start left. */
   readonly finds?: "nothing" | "cluster";
@@ -77,10 +87,11 @@ export async function launchInstance(options: InstanceOptions): Promise<{
   readonly exited: Promise<Exit>;
 }> {
   const port = options.port ?? (await freePort());
+  const entry = options.entry ?? (await ownProduct());
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(VITEST|NODE_OPTIONS|NODE_ENV|TEST$|DEV$|HELIOGRAPH_)/.test(name),
   );
-  const child = spawn(process.execPath, [options.entry ?? ownEntry], {
+  const child = spawn(process.execPath, [entry], {
     env: {
       ...Object.fromEntries(inherited),
       HELIOGRAPH_DATA_DIR: options.dataDir,
@@ -149,6 +160,13 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
       await until(() => pids.every(isDead), { what: "PostgreSQL is gone" });
     },
   };
+}
+
+async function ownProduct(): Promise<string> {
+  const made = await madeOnce("product", async (making) => {
+    symlinkSync(await bundleProduct(ownEntry), join(making, "main.mjs"));
+  });
+  return made === undefined ? ownEntry : realpathSync(join(made, "main.mjs"));
 }
 
 async function prepare({ dataDir, env, entry, finds }: InstanceOptions): Promise<void> {

@@ -1,4 +1,4 @@
-import { deterministicId, newId, streamOf, type EventData } from "@heliograph/contracts";
+import { deterministicId, newId, streamOf, uuid5, type EventData } from "@heliograph/contracts";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { until } from "@heliograph/testkit";
 import { agentCreated } from "@heliograph/testkit/people";
@@ -43,6 +43,36 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 describe("a team", () => {
+  it("is refused where there are as many as may be, to those too who ask at once", async () => {
+    const { log } = world.platform.contexts.sandbox;
+    const added = await world.addPartner();
+    const left = 2;
+    await log.append(
+      Array.from({ length: 500 - left }, (_, index) => {
+        const id = deterministicId("tea", added.id, String(index));
+        const data = {
+          ...newTeam(id, { name: "T", agent_ids: [], routing: "least_busy" }),
+          created_at: at,
+        };
+        const event = { id: uuid5(id), type: "TeamCreated", data, metadata: { partner: added.id } };
+        return { stream: streamOf("team", id), expected: "no_stream" as const, events: [event] };
+      }),
+    );
+    const body = { name: "Support", agent_ids: [], routing: "least_busy" };
+    const answers = await Promise.all(
+      Array.from({ length: left + 3 }, () =>
+        world.call("POST", "/api/v1/teams", { key: added.key, body }),
+      ),
+    );
+    expect(answers.map(({ status }) => `${status}`).toSorted()).toEqual([
+      "201",
+      "201",
+      "409",
+      "409",
+      "409",
+    ]);
+  });
+
   it("is made, read with its tag, changed, listed and deleted", async () => {
     const ada = await addAgent(mine());
     const working_hours = {

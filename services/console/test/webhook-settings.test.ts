@@ -19,6 +19,7 @@ const endpoint: Endpoint = {
   timestamped_signature_header: "X-Acme-Signature",
   ordering: "per_subject",
   batch: { max_events: 50, max_wait_ms: 200 },
+  http2: true,
   headers: {},
   created_at: "",
   updated_at: "",
@@ -41,6 +42,7 @@ test.each([
     timestamped_signature_header: "X-Acme-Signature",
     ordering: "per_subject",
     batch: { max_events: 50, max_wait_ms: 200 },
+    http2: true,
   });
 });
 

@@ -1,4 +1,6 @@
-import { newId, parseKey, streamOf } from "@heliograph/contracts";
+import { randomBytes } from "node:crypto";
+import { makeKey, newId, parseKey, streamOf } from "@heliograph/contracts";
+import { keyIssued } from "@heliograph/platform";
 import { openWorld, turnKey, type World } from "@heliograph/testkit/world";
 import { service as wallet } from "@heliograph/wallet";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -29,6 +31,23 @@ describe("an issued key", () => {
     expect(list.text).not.toContain(body.key);
     const stored = await world.platform.platformLog.readStream(streamOf("key", body.id));
     expect(JSON.stringify(stored.map(({ data }) => data))).not.toContain(body.key);
+  });
+
+  test("is refused where a hundred are active, to those too who ask at once", async () => {
+    const { key, id } = await world.addPartner();
+    const terms = { partnerId: id, environment: "sandbox", name: "other" } as const;
+    const made = { actor: "test", createdAt: new Date().toISOString() };
+    const others = Array.from({ length: 97 }, () =>
+      keyIssued(makeKey("sandbox", randomBytes), { ...terms, scopes: ["*"] }, made),
+    );
+    await world.platform.platformLog.append(others);
+    const answers = await Promise.all(Array.from({ length: 4 }, () => issue(key, { name: "one" })));
+    expect(answers.map(({ status }) => `${status}`).toSorted()).toEqual([
+      "201",
+      "201",
+      "409",
+      "409",
+    ]);
   });
 
   test("is the same for the same idempotency key", async () => {

@@ -1,5 +1,5 @@
 import type { EventData } from "@heliograph/contracts";
-import { messageContext, type MessageState } from "@heliograph/domain";
+import { billedBy, costOf, messageContext, type MessageState } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import { decideReceipts, type Fact, type ReceiptEvent } from "./decide.ts";
 
@@ -75,9 +75,10 @@ function correctionOf(
   const before = state.status as Outcome;
   const isUnderway = before === "sent" && state.failing !== undefined;
   if (status === before || (isUnderway && status === "failed")) return undefined;
-  const refunds = status === "failed" && state.charged;
   const { gateway, provider_message_id, occurred_at, status: says, before: said } = cause.data;
   const { error, diagnostic } = (told?.data ?? {}) as Pick<Corrected, "error" | "diagnostic">;
+  // A failure that a provider charges for costs what it did.
+  const refunds = status === "failed" && state.charged && billedBy(state, error) === undefined;
   const data: Corrected = {
     message_id: state.id,
     message: messageContext(state.request),
@@ -90,7 +91,7 @@ function correctionOf(
     ...(error !== undefined && { error }),
     ...(diagnostic !== undefined && { diagnostic }),
     refunds,
-    cost: state.charged && !refunds ? state.request.cost : "0",
+    cost: refunds ? "0" : costOf(state),
     currency: state.request.currency,
   };
   return { type: "MessageCorrected", data, cause };

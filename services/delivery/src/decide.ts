@@ -1,5 +1,7 @@
 import { deterministicId, uuid5, type EventData, type Failure } from "@heliograph/contracts";
 import {
+  billedBy,
+  chargeOf,
   joinStatus,
   messageContext,
   statusRank,
@@ -185,6 +187,7 @@ const undeliveredData = (state: MessageState, receipt: Receipt): EventData<"Deli
   error: receipt.error ?? defaultError("undelivered", true),
   cost: state.request.cost,
   currency: state.request.currency,
+  ...chargeOf(billedBy(state, receipt.error)),
 });
 
 /** The wallet declined: the message is rejected unless it has gone further. */
@@ -200,7 +203,7 @@ export function decideDeclined(
   return { type: "MessageRejected", data, cause };
 }
 
-/** The wallet gave money back. That ends a message that failed; a canceled, expired or rejected one, or one that arrived after all, is left as it is. */
+/** The wallet gave money back, or says that none comes. That ends a message that failed; a canceled, expired or rejected one, or one that arrived after all, is left as it is. */
 export function decideRefunded(
   state: MessageState,
   cause: RecordedEvent,
@@ -213,14 +216,16 @@ export function decideRefunded(
       state.failing === "MessageCorrected" &&
       state.refund === undefined);
   if (state.failing === undefined || !awaitsMoney) return undefined;
-  const kind = cause.type === "FundsRefunded" ? "refund" : "release";
+  const isKept = cause.type === "FundsKept";
+  const kind = isKept ? "capture" : cause.type === "FundsRefunded" ? "refund" : "release";
   const data: EventData<"MessageFailed"> = {
     message_id: state.id,
     message: messageContext(state.request),
     error: state.error ?? defaultError("undelivered", true),
     retry_count: Math.max(0, state.attempts - 1),
+    // Where a provider charges for it nothing comes back: the transaction is then that of the charge.
     refund: {
-      amount,
+      amount: isKept ? "0" : amount,
       currency: state.request.currency,
       transaction_id: deterministicId("wtx", state.id, kind),
     },

@@ -28,8 +28,8 @@ import {
 
 /** Small batches wait this long for company: at most ten commits a second, and a list is that much behind unless its reader waits for it. */
 const lingerMs = 100;
-/** A message is remembered while its statuses come in, seconds as a rule; 100 bytes each. */
-const rememberedMessages = 50_000;
+/** A message is remembered while its statuses come in, seconds as a rule; 150 bytes each. More would be memory that grows with each broadcast. */
+const rememberedMessages = 10_000;
 
 const statusTypes = Object.keys(statusOf) as (keyof typeof statusOf)[];
 

@@ -46,6 +46,7 @@ const fundsTypes = [
   "FundsReleased",
   "FundsRefunded",
   "FundsReturnedBefore",
+  "FundsKept",
 ] as const;
 type ConsumedType = (typeof messageTypes | typeof fundsTypes)[number] | ReceiptsEvent["type"];
 type FundsEvent = RecordedEvent<(typeof fundsTypes)[number]>;

@@ -1,8 +1,9 @@
 import { loosely } from "@heliograph/testkit";
-import { newId, type EventData, type EventType } from "@heliograph/contracts";
+import { deterministicId, newId, type EventData, type EventType } from "@heliograph/contracts";
 import {
   evolveMessage,
   joinStatus,
+  messageView,
   type FoldableEvent,
   type MessageState,
   type MessageStatus,
@@ -185,6 +186,46 @@ describe("receipts", () => {
     message.receipts(receiptOf(id, "delivered"));
     message.refund();
     expect(message.types).toEqual(["MessageRequested", "DispatchExhausted", "MessageDelivered"]);
+  });
+});
+
+describe("a failure that the provider charges for", () => {
+  const billed = { ...failure, billable: true } as const;
+  const undelivered = (error: object) =>
+    fact("ReceiptReceived", {
+      ...(receiptOf(id, "undelivered").data as object),
+      error,
+    });
+
+  it("costs the price, which the wallet's word ends it with; any other failure costs nothing", () => {
+    for (const [error, charge] of [
+      [billed, "0.0079"],
+      [failure, undefined],
+    ] as const) {
+      const message = sentMessage();
+      message.receipts(undelivered(error));
+      expect(message.state).toMatchObject({ failing: "DeliveryFailed", charged: false, charge });
+      expect(messageView(message.state, "live")["cost"]).toBe(charge ?? "0");
+    }
+    const message = sentMessage();
+    message.receipts(undelivered(billed));
+    const failed = decideRefunded(message.state, recorded(fact("FundsKept", {})), "0.0079")!;
+    expect(failed.data).toMatchObject({
+      error: billed,
+      refund: { amount: "0", transaction_id: deterministicId("wtx", id, "capture") },
+    });
+  });
+
+  it("before the attempt that failed last costs the price too, once, and one that was sent after all costs no more", () => {
+    const tried = { attempt: 1, error: { ...billed, permanent: false }, next: "retry" };
+    const message = begin(requestOf(id));
+    message.apply(fact("DispatchAttemptFailed", tried));
+    message.apply(fact("DispatchAttemptFailed", { ...tried, attempt: 2, error: failure }));
+    expect(message.state.billed).toBe("0.0079");
+    message.apply(sent(requestOf(id), 3));
+    expect(messageView(message.state, "live")["cost"]).toBe("0.0079");
+    message.receipts(receiptOf(id, "undelivered", "", 3));
+    expect(message.state.charge).toBe("0.0079");
   });
 });
 

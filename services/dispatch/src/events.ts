@@ -1,5 +1,5 @@
 import { uuid5, type EventData, type Failure, type GatewayChoice } from "@heliograph/contracts";
-import { formatTime, messageContext } from "@heliograph/domain";
+import { chargeOf, formatTime, messageContext } from "@heliograph/domain";
 import { attemptIdOf, type ProviderAnswer } from "@heliograph/gateways";
 import type { NewEvent } from "@heliograph/log";
 import { waitAfter } from "./decide.ts";
@@ -87,7 +87,7 @@ export function attemptFailed(call: Call, error: Failure, decision: RetryDecisio
     error,
     next: decision.next,
     ...(decision.next === "retry" ? { retry_at: new Date(decision.retryAt).toISOString() } : {}),
-    reason: decision.reason,
+    reason: `${decision.reason}${error.billable ? "; the provider charges for the attempt" : ""}`,
   };
   return event(call.state, "DispatchAttemptFailed", data, call.causation);
 }
@@ -130,6 +130,7 @@ export function exhausted(
     cost: request.cost,
     currency: request.currency,
     reason,
+    ...chargeOf(state.billed),
   };
   return event(state, "DispatchExhausted", data, causation);
 }
@@ -143,6 +144,7 @@ export function expired(state: State, causation: string): NewEvent {
     cost: request.cost,
     currency: request.currency,
     expires_at: request.expires_at,
+    ...chargeOf(state.billed),
   };
   return event(state, "MessageExpired", data, causation);
 }

@@ -1,3 +1,4 @@
+import { billedBy } from "@heliograph/domain";
 import type { ProviderAnswer } from "@heliograph/gateways";
 import type { NewEvent, RecordedEvent } from "@heliograph/log";
 import type { Connection } from "./connections.ts";
@@ -73,7 +74,8 @@ function rejected(
     case "give_up": {
       const { reason } = decision;
       const end = { what: "failed", attempts: call.attempt, error, reason } as const;
-      const { events, goesOn } = endStep(state, end, failed.id, now);
+      const after = { ...state, billed: billedBy(state, error) };
+      const { events, goesOn } = endStep(after, end, failed.id, now);
       const next: Next = goesOn ? { at: now, kind: "retry" } : undefined;
       return record(turn, target, [failed, ...events], next);
     }

@@ -1,6 +1,7 @@
 import { readEventFlaw, type EventData, type Failure } from "@heliograph/contracts";
 import {
   beginFailover,
+  billedAfter,
   evolveFailover,
   requestOfStep,
   timeOfEvent,
@@ -44,6 +45,8 @@ export type State = {
   /** Gateways that failed since the last wait; a fail-over goes to another. */
   readonly failed: readonly string[];
   readonly error: Failure | undefined;
+  /** What a provider charges for an attempt that failed: what the message costs if it comes to nothing. */
+  readonly billed: string | undefined;
   /** Why no further attempt follows the last one. */
   readonly givenUp: string | undefined;
   /** When the next attempt is due, epoch ms; 0 when at once. */
@@ -69,6 +72,7 @@ const begun = (event: RecordedEvent<"MessageRequested">): State => ({
   quietUntil: 0,
   failed: [],
   error: undefined,
+  billed: undefined,
   givenUp: undefined,
   retryAt: 0,
   providerIds: [],
@@ -112,7 +116,13 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
 
 function after(state: State, event: RecordedEvent): State {
   const failover = state.failover && evolveFailover(state.failover, event);
-  const next = { ...state, failover, revision: event.revision, lastEventId: event.id };
+  const next = {
+    ...state,
+    failover,
+    billed: billedAfter(state, event),
+    revision: event.revision,
+    lastEventId: event.id,
+  };
   const changed = { ...next, phaseRevision: event.revision };
   const { type, data } = event;
   switch (type) {

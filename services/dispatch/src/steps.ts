@@ -1,6 +1,7 @@
 import type { EventData, Failure, FailoverTrigger } from "@heliograph/contracts";
 import {
   afterStep,
+  chargeOf,
   fallBackOf,
   messageContext,
   settledStep,
@@ -109,6 +110,12 @@ export function stopped(
     return exhausted(state, state.attempt, error, reason, causation);
   const message = messageContext(request);
   const { message_id, currency } = request;
-  const data: EventData<"MessageRejected"> = { message_id, message, error, currency };
+  const data: EventData<"MessageRejected"> = {
+    message_id,
+    message,
+    error,
+    currency,
+    ...chargeOf(state.billed),
+  };
   return event(state, "MessageRejected", data, causation);
 }

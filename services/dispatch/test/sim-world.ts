@@ -22,10 +22,12 @@ export function drawsOf(seed: number): () => number {
   };
 }
 
-export const failure = (permanent: boolean) => ({
+/** `billed`: the provider charges for it nevertheless. */
+export const failure = (permanent: boolean, billed = false) => ({
   code: "provider_error",
   class: "provider" as const,
   permanent,
+  ...(billed && { billable: true as const }),
 });
 
 /** What is there whatever happens to a dispatcher: the log, the tables, the providers and those who write to the log too. It knows what may not happen, and keeps what did. */
@@ -97,7 +99,8 @@ export class World {
       this.faults.push(`${attemptId} is sent twice where it may be once at most`);
     this.calls.set(attemptId, before + 1);
     const draw = this.wild ? this.draw() : 1;
-    if (draw < 0.2) return { type: "rejected", error: failure(draw < 0.05) };
+    if (draw < 0.2)
+      return { type: "rejected", error: failure(draw < 0.05, draw < 0.02 || draw > 0.16) };
     if (draw >= 0.3 || this.draw() < 0.5) {
       const { messageId } = task;
       this.taken.set(attemptId, { messageId, gateway: given.connection.name });

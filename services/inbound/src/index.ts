@@ -17,7 +17,7 @@ export const service: Service = {
     ],
     async open(context) {
       const listener = await openMailListener(context);
-      return { used: () => turns.called(), close: async () => listener?.close() };
+      return { used: () => turns.others.seen(), close: async () => listener?.close() };
     },
   },
 };

@@ -26,7 +26,7 @@ test("a storm is stored in rounds, gateways in turns; smaller ones with a rest b
   expect(begun).toEqual(["a"]);
   expect(await end(1)).toEqual(["a", "b", "a"]);
   expect(await end(2)).toEqual([]);
-  turns.called();
+  turns.others.seen();
   now = 5;
   // It rests as long as it took.
   expect(await end(1)).toEqual([]);
@@ -48,7 +48,7 @@ test("one that fails gives its place back", async () => {
 test("the more wait, the larger the rounds and the shorter the rests, and none is refused for their number", async () => {
   let now = 0;
   const turns = new ReportTurns({ alone: 10, beside: 2, pressing: 8, bytes }, () => now);
-  turns.called();
+  turns.others.seen();
   let begun = 0;
   let ends: (() => void)[] = [];
   const all = Array.from({ length: 29 }, () =>

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { makeKey, streamOf } from "@heliograph/contracts";
+import { attachmentTables } from "@heliograph/attachments";
+import { makeKey, newId, streamOf } from "@heliograph/contracts";
 import { parseInbound } from "@heliograph/gateways";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -8,7 +9,10 @@ import { service } from "../src/index.ts";
 let world: World;
 // Gateways are seeded where messages are taken or sent.
 beforeAll(async () => {
-  world = await openWorld({ services: [{ name: "dispatch" }, service], partners: [{}, {}] });
+  world = await openWorld({
+    services: [{ name: "dispatch" }, { name: "mobile", tables: [attachmentTables] }, service],
+    partners: [{}, {}],
+  });
 });
 afterAll(() => world.close());
 
@@ -45,6 +49,29 @@ it("An inbound message is stored sealed, and the parser reads from it what was s
     profileName: "Ada",
     kind: "message",
   });
+});
+
+it("A file of the partner's stands for what a person sent, as those that are kept do; nobody else's does", async () => {
+  const { id: own } = world.partners[0]!;
+  const { pool, vault } = world.platform.contexts.sandbox;
+  const id = newId("att");
+  const seal = await vault.seal({ partner: own, subject: id });
+  await pool.query(
+    `insert into mobile_attachments.attachments (id, partner, status, object, key, name, type, bytes, charged)
+      values ($1, $2, 'ready', 'o', $3, $4, 'application/pdf', 9, 4096)`,
+    [id, own, seal(randomBytes(32).toString("base64url")), seal("bill.pdf")],
+  );
+  const media = [{ attachment_id: id }, { url: "https://files.example/a.png" }];
+  const { status, body } = await post({ channel: "whatsapp", from: "+15551234567", media });
+  expect(status).toBe(202);
+  const event = await eventOf(body.message_id);
+  const opened = (await vault.open(own, event))(event!);
+  expect(opened.data["files"]).toEqual([
+    { attachment_id: id, name: "bill.pdf", type: "application/pdf", bytes: 9 },
+  ]);
+  expect(JSON.parse(opened.data["raw"] as string).media).toEqual([media[1]]);
+  const theirs = await post({ ...said, media: [media[0]] }, { key: world.partners[1]!.key });
+  expect([theirs.status, theirs.body.errors[0].path]).toEqual([422, "media.0.attachment_id"]);
 });
 
 it("A key of ours that a person sends along is masked before it is stored", async () => {
@@ -107,6 +134,11 @@ it.each([
   ["a reaction to nothing", { kind: "reaction" }, "about"],
   ["a message about another", { about: "SM-1" }, "about"],
   ["an unknown field", { colour: "red" }, "colour"],
+  [
+    "media that are both",
+    { media: [{ url: "https://a.example/b", attachment_id: "att_1" }] },
+    "media.0",
+  ],
   ["media that are no address", { media: [{ url: "file:///etc/passwd" }] }, "media.0.url"],
   ["a reference of what is no mail", { references: "<a@mail.example>" }, "references"],
   ["a broadcast", { channel: "broadcast", from: "everybody" }, "channel"],

@@ -1,12 +1,13 @@
 import { PublicError, streamOf, validateEvent } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
+import { Others } from "@heliograph/runtime";
 import { expect, test, vi } from "vitest";
 import { isDone } from "../src/broadcasts/fan-out.ts";
 import { Lives } from "../src/broadcasts/lives.ts";
 import { outcomeAfter } from "../src/broadcasts/reactor.ts";
 import { roundOf, withRest } from "../src/broadcasts/turns.ts";
 import { sendSome } from "../src/broadcasts/page.ts";
-import { Urgent } from "../src/broadcasts/urgent.ts";
+import { isUrgent } from "../src/broadcasts/sends.ts";
 import { verdictOf } from "../src/broadcasts/verdict.ts";
 import { contactsOf } from "../src/messages/addressed.ts";
 import type { Job } from "../src/tables/fan-out.ts";
@@ -80,7 +81,7 @@ test("Where others send, a page goes a few at a time with rests in between; a pa
   const items = Array.from({ length: 10 }, (_, at) => at) as never[];
   const ids = items.map(String);
   let now = 0;
-  const urgent = new Urgent(() => now);
+  const others = new Others(() => now);
   const sent: string[][] = [];
   const rests: number[] = [];
   const ending = new AbortController();
@@ -90,16 +91,16 @@ test("Where others send, a page goes a few at a time with rests in between; a pa
     return own.map((id) => ({ kind: "sent", id }));
   };
   const page = {
-    sends: { urgent, sending: { send } },
+    sends: { others, sending: { send } },
     sender: {},
     signal: ending.signal,
     rest: async () => void rests.push(sent.length),
   } as never;
   // Other broadcasts are nobody to make room for.
-  urgent.requested({ priority: 0 });
+  expect([0, 1].map((priority) => isUrgent({ priority }))).toEqual([false, true]);
   expect((await sendSome(page, items, ids)).settled).toHaveLength(10);
   expect([sent.splice(0).length, rests.splice(0)]).toEqual([1, []]);
-  urgent.requested({ priority: 1 });
+  others.seen();
   expect((await sendSome(page, items, ids)).settled).toHaveLength(10);
   expect([sent.map(({ length }) => length), rests]).toEqual([
     [4, 4, 2],

@@ -1,5 +1,6 @@
 import { service as contactsService } from "@heliograph/contacts";
 import { streamOf, uuid7 } from "@heliograph/contracts";
+import { service as control } from "@heliograph/control";
 import { service as dispatch } from "@heliograph/dispatch";
 import { service as sandbox } from "@heliograph/sandbox";
 import { service as suppressions } from "@heliograph/suppressions";
@@ -14,6 +15,7 @@ import { broadcastsReactor } from "../src/broadcasts/reactor.ts";
 import { costOfAll } from "../src/broadcasts/preview.ts";
 import { messageIdOf } from "../src/broadcasts/sends.ts";
 import { service } from "../src/service.ts";
+import { bounce, chosenOf, correction, countsByAddress, requestsWith } from "./broadcast-facts.ts";
 
 // Each waits for several turns of consumers, which take seconds on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -29,7 +31,7 @@ const runFanOut = () => run(broadcastsReactor());
 beforeAll(async () => {
   const others = [contactsService, wallet, dispatch, suppressions];
   world = await openWorld({
-    services: [service, sandbox, templates, ...others],
+    services: [service, sandbox, templates, control, ...others],
     consumers: "tables",
     partners: [{}, { funds: "0.04" }],
     env: { HELIOGRAPH_MASTER_KEY: masterKey },
@@ -100,19 +102,6 @@ const stored = async (id: string, rest: string): Promise<Body[]> => {
 };
 const setStatus = (id: string, status: string) =>
   pool().query("update broadcasts.broadcasts set status = $2 where id = $1", [id, status]);
-const error = { code: "unknown_recipient", class: "recipient", permanent: true };
-const bounce = { error, diagnostic: "550 no such user" };
-const correction = {
-  status: "delivered",
-  before: { status: "bounced", error },
-  reason: "A receipt was read again.",
-  gateway: "sandbox",
-  provider_message_id: "p",
-  at: "2026-01-01T00:00:00.000Z",
-  refunds: false,
-  cost: "0",
-  currency: "EUR",
-};
 /** Appends what somebody else would tell of a message. */
 async function told(id: string, type: string, more: object, partner = world.partners[0]!.id) {
   const data = { message_id: id, message: { channel: "sms", to: "+15550000000" }, ...more };
@@ -122,18 +111,9 @@ async function told(id: string, type: string, more: object, partner = world.part
   ]);
   expect(outcome).toMatchObject({ kind: "appended" });
 }
-/** How many messages there are for each of these contacts' addresses. */
-async function messagesTo(partner: string, text: string): Promise<Record<string, number>> {
-  const { log, vault } = world.platform.contexts.sandbox;
-  const times: Record<string, number> = {};
-  const { events } = await log.readAll({ after: 0n, limit: 10_000, types: ["MessageRequested"] });
-  const own = events.flatMap(({ data, metadata }) =>
-    metadata.partner === partner ? [data as RecordedEvent<"MessageRequested">["data"]] : [],
-  );
-  for (const { to, content } of own.map(await vault.open(partner, own)))
-    if (content.text === text) times[to] = (times[to] ?? 0) + 1;
-  return times;
-}
+/** How many messages with this text there are for each of the contacts' addresses. */
+const messagesTo = async (partner: string, text: string) =>
+  countsByAddress(await requestsWith(world.platform.contexts.sandbox, partner, text));
 
 /** Such as a row of `contacts` has it. */
 const numberOf = (row: string): string => row.split(",")[0]!;
@@ -424,27 +404,40 @@ test("However many wait that can do nothing, the others have their turns", async
   await pool().query("delete from broadcasts.broadcasts where partner like 'nobody%'");
 });
 
-test("Killed between a page and its count, it goes on without sending to anybody twice", async () => {
+test("Killed between the choice of senders and their messages, and with a page that nobody counted, it goes on without sending to anybody twice or choosing again", async () => {
   const rows = phones(210);
   await contacts("killed", rows);
   await fanOut.stop();
-  const id = await started({ audience: { tag: "killed" }, text: "Killed" });
+  const context = world.platform.contexts.sandbox;
+  const senders = ["+15550100001", "+15550100002", "+15550100003"];
+  const made = await post("/sender-pools", { name: "killed", channel: "sms", senders });
+  expect(made.status, made.text).toBe(201);
+  const said = { audience: { tag: "killed" }, text: "Killed", sender_pool: made.body.id };
+  const id = await started(said);
   const child = new URL("./broadcasts-child.ts", import.meta.url).pathname;
   const killed = spawnService(child, {
     HELIOGRAPH_DATABASE_URL: world.databaseUrl,
     HELIOGRAPH_MASTER_KEY: masterKey,
-    HELIOGRAPH_FAILPOINT: "broadcasts.sent:kill@2",
+    HELIOGRAPH_FAILPOINT: "ingress.before_append:kill@2",
   });
   const { signal } = await killed.exited;
   expect(signal, killed.output()).toBe("SIGKILL");
   const partner = world.partners[0]!.id;
-  expect(Object.keys(await messagesTo(partner, "Killed")).length).toBe(200);
-  expect((await get(`/broadcasts/${id}`))["counts"]).toMatchObject({
-    audience: 210,
-    accepted: 100,
-  });
+  const { audience, accepted } = (await get(`/broadcasts/${id}`))["counts"];
+  const sent = Object.keys(await messagesTo(partner, "Killed")).length;
+  expect([audience, accepted, sent]).toEqual([210, 100, 100]);
+  expect(await chosenOf(context, made.body.id)).toHaveLength(200);
+  // As a kill leaves it that comes before the count of what was sent, which is one commit.
+  const of = "where broadcast_id = $1 and state = 'accepted' and number <= 50";
+  await pool().query(`update broadcasts.recipients set state = 'pending' ${of}`, [id]);
+  await pool().query("update broadcasts.broadcasts set accepted = 50 where id = $1", [id]);
   fanOut = await runFanOut();
   const counts = { audience: 210, accepted: 210, sent: 210, failed: 0, skipped: 0 };
   await shows(id, { status: "done", counts });
   expect(await messagesTo(partner, "Killed")).toEqual(once(rows));
+  const all = await chosenOf(context, made.body.id);
+  expect([all.length, new Set(all.map(({ stream }) => stream)).size]).toEqual([210, 210]);
+  const given = (await requestsWith(context, partner, "Killed")).map(({ from }) => from ?? "");
+  expect(given.toSorted()).toEqual(all.map(({ data }) => data.sender).toSorted());
+  expect([...new Set(given)].toSorted()).toEqual(senders);
 });

@@ -7,6 +7,7 @@ import { syncRoutes } from "./api/sync.ts";
 import { attachments } from "./attachments/hosted.ts";
 import { syncProjector } from "./projector.ts";
 import { pushReactor } from "./push/reactor.ts";
+import { receivedReactor } from "./received/reactor.ts";
 import { deviceTables } from "./tables/devices.ts";
 
 /** What an agent's phone needs: devices, deltas, attachments. */
@@ -22,6 +23,6 @@ export const service: Service = {
     ],
     open: attachments.open,
   },
-  consumers: () => [syncProjector, pushReactor],
+  consumers: () => [syncProjector, pushReactor, receivedReactor],
   tables: [deviceTables, attachmentTables],
 };

@@ -7,10 +7,11 @@ import { recordReceipts } from "@heliograph/gateways";
 import { services } from "@heliograph/ingress";
 import { platformContext } from "@heliograph/platform";
 import { rebuildProjector, startConsumers } from "@heliograph/runtime";
-import { spawnService, until, webhookSink } from "@heliograph/testkit";
+import { noteStatements, spawnService, until, webhookSink, wholeReads } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { service as sandbox } from "../src/index.ts";
+import { isSmall } from "./small-tables.ts";
 
 /** Its consumers run where the test wants them to. */
 const idle = { name: "sandbox", api: sandbox.api! };
@@ -18,6 +19,8 @@ const entry = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 let world: World;
 let sink: Awaited<ReturnType<typeof webhookSink>>;
 let dataDir: string;
+const noted = noteStatements("_sandbox");
+let used: readonly string[] = [];
 const ends: (() => Promise<void>)[] = [];
 beforeAll(async () => {
   sink = await webhookSink();
@@ -34,6 +37,7 @@ beforeAll(async () => {
   });
 }, 60_000);
 afterAll(async () => {
+  noted.stop();
   for (const end of ends) await end();
   await world.close();
   await sink.close();
@@ -181,6 +185,8 @@ it("A reset leaves no row, key or answer of the space before, whoever is killed 
   const endpoint = (await post("/webhook-endpoints", { url: `${sink.url}/hook` })).body.id;
   const { needles, sent, quiet } = await use(0);
   const others = await use(1);
+  used = [...noted.texts];
+  noted.stop();
   const shown = () =>
     Promise.all(
       ["/messages", "/contacts", "/conversations", "/usage", "/balance"].map(async (path) => {
@@ -295,6 +301,13 @@ it("A reset leaves no row, key or answer of the space before, whoever is killed 
   await verify();
   expect(await deadLetters()).toEqual([]);
 }, 90_000);
+
+it("No statement of a day's work reads a table from end to end that grows with what is stored", async () => {
+  const own = used.filter((text) => !/information_schema|pg_stat/.test(text));
+  expect(own.length).toBeGreaterThan(300);
+  const read = await wholeReads(context().pool, own);
+  expect(read.filter(({ tables }) => !tables.every(isSmall))).toEqual([]);
+});
 
 it("What is the account's outlives the space in which it was written, and nothing else does", () => {
   for (const category of [

@@ -68,9 +68,14 @@ it("Receipts that are played take a message through its states, in any order and
   expect((await get(`/messages/${id}`)).status).toBe("read");
 });
 
-it("Bad news has the provider's code, and the money back", async () => {
-  const [failing, bouncing] = [await send(quiet), await send(quietMail)];
-  await Promise.all([failing, bouncing].map((id) => reached(id, "sent")));
+it("Bad news has the provider's code, and the money back unless the provider charges for it", async () => {
+  const [failing, bouncing, filtered] = [
+    await send(quiet),
+    await send(quietMail),
+    await send(quiet),
+  ];
+  await Promise.all([failing, bouncing, filtered].map((id) => reached(id, "sent")));
+  await play(filtered, "undelivered", { code: "30007", billable: true });
   await play(failing, "undelivered", { code: "30003" });
   await play(bouncing, "bounced", { code: "5.1.1" });
   expect(await reached(failing, "failed")).toMatchObject({
@@ -78,6 +83,19 @@ it("Bad news has the provider's code, and the money back", async () => {
     error: { code: "30003", permanent: true, provider: { name: "sim-sms", code: "30003" } },
     refund: { currency: "USD" },
   });
+  const billed = await reached(filtered, "failed");
+  expect(billed).toMatchObject({
+    cost: billed.cost_estimate,
+    error: { code: "30007", billable: true },
+    refund: { amount: "0" },
+  });
+  const { data } = await get("/wallet/transactions?limit=100");
+  const own = data.filter((one: { message_id?: string }) => one.message_id === filtered);
+  expect(own.map(({ kind }: { kind: string }) => kind).toSorted()).toEqual(["capture", "hold"]);
+  expect(own.map(({ id }: { id: string }) => id)).toContain(billed.refund.transaction_id);
+  expect(await get("/wallet/proof")).toMatchObject({ matches: true, holds_open: 0 });
+  const shown = (await get(`/messages/${filtered}/timeline`)).data;
+  expect(shown.map(({ type }: { type: string }) => type)).toContain("FundsKept");
   expect(await reached(bouncing, "bounced")).toMatchObject({
     bounce: { diagnostic: "bounced: 5.1.1" },
   });

@@ -178,6 +178,7 @@ export function evolveLife(
 /** The wallet's own rules, so that usage and ledger cannot disagree. */
 function fundsAfter({ hold, price }: Life, event: MessageEvent): Pick<Life, "hold" | "price"> {
   const cause = walletCause(event);
+  if (cause?.kind === "keep") return kept({ hold, price }, cause.amount);
   if (cause?.kind !== "capture" && cause?.kind !== "return") return { hold, price };
   const settled = settlement(hold, cause.kind);
   const isCharged =
@@ -187,4 +188,12 @@ function fundsAfter({ hold, price }: Life, event: MessageEvent): Pick<Life, "hol
     hold: settled === undefined ? hold : statusAfter[settled],
     price: isCharged ? parseMoney(cause.amount!)! : price,
   };
+}
+
+/** A message that came to nothing and costs something nevertheless; never more than it was charged already. */
+function kept(before: Pick<Life, "hold" | "price">, amount: string): Pick<Life, "hold" | "price"> {
+  const settled = settlement(before.hold, "keep");
+  if (settled === undefined) return before;
+  const price = parseMoney(amount)!;
+  return { hold: statusAfter.FundsKept, price: price < before.price ? price : before.price };
 }

@@ -44,7 +44,7 @@ import { usageDdl } from "./tables/usage.ts";
 /** Small batches wait this long for company: usage is read by people, and each commit writes all rows of the hour and the day that it touches, however few messages it is about. */
 const lingerMs = 500;
 /** Messages whose statuses come in, seconds as a rule; 400 bytes each. Others are folded from their streams. */
-const rememberedLives = 20_000;
+const rememberedLives = 10_000;
 /** Rows of the hours and days in which something happens; 4 KB each at most. */
 const rememberedRows = 2_000;
 /** Days of partners whose names are known; a few KB each as a rule. */

@@ -105,7 +105,8 @@ export const placeOf = (life: Life): string =>
 export function count(sum: Sum, life: Life, times: 1 | -1): void {
   sum.messages += times;
   sum.segments += times * life.segments;
-  if (life.hold === "captured" && !life.isWrittenOff) sum.costMicros += BigInt(times) * life.price;
+  if ((life.hold === "captured" || life.hold === "kept") && !life.isWrittenOff)
+    sum.costMicros += BigInt(times) * life.price;
   if (life.acceptedToSentMs !== undefined)
     addTo(sum.toSent, bucketOf(life.acceptedToSentMs), times);
   if (life.sentToDeliveredMs !== undefined)

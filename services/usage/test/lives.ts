@@ -69,14 +69,15 @@ export const life = (names: readonly string[] = ["a", "b", "=c", "\u0000"]): fc.
       scheduled: fc.boolean(),
       ending: fc.constantFrom(...endings),
       isPoor: fc.boolean(),
+      isBilled: fc.boolean(),
       gaps: fc.array(gap, { minLength: 7, maxLength: 7 }),
       gateways: fc.array(fc.constantFrom("sim-1", "sim-2"), { minLength: 2, maxLength: 2 }),
     })
-    .map(({ ending, scheduled, gaps, gateways, isPoor, ...rest }): Life => {
+    .map(({ ending, scheduled, gaps, gateways, isPoor, isBilled, ...rest }): Life => {
       const waits =
         scheduled && ending[0] !== "MessageCanceled" ? (["MessageQueued"] as const) : [];
       return {
-        asked: { ...rest, scheduled },
+        asked: { ...rest, scheduled, isBilled },
         types: [...waits, ...ending],
         gaps,
         gateways,
@@ -95,6 +96,8 @@ type Asked = {
   /** After `begin`. */
   readonly createdAt: number;
   readonly scheduled: boolean;
+  /** A provider charges for it although it came to nothing. */
+  readonly isBilled: boolean;
 };
 
 function requestOf(id: string, asked: Partial<Asked> = {}): EventData<"MessageRequested"> {
@@ -143,6 +146,7 @@ export function eventsOf(
   const message = { channel: request.channel, to: request.to };
   const common = { message_id: id, message };
   const charge = { cost: request.cost, currency: request.currency };
+  const billed = asked.isBilled ? { charge: request.cost } : {};
   const accepted = (gateway: string) => ({
     ...common,
     ...charge,
@@ -177,8 +181,15 @@ export function eventsOf(
     MessageRead: delivered,
     MessageBounced: { ...common, error, diagnostic: "550 no such user" },
     BounceDeferred: { message_id: id, attempt: 1, error },
-    DeliveryFailed: { ...common, ...charge, attempts: 1, error },
-    DispatchExhausted: { ...common, ...charge, attempts: 3, error, reason: "no attempts left" },
+    DeliveryFailed: { ...common, ...charge, ...billed, attempts: 1, error },
+    DispatchExhausted: {
+      ...common,
+      ...charge,
+      ...billed,
+      attempts: 3,
+      error,
+      reason: "no attempts left",
+    },
     MessageFailed: {
       ...common,
       error,
@@ -199,7 +210,13 @@ export function eventsOf(
       currency: request.currency,
     },
     MessageRejected: { ...common, error },
-    MessageExpired: { ...common, ...charge, attempts: 0, expires_at: request.expires_at },
+    MessageExpired: {
+      ...common,
+      ...charge,
+      ...billed,
+      attempts: 0,
+      expires_at: request.expires_at,
+    },
     MessageCanceled: { ...common, ...charge },
     HoldLapsed: { message_id: id, currency: request.currency },
   };

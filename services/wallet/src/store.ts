@@ -18,12 +18,13 @@ const columnOf: Readonly<Partial<Record<WalletEventType, PositionColumn>>> = {
   FundsReleased: "released_position",
   FundsRefunded: "refunded_position",
 };
-/** What happens to a hold that expired. Rare: a statement of its own, so that an ordinary batch writes nothing of it. */
+/** What happens to a hold that expired, and that a failed message's charge stands. Rare: a statement of its own, so that an ordinary batch writes nothing of it. */
 const lateTypes = [
   "FundsExpired",
   "FundsChargedLate",
   "FundsWrittenOff",
   "FundsReturnedBefore",
+  "FundsKept",
 ] as const;
 const isLate = ofType(...lateTypes);
 /** What makes a hold or a charge another amount, of a message with several steps. Its status stays. */

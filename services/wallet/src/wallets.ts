@@ -14,8 +14,8 @@ import type pg from "pg";
 
 /** A wallet is 200 bytes and costs one read when it is forgotten. */
 const walletsKept = 20_000;
-/** About 15 MB at most; some 20 s of traffic at 3,000 messages/s, while most holds are captured within one. */
-const holdsKept = 50_000;
+/** Some 200 bytes each: ten seconds of traffic at 1,000 messages/s, while most holds are captured within one. More would be memory that grows with each broadcast. */
+const holdsKept = 10_000;
 
 /** The stream of a wallet by its name. */
 export const walletStream = (name: string): StreamOf<"wallet"> => streamOf("wallet", name);

@@ -10,7 +10,7 @@ export type Answer = {
 };
 
 /** Head and trailers of an answer together. */
-const maxHeadBytes = 16 * 1024;
+export const maxHeadBytes = 16 * 1024;
 /** The body is read this far; a longer one ends with the connection and is judged by its status. */
 const maxBodyBytes = 64 * 1024;
 /** What is kept of a body, for the partner to see. */
@@ -18,7 +18,32 @@ const excerptBytes = 512;
 /** Bytes of all kinds, so that chunk extensions and trailers end too. */
 const maxBytes = 256 * 1024;
 /** Interim answers (1xx) before the real one; more are a flood. */
-const maxInterim = 10;
+export const maxInterim = 10;
+
+/** The beginning of a body, and how long it is so far. */
+export class Excerpt {
+  /** It is kept as it came, and shown only where it can be read. */
+  encoded = false;
+  #bytes = 0;
+  readonly #chunks: Buffer[] = [];
+
+  add(chunk: Buffer): void {
+    if (this.#bytes < excerptBytes && !this.encoded)
+      this.#chunks.push(Buffer.from(chunk.subarray(0, excerptBytes)));
+    this.#bytes += chunk.length;
+  }
+
+  /** More of it is not read. */
+  get isLong(): boolean {
+    return this.#bytes > maxBodyBytes;
+  }
+
+  get text(): string {
+    return this.encoded
+      ? `(${this.#bytes} encoded bytes)`
+      : Buffer.concat(this.#chunks).toString("utf8", 0, excerptBytes).replaceAll("\0", "\u{fffd}");
+  }
+}
 
 type State =
   | "head"
@@ -42,9 +67,7 @@ export class AnswerReader {
   #status = 0;
   #left = 0;
   #bytes = 0;
-  #bodyBytes = 0;
-  #excerpt: Buffer[] = [];
-  #encoded = false;
+  readonly #excerpt = new Excerpt();
   #retryAfter: string | undefined;
   #keepAliveMs: number | undefined;
 
@@ -70,12 +93,9 @@ export class AnswerReader {
   }
 
   #answer(): Answer {
-    const excerpt = this.#encoded
-      ? `(${this.#bodyBytes} encoded bytes)`
-      : Buffer.concat(this.#excerpt).toString("utf8", 0, excerptBytes).replaceAll("\0", "\u{fffd}");
     return {
       status: this.#status,
-      excerpt,
+      excerpt: this.#excerpt.text,
       retryAfter: this.#retryAfter,
       keepAliveMs: this.#keepAliveMs,
     };
@@ -153,11 +173,9 @@ export class AnswerReader {
 
   #body(chunk: Buffer, at: number, then: State): number {
     const size = Math.min(this.#left, chunk.length - at);
-    if (this.#bodyBytes < excerptBytes && !this.#encoded)
-      this.#excerpt.push(Buffer.from(chunk.subarray(at, at + Math.min(size, excerptBytes))));
-    this.#bodyBytes += size;
+    this.#excerpt.add(chunk.subarray(at, at + size));
     this.#left -= size;
-    if (this.#bodyBytes > maxBodyBytes) {
+    if (this.#excerpt.isLong) {
       this.#keepAliveMs = 0;
       this.#state = "done";
     } else if (this.#left === 0) this.#state = then;
@@ -190,7 +208,8 @@ export class AnswerReader {
     const coded = fields.has("transfer-encoding");
     // `identity` is how RFC 2616 spelt that there is none.
     const codings = itemsOf(fields.get("transfer-encoding")).filter((name) => name !== "identity");
-    this.#encoded = fields.has("content-encoding") || codings.some((name) => name !== "chunked");
+    this.#excerpt.encoded =
+      fields.has("content-encoding") || codings.some((name) => name !== "chunked");
     if (coded && length !== undefined) this.#keepAliveMs = 0; // the encoding wins, and it smells
     if (this.#status === 204 || this.#status === 304) this.#state = "done";
     else if (codings.length > 0) {

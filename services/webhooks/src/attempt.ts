@@ -1,4 +1,5 @@
-import { cancel, type Connections, type Exchange } from "./connections.ts";
+import type { Connections } from "./connections.ts";
+import { cancel, type Exchange } from "./exchange.ts";
 import { answered, failure, type Result } from "./result.ts";
 import type { Timing } from "./tables/webhooks.ts";
 

@@ -1,27 +1,20 @@
 import type { Socket } from "node:net";
-import { AnswerReader, type Answer } from "./answer-reader.ts";
+import type { TLSSocket } from "node:tls";
 import type { Dial, DialTarget } from "@heliograph/api";
-import type { Timing } from "./tables/webhooks.ts";
-
-/** One request and who hears how it ended: exactly one of the two, once, unless it was canceled. */
-export type Exchange = {
-  /** The whole request as it goes on the wire. */
-  readonly text: string;
-  readonly answered: (answer: Answer) => void;
-  readonly failed: (error: Error) => void;
-  /** Filled in as it goes on. */
-  readonly timing: Timing;
-  canceled: boolean;
-  connection: Connection | undefined;
-};
+import { AnswerReader, type Answer } from "./answer-reader.ts";
+import {
+  BadAnswer,
+  cutOff,
+  doubtfulAfterMs,
+  type Exchange,
+  longestKeepAliveMs,
+} from "./exchange.ts";
+import { Session } from "./session.ts";
 
 /** How long an unused connection is trusted when the receiver does not say: less than the 5 s after which Node's own server closes one. */
 const defaultKeepAliveMs = 4_000;
-const longestKeepAliveMs = 60_000;
 /** Stop using a connection so long before the receiver said it would close it, for the way there and back. */
 const keepAliveMarginMs = 1_000;
-/** A connection that rested for longer than this may have been closed at the other end without us having heard of it. */
-const doubtfulAfterMs = 1_000;
 
 type Connection = {
   readonly socket: Socket;
@@ -32,21 +25,19 @@ type Connection = {
   idleSince: number;
   usableUntil: number;
   writtenAt: number;
+  /** Nobody waits for an answer to this request any more. */
+  abandon(exchange: Exchange): void;
 };
 
-/** An answer that cannot be understood. */
-export class BadAnswer extends Error {
-  readonly code = "bad_answer";
-}
-
 /**
- * The connections to one endpoint, one request at a time on each, kept open between requests. Nobody else uses them. How many there are is up to the caller,
- * who limits how many requests run at once.
+ * The connections to one endpoint, kept open between requests. Nobody else uses them. How many there are is up to the caller, who limits how many requests run at once. Over HTTP/1.1 one
+ * request at a time goes on each; where the receiver has chosen HTTP/2 as many as it allows.
  */
 export class Connections {
   readonly #dial: Dial;
   readonly #target: DialTarget;
   readonly #idle: Connection[] = [];
+  readonly #sessions = new Set<Session>();
   #closed = false;
 
   constructor(dial: Dial, target: DialTarget) {
@@ -55,6 +46,7 @@ export class Connections {
   }
 
   send(exchange: Exchange): void {
+    for (const session of this.#sessions) if (session.hasRoom) return session.send(exchange);
     const now = performance.now();
     for (
       let connection = this.#idle.pop();
@@ -75,24 +67,37 @@ export class Connections {
     const now = performance.now();
     for (const connection of this.#idle)
       if (connection.usableUntil <= now) connection.socket.destroy();
+    for (const session of this.#sessions) session.sweep(now);
   }
 
   /** Closes what is idle now and the rest when its request has ended. */
   close(): void {
     this.#closed = true;
     for (const connection of this.#idle.splice(0)) connection.socket.destroy();
+    for (const session of this.#sessions) session.retire();
   }
 
   #open(exchange: Exchange): void {
     this.#dial(this.#target, exchange.timing).then(
       (socket) => {
         if (exchange.canceled) socket.destroy();
+        else if ((socket as TLSSocket).alpnProtocol === "h2") this.#begin(socket).send(exchange);
         else this.#write(this.#adopt(socket), exchange);
       },
       (error: unknown) => {
         if (!exchange.canceled) exchange.failed(error as Error);
       },
     );
+  }
+
+  #begin(socket: Socket): Session {
+    const session = new Session(socket, {
+      again: (exchange) => this.#open(exchange),
+      closed: () => this.#sessions.delete(session),
+    });
+    // Closed meanwhile: it is for this one request.
+    if (!this.#closed) this.#sessions.add(session);
+    return session;
   }
 
   #write(connection: Connection, exchange: Exchange): void {
@@ -111,6 +116,11 @@ export class Connections {
       idleSince: 0,
       usableUntil: 0,
       writtenAt: 0,
+      abandon(exchange) {
+        if (connection.current !== exchange) return;
+        connection.current = undefined;
+        socket.destroy();
+      },
     };
     let failure: Error | undefined;
     socket.on("data", (chunk) => this.#read(connection, chunk));
@@ -128,10 +138,7 @@ export class Connections {
       if (exchange === undefined) return;
       // Most likely closed before the request came; if not, the receiver knows the `webhook-id` already.
       if (connection.doubtful) this.#open(exchange);
-      else
-        exchange.failed(
-          failure ?? new Error("the connection was closed before the answer was complete"),
-        );
+      else exchange.failed(failure ?? cutOff());
     });
     return connection;
   }
@@ -170,13 +177,4 @@ export class Connections {
     }
     exchange.answered(answer);
   }
-}
-
-/** Gives a request up: neither of its callbacks is called any more, and a connection it is on is closed. */
-export function cancel(exchange: Exchange): void {
-  exchange.canceled = true;
-  const { connection } = exchange;
-  if (connection?.current !== exchange) return;
-  connection.current = undefined;
-  connection.socket.destroy();
 }

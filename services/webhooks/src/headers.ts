@@ -11,6 +11,7 @@ const ours = [
   "connection",
   "keep-alive",
   "upgrade",
+  "http2-settings",
   "te",
   "trailer",
   "expect",

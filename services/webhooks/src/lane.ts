@@ -102,7 +102,7 @@ export function targetOf(endpoint: Endpoint, masterKey: Buffer): Target {
       ),
     );
     return {
-      dial: dialTarget(url),
+      dial: { ...dialTarget(url), http2: endpoint.http2 === true },
       head: requestHead(url, headersOf(endpoint, masterKey)),
       keys,
       timestampedIn: endpoint.timestamped_signature_header?.toLowerCase(),

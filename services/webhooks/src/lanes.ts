@@ -53,7 +53,8 @@ export class Lanes {
     if (lane === undefined) return;
     const target = targetOf(endpoint, this.#masterKey);
     const moved = endpoint.url !== lane.endpoint.url;
-    if (moved || endpoint.status !== "enabled") disconnect(lane);
+    const redialed = moved || endpoint.http2 !== lane.endpoint.http2;
+    if (redialed || endpoint.status !== "enabled") disconnect(lane);
     if (moved || (endpoint.status === "enabled" && lane.endpoint.status !== "enabled"))
       trustAnew(lane);
     // What waits in the table from before may come first.

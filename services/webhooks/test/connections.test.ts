@@ -2,7 +2,8 @@ import { createServer, type AddressInfo, type Server, type Socket } from "node:n
 import { afterEach, expect, it } from "vitest";
 import { until } from "@heliograph/testkit";
 import type { Answer } from "../src/answer-reader.ts";
-import { cancel, Connections, type Exchange } from "../src/connections.ts";
+import { Connections } from "../src/connections.ts";
+import { cancel, type Exchange } from "../src/exchange.ts";
 import { createAddressGuard, createDial } from "@heliograph/api";
 
 const ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
+import { createSecureServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
@@ -11,12 +12,14 @@ import { Webhook as Standard } from "standardwebhooks";
 import { Webhook as Svix } from "svix";
 import nacl from "tweetnacl";
 import { publicKeyOf } from "../src/sign.ts";
+import { certificate, privateKey } from "./certificate.ts";
 import { openHarness, type Harness } from "./harness.ts";
 
 let h: Harness;
 let sink: WebhookSink;
 beforeAll(async () => {
-  h = await openHarness({ deadlineMs: 1_500, retryScale: 0.001 });
+  const resolve = async (): Promise<readonly string[]> => ["127.0.0.1"];
+  h = await openHarness({ deadlineMs: 1_500, retryScale: 0.001, resolve, ca: certificate });
   await h.start();
 });
 afterAll(() => h.close());
@@ -54,6 +57,40 @@ it("delivers a matching event once, signed so that independent libraries accept 
   expect(() => new Svix(newSecret()).verify(request.body, headersOf(request))).toThrow();
   expect(await readDelivery(h.pool, h.partner, delivery!.id)).toEqual(delivery);
   expect(await readDelivery(h.pool, "ptn_other", delivery!.id)).toBeUndefined();
+});
+
+it("delivers over HTTP/2 to a receiver that may choose it, each attempt on record with its times", async () => {
+  const received: { readonly body: string; readonly headers: Record<string, string> }[] = [];
+  const server = createSecureServer({ key: privateKey, cert: certificate });
+  server.on("stream", (stream, headers) => {
+    let body = "";
+    stream.setEncoding("utf8").on("data", (text: string) => (body += text));
+    stream
+      .on("error", () => undefined)
+      .on("end", () => {
+        received.push({ body, headers: headers as Record<string, string> });
+        if (received.length === 1) return stream.close(7);
+        stream.respond({ ":status": 200 });
+        stream.end("taken");
+      });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const { id, secret } = await h.endpoint(`https://sink.test:${port}/hook`, { http2: true });
+  await h.event();
+  const [delivery] = await h.settled(id, "delivered");
+  expect(delivery!.attempts).toMatchObject([
+    {
+      error: expect.stringMatching(/^connection_failed: .*REFUSED_STREAM/),
+      timing: { tls_ms: expect.any(Number) },
+    },
+    { status_code: 200, response_excerpt: "taken", timing: { first_byte_ms: expect.any(Number) } },
+  ]);
+  // The second one found the connection of the first.
+  expect(delivery!.attempts[1]!.timing).not.toHaveProperty("tls_ms");
+  new Standard(secret).verify(received[1]!.body, received[1]!.headers);
+  await h.endpointEvent(id, "WebhookEndpointDeleted");
+  await new Promise((resolve) => server.close(resolve));
 });
 
 it("signs with Ed25519 and with a timestamp where asked, and libraries that know neither accept it", async () => {

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { evolveEndpoint, type Endpoint } from "@heliograph/domain";
 import { describe, expect, it } from "vitest";
+import { Connections } from "../src/connections.ts";
 import type { Job } from "../src/job.ts";
+import { Lanes } from "../src/lanes.ts";
 import { failed, gate, isHealthy, newLane, succeeded, type Lane, waitsLong } from "../src/lane.ts";
 
 const endpoint = evolveEndpoint(undefined, {
@@ -125,4 +127,18 @@ describe("a request by hand", () => {
     lane.active = lane.limit;
     expect(gate(lane, 0)).toBe("busy");
   });
+});
+
+it("opens its connections anew when HTTP/2 is switched on, and trusts the receiver as before", () => {
+  const lanes = new Lanes(randomBytes(32), [endpoint]);
+  const lane = lanes.lane(endpoint.id, 0)!;
+  const nowhere = { host: "", port: 0, secure: true };
+  lane.connections = new Connections(() => Promise.reject(new Error("nowhere")), nowhere);
+  lane.limit = 9;
+  lanes.set({ ...endpoint, description: "changed" });
+  expect(lane.connections).toBeDefined();
+  lanes.set({ ...endpoint, secrets: [], http2: true });
+  expect(lane.connections).toBeUndefined();
+  expect(lane.target.dial).toMatchObject({ host: "a.example", http2: true });
+  expect(lane.limit).toBe(9);
 });

@@ -20,12 +20,44 @@ describe("an endpoint is made", () => {
     [{ headers: headersOf(4) }],
     [{ asymmetric_signature: true, timestamped_signature_header: "X-Acme-Signature" }],
     [{ ordering: "per_subject" }],
+    [{ http2: true }],
     [{ batch: {} }],
     [{ batch: { max_events: 100, max_wait_ms: 60_000 } }],
   ])("with %j", (settings) => expect(refusedAt(settings)).toEqual([]));
 });
 
 describe("an endpoint is not made", () => {
+  test.each([
+    "ftp://example.com",
+    "example.com/hook",
+    "https://example.com/#part",
+    `https://example.com/${"a".repeat(2048)}`,
+    "javascript:alert(1)",
+    "https://example.com:0/",
+    "http:example.com",
+    "http:\\\\example.com\\x",
+    "https://example.com/a\tb",
+    "https://example.com/a\nb",
+    "  https://example.com/sp  ",
+    "https://example.com/a b",
+    "https://example.com\\@10.0.0.1/",
+  ])("at %j", (url) => expect(refusedAt({ url })).toEqual(["url"]));
+
+  test.each([
+    { Host: "a" },
+    { "webhook-signature": "a" },
+    { "heliograph-replay": "a" },
+    { "Heliograph-Anything": "a" },
+    { "Proxy-Connection": "a" },
+    { "HTTP2-Settings": "a" },
+    { "Content-Length": "1" },
+    { "X-A": "a\r\nX-B: b" },
+    { "X A": "a" },
+    { "X-A": "1", "x-a": "2" },
+    { "X-A": "" },
+    Object.fromEntries(Array.from({ length: 21 }, (_, index) => [`X-${index}`, "a"])),
+  ])("with the headers %j", (headers) => expect(refusedAt({ headers })).toEqual(["headers"]));
+
   test.each(["message", "*", "message.*.sent", "letter.*"])("for the event type %s", (type) =>
     expect(refusedAt({ event_types: [type] })).toEqual(["event_types"]),
   );

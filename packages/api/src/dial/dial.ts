@@ -9,7 +9,13 @@ import { createResolver, type ResolveHost } from "./resolve.ts";
 type Timing = { dns_ms?: number; connect_ms?: number; tls_ms?: number };
 
 /** Where a connection goes; `host` is a name or an IP literal without brackets. */
-export type DialTarget = { readonly host: string; readonly port: number; readonly secure: boolean };
+export type DialTarget = {
+  readonly host: string;
+  readonly port: number;
+  readonly secure: boolean;
+  /** Over TLS the receiver may choose HTTP/2: then that is the `alpnProtocol` of the socket. */
+  readonly http2?: boolean;
+};
 /** Opens a connection, TLS included, and notes in `timing` what took how long, also where it fails. Rejects with AddressRefused or what the network said. */
 export type Dial = (target: DialTarget, timing: Timing) => Promise<Socket>;
 
@@ -110,7 +116,7 @@ function openerOf(options: Omit<Dialing, "guard" | "timeoutMs">): Open {
 
   function dialTls(
     address: string,
-    { host, port }: DialTarget,
+    { host, port, http2 = false }: DialTarget,
     tunnel: Socket | undefined,
   ): TLSSocket {
     const servername = isIP(host) === 0 ? host : ""; // no SNI for literals (RFC 6066, section 3); the certificate must name the address then
@@ -119,7 +125,7 @@ function openerOf(options: Omit<Dialing, "guard" | "timeoutMs">): Open {
     const socket = connectTls({
       ...(tunnel === undefined ? { host: address, port } : { socket: tunnel }),
       servername,
-      ALPNProtocols: ["http/1.1"],
+      ALPNProtocols: http2 ? ["h2", "http/1.1"] : ["http/1.1"],
       rejectUnauthorized: true,
       ...(session === undefined ? {} : { session }),
       ...(options.ca === undefined ? {} : { ca: options.ca }),

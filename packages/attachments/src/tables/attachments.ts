@@ -1,5 +1,6 @@
 import type { OwnTables } from "@heliograph/runtime";
 import type pg from "pg";
+import { fetchesDdl } from "./fetches.ts";
 
 /**
  * Files of attachments, in each environment's database; their bytes are in the store. A row is there before its bytes and goes after them, so that whatever the store holds has a row,
@@ -71,6 +72,7 @@ create index attachments_received on mobile_attachments.attachments (received_at
 create index attachments_unowned on mobile_attachments.attachments (received_at) where received_at is not null and status = 'ready' and contact_id is null and sent_at is null;`,
     // Whose quota a file takes that is nobody's yet, so that one gateway's strangers leave room for another's; null: its partner's.
     "alter table mobile_attachments.attachments add column account text;",
+    fetchesDdl,
   ],
 };
 

@@ -33,6 +33,8 @@ export const Failure = z.strictObject({
   code: z.string().max(64),
   class: z.enum(["recipient", "content", "provider", "gateway", "account", "timeout", "platform"]),
   permanent: z.boolean(),
+  /** The provider charges for the attempt although it failed. Left out: it does not, or nobody knows. */
+  billable: z.literal(true).optional(),
   provider: z
     .strictObject({
       name: z.string().max(64),

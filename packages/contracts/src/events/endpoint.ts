@@ -36,6 +36,7 @@ const endpoint = {
       max_wait_ms: z.int().min(50).max(60_000),
     })
     .optional(),
+  http2: z.boolean().optional(),
   timestamped_signature_header: plainText(z.string().max(64)).optional(),
   headers: z
     .record(z.string(), z.string())

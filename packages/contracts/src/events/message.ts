@@ -116,6 +116,9 @@ export const DispatchAttemptFailed = defineEvent(
   }),
 );
 
+/** Of a message that came to nothing: what it costs nevertheless, because a provider charges for an attempt that failed. Missing: nothing. */
+const charge = { charge: Money.optional() };
+
 const Acceptance = z.strictObject({
   name: z.string(),
   message_id: ProviderMessageId,
@@ -192,6 +195,7 @@ export const DispatchExhausted = defineEvent(
     cost: Money,
     currency: z.string(),
     reason: z.string(),
+    ...charge,
   }),
 );
 
@@ -206,6 +210,7 @@ export const MessageExpired = defineEvent(
     cost: Money,
     currency: z.string(),
     expires_at: Time,
+    ...charge,
   }),
 );
 
@@ -226,6 +231,7 @@ export const MessageRejected = defineEvent(
     error: Failure,
     /** That of its price: it names the wallet. Missing where the wallet is the partner's first, as in older events. */
     currency: z.string().optional(),
+    ...charge,
   }),
 );
 
@@ -247,6 +253,7 @@ export const DeliveryFailed = defineEvent(
     error: Failure,
     cost: Money,
     currency: z.string(),
+    ...charge,
   }),
 );
 

@@ -125,6 +125,12 @@ export const FundsReturnedBefore = defineEvent(
   "Messages failed whose holds had expired: their funds were given back then, and nothing moves.",
   z.strictObject({ ...batch, entries }),
 );
+export const FundsKept = defineEvent(
+  "FundsKept",
+  1,
+  "Messages failed, and a provider charges for an attempt of each: their charges stand, and nothing moves.",
+  z.strictObject({ ...batch, entries }),
+);
 
 /** `amount` is what moved, `becomes` what the message's hold or charge is from here on. */
 const changed = z.array(z.strictObject({ message_id: Id, amount: Money, becomes: Money })).min(1);

@@ -2,6 +2,7 @@ import { callbackUrl } from "../callback-address.ts";
 import { createCaller, refusedByStatus, unanswered, type HttpAnswer } from "../call.ts";
 import type { Gateway, GatewayConfig, GatewayTools, SendResult } from "../types.ts";
 import { configuredError, genericFailure, type GenericError } from "./errors.ts";
+import { billedAs } from "../failure.ts";
 import { wordAt } from "./pointer.ts";
 import { renderRequest } from "./render.ts";
 import { jsonIn } from "../json-in.ts";
@@ -58,10 +59,11 @@ function meaningOf(
   ) => ReturnType<typeof genericFailure>,
 ): SendResult {
   const said = { code: String(answer.status) };
-  const reason = configuredError(answer, errors);
+  const { reason, isBillable = false } = configuredError(answer, errors) ?? {};
   if (reason === "provider_throttled")
     return refusedByStatus({ ...answer, status: 429 }, word, said);
-  if (reason !== undefined) return { type: "rejected", error: word(reason, said) };
+  if (reason !== undefined)
+    return { type: "rejected", error: billedAs(word(reason, said), isBillable) };
   if (!isSuccess(answer.status, success.status)) return refusedByStatus(answer, word, said);
   const id = wordAt(jsonIn(answer.body), success.id);
   // It was taken by its status, and nothing can ever be heard of it: only a look at the provider tells.

@@ -23,7 +23,7 @@ const reasons = {
 export function configuredError(
   answer: HttpAnswer,
   errors: HttpSettings["errors"] = [],
-): GenericError | undefined {
+): { readonly reason: GenericError; readonly isBillable: boolean } | undefined {
   const body = jsonIn(answer.body);
   const found = errors.find(({ match }) => {
     if (typeof match === "string") return answer.body.includes(match);
@@ -34,7 +34,7 @@ export function configuredError(
       ? value !== undefined
       : (typeof value !== "object" || value === null) && String(value) === String(match.equals);
   });
-  return found && reasons[found.class];
+  return found && { reason: reasons[found.class], isBillable: found.billable === true };
 }
 
 /** A failure in our words; the provider's are its answer's, which are the operator's to read. */

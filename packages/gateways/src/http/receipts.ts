@@ -5,6 +5,7 @@ import {
   type CallbackRequest,
   type Verdict,
 } from "../callbacks.ts";
+import { billedAs } from "../failure.ts";
 import { genericFailure } from "./errors.ts";
 import { valueAt, wordAt } from "./pointer.ts";
 import { jsonIn } from "../json-in.ts";
@@ -47,7 +48,10 @@ export function readHttp(
         status,
         ...(bad && {
           permanent: status !== "deferred",
-          error: genericFailure(gateway.name, reason, { code: word, text }),
+          error: billedAs(
+            genericFailure(gateway.name, reason, { code: word, text }),
+            receipts.billable?.includes(word) === true,
+          ),
           diagnostic: text,
         }),
       },

@@ -1,5 +1,6 @@
 import { receiptStatuses } from "@heliograph/contracts";
 import { z } from "zod";
+import { BillableCodes } from "../failure.ts";
 import { jsonIn } from "../json-in.ts";
 
 /** RFC 6901. */
@@ -54,7 +55,14 @@ export const HttpSettings = z.strictObject({
   body: z.union([z.string().max(20_000), z.record(z.string(), z.unknown())]).optional(),
   success: z.strictObject({ status: Status.default("2xx"), id: Pointer }),
   errors: z
-    .array(z.strictObject({ match: Match, class: z.enum(failureClasses) }))
+    .array(
+      z.strictObject({
+        match: Match,
+        class: z.enum(failureClasses),
+        /** The provider charges for it nevertheless. */
+        billable: z.literal(true).optional(),
+      }),
+    )
     .max(100)
     .optional(),
   receipts: z
@@ -64,6 +72,8 @@ export const HttpSettings = z.strictObject({
       id: Pointer,
       status: Pointer,
       map: z.record(z.string().max(64), z.enum(receiptStatuses)),
+      /** Those of its words that mean a failure which it charges for nevertheless. */
+      billable: BillableCodes.optional(),
     })
     .optional(),
 });

@@ -2,6 +2,7 @@ import type { Callback, CallbackItem } from "../callbacks.ts";
 import { readType } from "./content-type.ts";
 import { deliveryIn, readWritten } from "./inbound.ts";
 import { readReceipt } from "./receipts.ts";
+import type { SmppSettings } from "./settings.ts";
 
 /** Bits 5 to 2 of esm_class say what a delivery is, and nothing else does (section 5.2.12): neither its text nor the other bits. */
 const messageType = (esmClass: number): number => (esmClass >> 2) & 0x0f;
@@ -10,13 +11,17 @@ const receipt = 0b0001;
 const intermediate = 0b1000;
 
 /** What a PDU of the message centre tells. */
-export function readSmpp(callback: Callback, gateway: { readonly name: string }): CallbackItem[] {
+export function readSmpp(
+  callback: Callback,
+  gateway: { readonly name: string },
+  settings?: SmppSettings,
+): CallbackItem[] {
   const delivery = deliveryIn(callback.body);
   switch (messageType(delivery.fields.esm_class)) {
     case fromPerson:
       return [readMessage(callback)];
     case receipt:
-      return [readReceipt(delivery, gateway.name)];
+      return [readReceipt(delivery, gateway.name, settings?.billable)];
     case intermediate:
       return [{ kind: "ignored", what: "a notice on the way" }];
     default:

@@ -1,5 +1,6 @@
 import type { Failure } from "@heliograph/contracts";
 import type { Report } from "../callbacks.ts";
+import { billedAs } from "../failure.ts";
 import { readText } from "./coding.ts";
 import { smppErrors } from "./errors.ts";
 import { maxIdCharacters } from "./ids.ts";
@@ -39,7 +40,11 @@ export type SmppReceipt =
  * Reads a receipt: the optional parameters first, then the text, of which each label is read by itself, because the format of appendix B is each vendor's own. An id and a
  * state suffice.
  */
-export function readReceipt(delivery: Delivery, gateway: string): SmppReceipt {
+export function readReceipt(
+  delivery: Delivery,
+  gateway: string,
+  billable: readonly string[] = [],
+): SmppReceipt {
   const { tlvs } = delivery;
   const labels = labelsOf(textOf(delivery));
   // Some centres write the one of the parameter in another base than their answers, and the one of the text as there.
@@ -65,7 +70,10 @@ export function readReceipt(delivery: Delivery, gateway: string): SmppReceipt {
       status: state,
       ...(state === "undelivered" && {
         permanent: true,
-        error: failureOf(gateway, word, code),
+        error: billedAs(
+          failureOf(gateway, word, code),
+          billable.includes(word) || (code !== undefined && billable.includes(code)),
+        ),
         diagnostic: `stat:${word}${code === undefined ? "" : ` err:${code}`}`.slice(0, 2_000),
       }),
     },

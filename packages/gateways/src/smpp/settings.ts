@@ -1,6 +1,7 @@
 import { nationalLanguages } from "@heliograph/channels";
 import { z } from "zod";
 import type { ConfigurationFault } from "../descriptor.ts";
+import { BillableCodes } from "../failure.ts";
 
 /** The most of each C-octet string of a bind (SMPP 3.4, 4.1.1), without the NUL that ends it. */
 const latin1 = (most: number) =>
@@ -41,6 +42,8 @@ export const SmppSettings = z.strictObject({
     .min(1)
     .max(3)
     .optional(),
+  /** States or network error codes of undelivered messages that the message centre charges for. */
+  billable: BillableCodes.optional(),
   /** The sender of messages that name none. */
   source: z
     .strictObject({ address: latin1(20).min(1), ton: Ton.optional(), npi: Npi.optional() })

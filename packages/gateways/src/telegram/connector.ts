@@ -15,6 +15,10 @@ import type { TelegramSecrets, TelegramSettings } from "./settings.ts";
 const maxMoved = 10_000;
 const defaultBase = "https://api.telegram.org";
 
+/** Where the Bot API is, without the token. */
+export const telegramBase = ({ base_url = defaultBase }: TelegramSettings): string =>
+  base_url.replace(/\/+$/, "");
+
 type Parts = {
   readonly config: GatewayConfig;
   readonly settings: TelegramSettings;
@@ -24,7 +28,7 @@ type Parts = {
 /** Sends over the Bot API. Connections are kept open; nothing is sent twice by itself, but to a chat that has moved, which refused the first call. */
 export function createTelegramGateway({ config, settings, secrets }: Parts): Gateway {
   const caller = createCaller(config);
-  const base = `${(settings.base_url ?? defaultBase).replace(/\/+$/, "")}/bot${secrets.bot_token}`;
+  const base = `${telegramBase(settings)}/bot${secrets.bot_token}`;
   const post = ({ method, parameters }: TelegramCall, signal: AbortSignal): Promise<HttpOutcome> =>
     caller.call(
       {

@@ -1,6 +1,7 @@
 import { gatewayKind } from "../descriptor.ts";
 import { createTelegramGateway } from "./connector.ts";
 import { telegramErrors } from "./errors.ts";
+import { telegramFile } from "./files.ts";
 import { TelegramSecrets, TelegramSettings } from "./settings.ts";
 import { readTelegram, telegramInbound, verifyTelegram } from "./updates.ts";
 
@@ -18,6 +19,7 @@ export const telegram = gatewayKind({
     read: readTelegram,
   },
   inbound: telegramInbound,
+  fileOf: telegramFile,
   // Both are built into its connections.
   rebuiltBy: ["max_concurrent", "timeout_ms"],
   // There is no way to ask by a reference of ours.

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import type { Callback, CallbackItem, CallbackRequest, Verdict } from "../callbacks.ts";
-import type { InboundReading, InboundRequest } from "../descriptor.ts";
+import type { InboundFile, InboundReading, InboundRequest } from "../descriptor.ts";
 
 const header = "x-telegram-bot-api-secret-token";
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
@@ -17,7 +17,7 @@ const Person = z.object({
   username: z.string().optional(),
   is_bot: z.boolean().optional(),
 });
-/** Files come as ids that only the bot's token opens; each is named, by what it is called or else by what it is. */
+/** What a message can be instead of words: each is named, by what it is called or else by what it is, and files are fetched by their ids. */
 const files = [
   "photo",
   "video",
@@ -98,6 +98,30 @@ const nameOf = (person: z.infer<typeof Person> | undefined): string =>
     .join(" ") ||
   (person?.username ?? "");
 
+const TelegramFile = z.object({
+  file_id: z.string().min(1).max(512),
+  file_name: z.string().optional().catch(undefined),
+  mime_type: z.string().optional().catch(undefined),
+  file_size: z.int().min(0).optional().catch(undefined),
+});
+
+/** The file that a message is; of a picture, which comes in several sizes, the largest, which Telegram writes last. */
+function filesOf(message: Message): readonly InboundFile[] {
+  const kind = fileIn(message);
+  const found = kind === undefined ? undefined : message[kind];
+  const { data } = TelegramFile.safeParse(Array.isArray(found) ? found.at(-1) : found);
+  if (data === undefined) return [];
+  const { file_id: file, file_name: name, mime_type: type, file_size: bytes } = data;
+  return [
+    {
+      file,
+      ...(name !== undefined && name !== "" && { name: name.slice(0, 255) }),
+      ...(type !== undefined && { type: type.slice(0, 255) }),
+      ...(bytes !== undefined && { bytes }),
+    },
+  ];
+}
+
 function textOf(message: Message): string {
   const words = message.text ?? message.caption ?? "";
   const file = fileIn(message);
@@ -126,11 +150,13 @@ export function telegramInbound({ raw, gateway }: InboundRequest): InboundReadin
   }
   const said = message ?? edited;
   if (said === undefined) throw new Error("an update without a message");
+  const sent = filesOf(said);
   return {
     ...shared,
     ...profile(said.chat.title ?? nameOf(said.from)),
     from: String(said.chat.id),
     text: textOf(said),
+    ...(message !== undefined && sent.length > 0 && { files: sent }),
     ...(said.from?.is_bot === true && { automatic: true }),
     kind: message === undefined ? "edit" : "message",
     ...(message === undefined && { about: `${said.chat.id}.${said.message_id}` }),

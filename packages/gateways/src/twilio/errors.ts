@@ -66,6 +66,14 @@ const codes: Readonly<Record<string, TwilioError>> = {
   30034: "account_not_allowed",
 };
 
+/**
+ * What was filtered for its content. Twilio charges for whatever it tried to deliver (its help, "Will I be charged if Twilio encounters an error"), but that a recipient cannot be reached is no
+ * fault of who wrote: an operator whose prices say otherwise adds the codes. What Twilio calls `failed` never left it and costs nothing.
+ */
+const filtered: readonly string[] = ["30007"];
+export const isBilled = (word: string, code: string, others: readonly string[] = []): boolean =>
+  word === "undelivered" && (filtered.includes(code) || others.includes(code));
+
 /** Undefined for a code that is not in the table: then the status beside it decides, and the code is kept. */
 export const twilioError = (code: string): TwilioError | undefined => codes[code];
 

@@ -1,6 +1,8 @@
 import { isId } from "@heliograph/contracts";
 import type { Callback, CallbackItem } from "../callbacks.ts";
-import { twilioError, twilioErrors, twilioFailure, type TwilioError } from "./errors.ts";
+import { billedAs } from "../failure.ts";
+import { isBilled, twilioError, twilioErrors, twilioFailure, type TwilioError } from "./errors.ts";
+import type { TwilioSettings } from "./settings.ts";
 
 /** What changes a message; every other word (`queued`, `sending`, one that is new) is a state on the way. */
 const statuses = {
@@ -17,6 +19,7 @@ const maxId = 200;
 export function readTwilio(
   { url, body, contentType }: Callback,
   gateway: { readonly name: string },
+  settings?: TwilioSettings,
 ): readonly CallbackItem[] {
   const form = new URLSearchParams(body.toString("utf8"));
   const sid = form.get("MessageSid") ?? form.get("SmsSid") ?? "";
@@ -35,7 +38,8 @@ export function readTwilio(
   if (status === undefined) return [{ kind: "ignored", what: word.slice(0, 64) }];
   const code = form.get("ErrorCode") ?? "";
   const messageId = URL.canParse(url) ? new URL(url).searchParams.get("message") : null;
-  const failure = status === "undelivered" ? failureOf(gateway.name, code, form) : {};
+  const failure = status === "undelivered" ? failureOf(gateway.name, code, form) : undefined;
+  const isCharged = isBilled(word, code, settings?.billable);
   return [
     {
       kind: "report",
@@ -45,7 +49,7 @@ export function readTwilio(
         // A failure that is told again with its code is told better.
         eventId: `${sid}.${word}${status === "undelivered" && code !== "" ? `.${code.slice(0, 16)}` : ""}`,
         status,
-        ...failure,
+        ...(failure && { ...failure, error: billedAs(failure.error, isCharged) }),
       },
     },
   ];

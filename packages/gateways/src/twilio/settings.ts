@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { BaseUrl } from "../base-url.ts";
+import { BillableCodes } from "../failure.ts";
 
 /** What stands readable in the log. */
 export const TwilioSettings = z.strictObject({
@@ -10,6 +11,8 @@ export const TwilioSettings = z.strictObject({
   from: z.string().min(1).max(64).optional(),
   /** Chooses the sender of messages that name none; before `from`. */
   messaging_service_sid: z.string().min(1).max(64).optional(),
+  /** Codes of undelivered messages whose price is not given back, beside those of this release. */
+  billable: BillableCodes.optional(),
 });
 export type TwilioSettings = z.infer<typeof TwilioSettings>;
 

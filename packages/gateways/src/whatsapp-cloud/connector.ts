@@ -34,15 +34,15 @@ const Refused = z.object({
   }),
 });
 
-/** Where the API of one number is. */
-export function whatsappAddress({
-  base_url = defaultBase,
-  phone_number_id,
-}: WhatsappSettings): string {
+/** Where the Graph API is, with its version. */
+export function graphAddress({ base_url = defaultBase }: WhatsappSettings): string {
   const base = base_url.replace(/\/+$/, "");
-  const versioned = /\/v\d+\.\d+$/.test(base) ? base : `${base}/${version}`;
-  return `${versioned}/${phone_number_id}`;
+  return /\/v\d+\.\d+$/.test(base) ? base : `${base}/${version}`;
 }
+
+/** Where the API of one number is. */
+export const whatsappAddress = (settings: WhatsappSettings): string =>
+  `${graphAddress(settings)}/${settings.phone_number_id}`;
 
 /** Sends over the WhatsApp Cloud API. Connections are kept open; nothing is sent twice by itself. */
 export function createWhatsappGateway({

@@ -1,11 +1,16 @@
 import { z } from "zod";
-import type { InboundReading, InboundRequest } from "../descriptor.ts";
+import type { InboundFile, InboundReading, InboundRequest } from "../descriptor.ts";
 
 /** Meta writes numbers without their plus, and ours as it is shown to people: `+1 555-010-0000`. */
 export const numberOf = (text: string): string => `+${text.replace(/\D/g, "")}`;
 
 const Text = z.object({ body: z.string() });
-const File = z.object({ caption: z.string().optional(), filename: z.string().optional() });
+const File = z.object({
+  id: z.string().max(128).optional(),
+  mime_type: z.string().optional(),
+  caption: z.string().optional(),
+  filename: z.string().optional(),
+});
 /** A message of a person. What kind it is says `type`; what is not known here is named by it. */
 export const PersonsMessage = z.object({
   id: z.string().min(1).max(200),
@@ -58,10 +63,31 @@ export function whatsappInbound({ raw }: InboundRequest): InboundReading {
       kind: "reaction",
       about: reaction.message_id,
     };
-  return { ...shared, text: textOf(message), kind: "message" };
+  const sent = filesOf(message);
+  return {
+    ...shared,
+    text: textOf(message),
+    ...(sent.length > 0 && { files: sent }),
+    kind: "message",
+  };
 }
 
 const files = ["image", "video", "audio", "voice", "sticker", "document"] as const;
+
+/** Those that Meta keeps for whoever has the token. */
+function filesOf(message: PersonsMessage): readonly InboundFile[] {
+  return files.flatMap((each) => {
+    const { id, mime_type: type, filename: name } = message[each] ?? {};
+    if (id === undefined) return [];
+    return [
+      {
+        file: id,
+        ...(type !== undefined && { type: type.slice(0, 255) }),
+        ...(name !== undefined && name !== "" && { name: name.slice(0, 255) }),
+      },
+    ];
+  });
+}
 
 function textOf(message: PersonsMessage): string {
   const { text, button, interactive, type } = message;
@@ -70,7 +96,7 @@ function textOf(message: PersonsMessage): string {
   if (words !== undefined) return words;
   const name = files.find((each) => message[each] !== undefined);
   const { filename, caption = "" } = name === undefined ? {} : message[name]!;
-  // Files are opened with the token alone: who answers sees that there was one.
+  // As in mail: who answers sees that there was one, also where it cannot be had.
   const shown = `[${filename || type}]`;
   return caption === "" ? shown : `${shown} ${caption}`;
 }

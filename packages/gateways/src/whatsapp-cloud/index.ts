@@ -1,6 +1,7 @@
 import { gatewayKind } from "../descriptor.ts";
 import { createWhatsappGateway } from "./connector.ts";
 import { whatsappErrors } from "./errors.ts";
+import { whatsappFile } from "./files.ts";
 import { whatsappInbound } from "./inbound.ts";
 import { WhatsappSecrets, WhatsappSettings } from "./settings.ts";
 import { verifyWhatsapp } from "./signature.ts";
@@ -20,6 +21,7 @@ export const whatsapp = gatewayKind({
     read: readWhatsapp,
   },
   inbound: whatsappInbound,
+  fileOf: whatsappFile,
   // Both are built into its connections.
   rebuiltBy: ["max_concurrent", "timeout_ms"],
   // There is no way to ask by a reference of ours.

@@ -3,14 +3,22 @@ import { quoteSchema } from "./parts.ts";
 
 export type Ownership = { readonly epoch: number; readonly position: bigint };
 
-/** Takes the advisory lock of a name for the session; false when another session holds it. */
-export async function tryLock(client: pg.ClientBase, name: string): Promise<boolean> {
-  const { rows } = await client.query(
-    "select pg_try_advisory_lock(hashtextextended($1, 7041776)) as held",
-    [`heliograph/${name}`],
-  );
-  return rows[0].held === true;
+/** Takes the advisory locks of those names for the session that no other session holds, and gives them. */
+export async function tryLocks(
+  client: pg.ClientBase,
+  names: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ name: string; held: boolean }>({
+    name: "lease_try",
+    text: `select name, pg_try_advisory_lock(hashtextextended('heliograph/' || name, 7041776)) as held
+      from unnest($1::text[]) as wanted (name)`,
+    values: [names],
+  });
+  return new Set(rows.filter(({ held }) => held).map(({ name }) => name));
 }
+
+export const tryLock = async (client: pg.ClientBase, name: string): Promise<boolean> =>
+  (await tryLocks(client, [name])).has(name);
 
 /** Gives the lock of the session back. */
 export async function unlock(client: pg.ClientBase, name: string): Promise<void> {
@@ -36,18 +44,21 @@ export async function takeOver(
   return { epoch: rows[0].epoch as number, position: BigInt(rows[0].position as string) };
 }
 
-/** Ends the session of a holder that has not shown itself for so long. */
-export async function endStaleHolder(
+/** Ends the sessions of those holders that have not shown themselves for so long. */
+export async function endStaleHolders(
   client: pg.ClientBase,
-  name: string,
+  names: readonly string[],
   staleHolderSeconds: number,
 ): Promise<void> {
-  await client.query(
-    `select pg_terminate_backend(l.pid) from pg_locks l
-     join runtime.consumers c on c.name = $1 and c.updated_at < now() - interval '${staleHolderSeconds} seconds'
-     join pg_stat_activity a on a.pid = l.pid and a.state_change < now() - interval '${staleHolderSeconds} seconds'
-     where l.locktype = 'advisory' and l.granted and l.pid <> pg_backend_pid() and l.database = (select oid from pg_database where datname = current_database())
-       and ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended($2, 7041776)`,
-    [name, `heliograph/${name}`],
-  );
+  await client.query({
+    name: "lease_stale",
+    text: `select pg_terminate_backend(pid) from (
+       select distinct l.pid from unnest($1::text[]) as wanted (name)
+       join runtime.consumers c on c.name = wanted.name and c.updated_at < now() - make_interval(secs => $2)
+       join pg_locks l on ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended('heliograph/' || wanted.name, 7041776)
+       join pg_stat_activity a on a.pid = l.pid and a.state_change < now() - make_interval(secs => $2)
+       where l.locktype = 'advisory' and l.granted and l.pid <> pg_backend_pid() and l.database = (select oid from pg_database where datname = current_database())
+     ) stale`,
+    values: [names, staleHolderSeconds],
+  });
 }

@@ -84,7 +84,7 @@ export async function commitParts(
     for (const value of part.values)
       values.push(Array.isArray(value) ? (plainArray(value) ?? value) : value);
   try {
-    await pool.query({ ...statement, values });
+    await pool.query({ ...statement, values, rowMode: "array" });
   } catch (error) {
     if ((error as { code?: string }).code === "22012") throw new Fenced(at.name);
     throw error;

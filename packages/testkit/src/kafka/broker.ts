@@ -13,7 +13,7 @@ import { javaArguments, keepArchive } from "./java.ts";
 import { properties } from "./properties.ts";
 
 const run = promisify(execFile);
-const startTimeoutMs = 60_000;
+const usualStartMs = 60_000;
 
 /** A broker of one's own: a real Apache Kafka on loopback, which may be killed, stopped and continued. */
 export type KafkaBroker = {
@@ -43,6 +43,10 @@ export type KafkaOptions = {
   readonly properties?: Readonly<Record<string, string>>;
   /** Environment variables of the process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Of the cluster that it is to be a member of, whose voters are in `properties`; without it the broker is a cluster of its own. */
+  readonly clusterId?: string;
+  /** Within which it has to answer, default a minute. */
+  readonly startMs?: number;
   /** Set when the process must outlive the one that starts it; its output goes to `broker.log` in the data folder. */
   readonly detached?: boolean;
 };
@@ -64,8 +68,11 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroke
     properties(port, await freePort(), logDir, options.behindLink, options.properties ?? {}),
   );
   if (!existsSync(join(logDir, "meta.properties"))) {
-    const format = ["kafka.tools.StorageTool", "format", "--standalone", "-t", newClusterId()];
-    await run("java", [...javaArguments(jars), ...format, "-c", config]);
+    const { clusterId } = options;
+    const format = ["kafka.tools.StorageTool", "format", "-t", clusterId ?? newClusterId()];
+    // Voters that are written down need no first one.
+    const alone = clusterId === undefined ? ["--standalone"] : [];
+    await run("java", [...javaArguments(jars), ...format, ...alone, "-c", config]);
   }
   await keepArchive(jars, async (args) => {
     const first = await launch(args);
@@ -84,7 +91,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroke
     });
     exit.catch(() => undefined);
     const ready = until(() => answers(port), {
-      timeoutMs: startTimeoutMs,
+      timeoutMs: options.startMs ?? usualStartMs,
       what: `a broker answers on port ${port}`,
     });
     await Promise.race([ready, exit]).catch(async (error: Error) => {
@@ -118,7 +125,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroke
 }
 
 /** 16 bytes in 22 characters, of which the first is a letter: a minus there would be an option. */
-function newClusterId(): string {
+export function newClusterId(): string {
   const bytes = randomBytes(16);
   bytes[0]! &= 0x7f;
   return bytes.toString("base64url");

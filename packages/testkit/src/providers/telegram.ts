@@ -31,6 +31,8 @@ export async function telegramDouble({
   const messages: TelegramMessage[] = [];
   /** Chats that have moved, and where to: who writes to the old one is told. */
   const moved = new Map<number, number>();
+  /** What `getFile` gives out, by the ids of files; undefined: more than it gives to bots. */
+  const files = new Map<string, string | undefined>();
   let weather: TelegramWeather = { type: "accept" };
   let updates = 1_000;
 
@@ -42,10 +44,14 @@ export async function telegramDouble({
       ...(parameters && { parameters }),
     });
   function answer({ path, body }: SinkRequest): SinkBehaviour {
-    const [, token, method = ""] = /^\/bot([^/]*)\/(\w+)$/.exec(path) ?? [];
+    if (path.startsWith(`/file/bot${botToken}/documents/`))
+      return { type: "answer", status: 200, body: files.get(path.split("/").at(-1)!) ?? "" };
+    const [, token, method = "", file = ""] =
+      /^\/bot([^/]*)\/(\w+)(?:\?file_id=(\w+))?$/.exec(path) ?? [];
     if (token !== botToken) return refusal(401, "Unauthorized");
     if (method === "getMe")
       return json(200, { ok: true, result: { id: 110201543, is_bot: true, username: "shop_bot" } });
+    if (method === "getFile") return addressOf(file);
     if (!method.startsWith("send")) return refusal(404, "Not Found");
     return take(method, JSON.parse(body) as TelegramMessage["parameters"]);
   }
@@ -70,6 +76,13 @@ export async function telegramDouble({
     return json(200, { ok: true, result: method === "sendMediaGroup" ? [message] : message });
   }
 
+  function addressOf(id: string): SinkBehaviour {
+    if (!files.has(id)) return refusal(400, "Bad Request: invalid file_id");
+    return files.get(id) === undefined
+      ? refusal(400, "Bad Request: file is too big")
+      : json(200, { ok: true, result: { file_id: id, file_path: `documents/${id}` } });
+  }
+
   const sink = await webhookSink();
   sink.behave(answer);
   return {
@@ -78,6 +91,7 @@ export async function telegramDouble({
     secretToken,
     messages: messages as readonly TelegramMessage[],
     moved,
+    files,
     behave: (next: TelegramWeather): void => void (weather = next),
     /** A request of Telegram's about an update; each has an id of its own. */
     update: (url: string, content: object) => ({

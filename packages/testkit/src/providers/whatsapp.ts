@@ -26,17 +26,35 @@ export async function whatsappDouble({
   verifyToken = "whatsapp-verify-token",
 } = {}) {
   const messages: WhatsappMessage[] = [];
+  /** Files of people by their ids. `at`: the address that is given for one, where it is not here. */
+  const files = new Map<string, { readonly content: string; readonly at?: string }>();
+  /** How many further times the API fails when it is asked for a file. */
+  let failures = 0;
   let weather: WhatsappWeather = { type: "accept" };
 
   function answer({ method, path, headers, body }: SinkRequest): SinkBehaviour {
     if (headers.authorization !== `Bearer ${accessToken}`)
       return refusal({ type: "refuse", status: 401, code: 190, message: "Invalid access token" });
+    const file = files.get(/^\/files\/(\w+)$/.exec(path)?.[1] ?? "");
+    if (file !== undefined) return { type: "answer", status: 200, body: file.content };
+    const asked = /^\/v\d+\.\d+\/(\w+)\?phone_number_id=(\d+)$/.exec(path);
+    if (asked !== null) return addressOf(asked[1]!);
     const [, id, rest] = /^\/v\d+\.\d+\/(\d+)(.*)$/.exec(path) ?? [];
     if (id !== phoneNumberId) return refusal({ type: "refuse", status: 400, code: 33 });
     if (method === "GET") return json(200, { id: phoneNumberId });
     if (rest !== "/messages") return refusal({ type: "refuse", status: 404, code: 100 });
     if (weather.type === "refuse") return refusal(weather);
     return take(JSON.parse(body) as WhatsappMessage["body"]);
+  }
+  function addressOf(id: string): SinkBehaviour {
+    const file = files.get(id);
+    if (failures > 0) {
+      failures--;
+      return refusal({ type: "refuse", status: 500, code: 1 });
+    }
+    if (file === undefined) return refusal({ type: "refuse", status: 400, code: 100 });
+    const url = file.at ?? `${sink.url}/files/${id}`;
+    return json(200, { messaging_product: "whatsapp", url, id });
   }
   function take(body: WhatsappMessage["body"]): SinkBehaviour {
     const wamid = `wamid.HBgL${String(messages.length + 1).padStart(8, "0")}`;
@@ -60,6 +78,8 @@ export async function whatsappDouble({
     verifyToken,
     messages: messages as readonly WhatsappMessage[],
     requests: sink.requests,
+    files,
+    failFiles: (times: number): void => void (failures = times),
     behave: (next: WhatsappWeather): void => void (weather = next),
     ...posts,
     close: () => sink.close(),

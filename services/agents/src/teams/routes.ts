@@ -1,4 +1,5 @@
 import {
+  amongAll,
   type Answer,
   type Call,
   ListQuery,
@@ -23,7 +24,7 @@ import {
   type TeamState,
 } from "./decide.ts";
 import { CreateTeam, PatchTeam, TeamView } from "./schema.ts";
-import { type TeamRow, countTeams, listTeams } from "./tables/teams.ts";
+import { type TeamRow, listTeams, teamIds } from "./tables/teams.ts";
 import { teamView } from "./view.ts";
 
 /** Routing keeps every team of a partner in memory, and looks at all of them for a conversation. */
@@ -75,19 +76,29 @@ const shown = (state: TeamState): Pick<Answer, "body" | "etag"> => ({
   etag: etagOf(state.revision),
 });
 
+const teams = {
+  name: "teams",
+  schema: "teams",
+  made: "TeamCreated",
+  gone: "TeamDeleted",
+  id: "team_id",
+} as const;
+
 async function create(call: Call<CreateTeam, unknown>): Promise<Answer> {
   requireAgents(call, call.body.agent_ids);
-  const count = await countTeams(call.deps.projectionPool, call.account);
-  if (count >= maxTeams)
-    throw new PublicError("conflict", `A partner has at most ${maxTeams} teams.`);
   const id = call.derivedId("tea");
   const data = { ...newTeam(id, call.body), created_at: new Date().toISOString() };
-  const { state, position } = await changeOnce<TeamState>(call, {
-    stream: streamOf("team", id),
-    name: "team",
-    correlation: id,
-    evolve,
-    decide: () => ({ events: [{ type: "TeamCreated", data }] }),
+  const known = () => teamIds(call.deps.projectionPool, call.account);
+  const { state, position } = await amongAll(call, teams, known, (others) => {
+    if (others(id) >= maxTeams)
+      throw new PublicError("conflict", `A partner has at most ${maxTeams} teams.`);
+    return changeOnce<TeamState>(call, {
+      stream: streamOf("team", id),
+      name: "team",
+      correlation: id,
+      evolve,
+      decide: () => ({ events: [{ type: "TeamCreated", data }] }),
+    });
   });
   return { status: 201, ...shown(ownTeam(call, state)), position };
 }

@@ -41,7 +41,7 @@ ${moment.reason !== undefined && html`<p class="why">${bdi(moment.reason)}</p>`}
 /** Why it went no further. */
 const trouble = ({ error, bounce }: Message): Html | undefined => {
   if (error === undefined && bounce === undefined) return undefined;
-  return html`<div class="refusal"><h2>It did not arrive</h2>${error && html`<p><a href="/errors/${error.code}"><code>${error.code}</code></a>${error.permanent ? " It is final: sending the same again will not help." : " It may work later."}</p>${error.provider?.text !== undefined && html`<p>The provider says: ${bdi(error.provider.text)}</p>`}`}${bounce && html`<p>${bdi(bounce.diagnostic)}</p>`}</div>`;
+  return html`<div class="refusal"><h2>It did not arrive</h2>${error && html`<p><a href="/errors/${error.code}"><code>${error.code}</code></a>${error.permanent ? " It is final: sending the same again will not help." : " It may work later."}${error.billable ? " The provider charges for it, so its price is not given back." : ""}</p>${error.provider?.text !== undefined && html`<p>The provider says: ${bdi(error.provider.text)}</p>`}`}${bounce && html`<p>${bdi(bounce.diagnostic)}</p>`}</div>`;
 };
 
 /** As it was after one of its events: a form that needs no script. */

@@ -21,6 +21,7 @@ export type Typed = {
   readonly inOrder: boolean;
   readonly atATime: string;
   readonly waitMs: string;
+  readonly http2: boolean;
   readonly types: readonly string[];
   readonly channels: readonly string[];
   readonly tags: string;
@@ -37,6 +38,7 @@ export const typedOf = (form: Form): Typed => ({
   inOrder: ticked(form, "ordering").includes("per_subject"),
   atATime: form.text("batch_max_events"),
   waitMs: form.text("batch_max_wait_ms"),
+  http2: ticked(form, "connection").includes("http2"),
   types: ticked(form, "types"),
   channels: ticked(form, "channels"),
   tags: form.text("tags"),
@@ -53,6 +55,7 @@ export const typedAs = ({ filters, ...endpoint }: Endpoint): Typed => ({
   inOrder: endpoint.ordering === "per_subject",
   atATime: String(endpoint.batch?.max_events ?? ""),
   waitMs: String(endpoint.batch?.max_wait_ms ?? ""),
+  http2: endpoint.http2,
   types: endpoint.event_types,
   channels: filters?.channels ?? [],
   tags: filters?.tags?.join("\n") ?? "",
@@ -136,6 +139,7 @@ export const changeOf = (typed: Typed) => ({
   timestamped_signature_header: typed.timestampedIn || null,
   ordering: typed.inOrder ? ("per_subject" as const) : null,
   batch: batchOf(typed),
+  http2: typed.http2,
 });
 
 /** The same for an endpoint that is made: what is not filled in is left out. */
@@ -159,6 +163,7 @@ ${field({ name: "timestamped_signature_header", label: "A header for t=â€¦,v1=â€
 ${checks("Order", "ordering", [["per_subject", "The next event of a message waits for the one before"]], () => typed.inOrder, "Of each message, contact and conversation. Others do not wait.")}
 ${field({ name: "batch_max_events", label: "Most events in a request", value: typed.atATime, type: "number", hint: "Up to 100, as a list. Left empty: a request for each. Not together with the order above." })}
 ${field({ name: "batch_max_wait_ms", label: "How long the first of them waits", value: typed.waitMs, type: "number", hint: "In milliseconds. Left empty: a second." })}
+${checks("Connection", "connection", [["http2", "HTTP/2, where the receiver chooses it"]], () => typed.http2, "Over https:// alone.")}
 ${checks(
   "What it is told",
   "types",

@@ -1,7 +1,7 @@
 import { externalIdName, normalExternalId } from "@heliograph/channels";
 import { type Channel, type EventData, failpoint, uuid5 } from "@heliograph/contracts";
 import { poolOfInbox } from "@heliograph/domain";
-import { bytesOf, type InboundReading, parseInbound } from "@heliograph/gateways";
+import { bytesOf, type InboundReading, parseInbound, receivedFileId } from "@heliograph/gateways";
 import { type NewEvent, type RecordedEvent } from "@heliograph/log";
 import type { ServiceContext } from "@heliograph/runtime";
 import { type Seal, erasedText } from "@heliograph/vault";
@@ -114,7 +114,11 @@ export async function match(
       known,
       channel: data.channel,
       external_id: { source: address.value.source, id: seal(address.value.id), name },
-      ...contentOf(reading, data.files, seal),
+      ...contentOf(
+        reading,
+        [...keptIn(data.files), ...fetchedIn(data.inbound_id, reading.files ?? [])],
+        seal,
+      ),
       ...(unverified && { unverified: true }),
       provider: {
         gateway: gatewayName,
@@ -179,6 +183,16 @@ const keptIn = (files: Received["data"]["files"] = []): readonly Media[] =>
       : [{ url: `/api/v1/attachments/${id}`, attachment_id: id, name, type, bytes }],
   );
 
+/** Those that the provider keeps are told of at once, by the ids under which they are kept once they are fetched (`services/mobile`). */
+const fetchedIn = (
+  inboundId: string,
+  files: NonNullable<InboundReading["files"]>,
+): readonly Media[] =>
+  files.map(({ name, type, bytes }, place) => {
+    const id = receivedFileId(inboundId, place);
+    return { url: `/api/v1/attachments/${id}`, attachment_id: id, name, type, bytes };
+  });
+
 const mediaOf = (media: readonly Media[], seal: Seal) =>
   media.length === 0
     ? {}
@@ -194,7 +208,7 @@ const mediaOf = (media: readonly Media[], seal: Seal) =>
 
 const contentOf = (
   { from, to, text, html, subject, media = [], kind, about, automatic, references }: InboundReading,
-  files: Received["data"]["files"],
+  files: readonly Media[],
   seal: Seal,
 ) => ({
   from: seal(from),
@@ -202,7 +216,7 @@ const contentOf = (
   ...(text !== undefined && { text: seal(text) }),
   ...(html !== undefined && { html: seal(html) }),
   ...(subject !== undefined && { subject: seal(subject) }),
-  ...mediaOf([...media, ...keptIn(files)], seal),
+  ...mediaOf([...media, ...files], seal),
   kind,
   ...(about !== undefined && { about }),
   ...(automatic !== undefined && { automatic }),

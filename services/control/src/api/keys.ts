@@ -1,6 +1,7 @@
 import { PublicError, isAdminKey, isId, streamOf } from "@heliograph/contracts";
 import type { Key } from "@heliograph/platform";
 import { parseTime } from "@heliograph/domain";
+import { holding } from "@heliograph/runtime";
 import { z } from "zod";
 import {
   type Answer,
@@ -78,10 +79,15 @@ async function issue(call: Call<unknown, unknown>, asked: IssueKey): Promise<Ans
     ...grantOf(call.key, asked),
   });
   const { data, append } = made;
-  const active = visibleKeys(call).filter((item) => endOf(item, Date.now()) === undefined);
-  if (active.length >= maxActiveKeys && !active.some((item) => item.key_id === data.key_id))
-    throw new PublicError("conflict", `A partner has at most ${maxActiveKeys} active keys.`);
-  const { position, repeated } = await appendPlatform(call, [append]);
+  const { platformPool, platformLog, directory } = call.context;
+  const { position, repeated } = await holding(platformPool, `keys ${call.account}`, async () => {
+    // Those whom others have issued count: each is a stream of its own, which no revision guards.
+    await directory.caughtUp(await platformLog.head());
+    const active = visibleKeys(call).filter((item) => endOf(item, Date.now()) === undefined);
+    if (active.length >= maxActiveKeys && !active.some((item) => item.key_id === data.key_id))
+      throw new PublicError("conflict", `A partner has at most ${maxActiveKeys} active keys.`);
+    return appendPlatform(call, [append]);
+  });
   const issued = call.context.directory.keyById(data.key_id) ?? {
     ...data,
     revoked: false,

@@ -44,6 +44,10 @@ const SandboxReceipt = z
       .regex(/^[\w.-]{1,64}$/, "must be letters, digits, dots, dashes and underscores, 64 at most")
       .optional()
       .meta({ description: "The provider's own code for it.", example: "mailbox_not_found" }),
+    billable: z.literal(true).optional().meta({
+      description:
+        "Of one that was not delivered: the provider charges for it nevertheless, as for a text that a carrier has filtered, and its price is not given back.",
+    }),
     at: TimeInput.optional().meta({
       format: "date-time",
       description: "When it happened, by the provider's clock; now when left out.",
@@ -92,12 +96,18 @@ const takenBy = ({ failover, request, provider }: MessageState, channel: Channel
         ?.taken.at(-1);
 
 /** What a provider says beside a status that is no good news. */
-function failureOf({ status, code = status }: SandboxReceipt, gateway: string) {
+function failureOf({ status, code = status, billable }: SandboxReceipt, gateway: string) {
   if (status !== "undelivered" && status !== "bounced" && status !== "deferred")
     return code === status ? {} : { diagnostic: code };
   const permanent = status !== "deferred";
   const provider = { name: gateway, code };
-  const error: Failure = { code, class: "recipient", permanent, provider };
+  const error: Failure = {
+    code,
+    class: "recipient",
+    permanent,
+    ...(billable && { billable }),
+    provider,
+  };
   return { permanent, error, diagnostic: `${status}: ${code}` };
 }
 

@@ -1,11 +1,11 @@
 import { BodyBudget, type BodyHold, type BodyLimits } from "@heliograph/api";
 import { FairQueue } from "@heliograph/log";
-import { pause } from "@heliograph/runtime";
+import { Others, pause } from "@heliograph/runtime";
 
 export type TurnLimits = {
   /** Reports of one round while nobody calls with a key. */
   readonly alone: number;
-  /** The same while somebody does: all that read them take some 15 ms of processors for a round. */
+  /** The same while somebody does: all that read them take some 8 ms of processors for a round. Eight of them made a send wait for twice as long, at much the same rate. */
   readonly beside: number;
   /**
    * So many that wait have the rounds of those who are alone, whoever calls: fewer go the part of the way. Not every provider posts again (Twilio once, and only when it cannot connect), and
@@ -17,7 +17,7 @@ export type TurnLimits = {
 };
 const defaultLimits: TurnLimits = {
   alone: 64,
-  beside: 8,
+  beside: 4,
   pressing: 1_000,
   // Some 5,000 small ones of a gateway, 7,000 of all.
   bytes: { perNameBytes: 96 * 1_048_576, totalBytes: 128 * 1_048_576 },
@@ -25,8 +25,6 @@ const defaultLimits: TurnLimits = {
 /** What a report takes beside its body while it waits: a connection, a request and an answer to come are 7 KB of a process, and some more is known of them. */
 const besideBodyBytes = 16 * 1_024;
 
-/** Who has called within this time is somebody to make room for. */
-const rememberedMs = 10_000;
 /** Behind what stood still for long nothing is gained by standing still as long again. */
 const longestRestMs = 100;
 
@@ -40,18 +38,15 @@ export class ReportTurns {
   readonly #now: () => number;
   readonly #budget: BodyBudget;
   readonly #waiting = new FairQueue<() => Promise<unknown>>();
+  /** Who call with a key. */
+  readonly others: Others;
   #goesRound = false;
-  #calledAt = -Infinity;
 
   constructor(limits: TurnLimits = defaultLimits, now: () => number = () => performance.now()) {
     this.#limits = limits;
     this.#budget = new BodyBudget(limits.bytes);
     this.#now = now;
-  }
-
-  /** Somebody calls who is no provider. */
-  called(): void {
-    this.#calledAt = this.#now();
+    this.others = new Others(now);
   }
 
   /** Room for a report from its first byte until it is answered; grows with its body. Throws as a `BodyHold` does when there is none. */
@@ -85,7 +80,7 @@ export class ReportTurns {
 
   /** From 0, where people who call come first, to 1, where nobody does or too much waits. */
   get #haste(): number {
-    if (this.#now() - this.#calledAt >= rememberedMs) return 1;
+    if (!this.others.areThere) return 1;
     return Math.min(1, this.#waiting.size / this.#limits.pressing);
   }
 }

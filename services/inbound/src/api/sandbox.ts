@@ -13,7 +13,8 @@ import {
   type Read,
   sandboxInboxes,
 } from "@heliograph/channels";
-import { type Channel, type FieldError, PublicError } from "@heliograph/contracts";
+import { findAttachment, openedRow } from "@heliograph/attachments";
+import { type Channel, type EventData, type FieldError, PublicError } from "@heliograph/contracts";
 import { recordInbound, takesInbound } from "@heliograph/gateways";
 import { AcceptedInbound, SandboxInbound } from "./schema.ts";
 
@@ -58,6 +59,31 @@ function addressed(channel: Channel, text: string): { address: string; shownName
   return { address: mailbox?.email.address ?? text, shownName: mailbox?.name ?? "" };
 }
 
+type Files = NonNullable<EventData<"InboundReceived">["files"]>;
+
+/** Attachments of the partner's that stand for what a person sent: as they would be kept. */
+async function keptFiles({ body, deps, partner }: Call<SandboxInbound, unknown>): Promise<Files> {
+  const files: Files = [];
+  for (const [index, { attachment_id: id, name }] of (body.media ?? []).entries()) {
+    if (id === undefined) continue;
+    const row = await findAttachment(deps.pool, id, partner.partner_id);
+    const opened = row?.status === "ready" ? await openedRow(deps.vault, row) : undefined;
+    if (row === undefined || opened === undefined)
+      throw invalid(`media.${index}.attachment_id`, {
+        code: "not_found",
+        message: "is no attachment of yours",
+      });
+    const called = name ?? opened.name ?? undefined;
+    files.push({
+      attachment_id: id,
+      ...(called !== undefined && { name: called }),
+      type: row.type ?? "application/octet-stream",
+      bytes: row.bytes ?? 0,
+    });
+  }
+  return files;
+}
+
 async function receive(call: Call<SandboxInbound, unknown>): Promise<Answer> {
   requireSandbox(call, "People are simulated");
   const { body } = call;
@@ -75,8 +101,11 @@ async function receive(call: Call<SandboxInbound, unknown>): Promise<Answer> {
   const to = requireRead("to", inboxAddress(channel, inbox));
   const profile_name = body.profile_name ?? sender.shownName;
   const providerMessageId = body.provider_message_id ?? call.derivedId("inb", "provider");
+  const files = await keptFiles(call);
+  const media = body.media?.filter(({ url }) => url !== undefined);
   const posted = {
     ...body,
+    media,
     from,
     to,
     ...(profile_name !== "" && { profile_name }),
@@ -94,6 +123,7 @@ async function receive(call: Call<SandboxInbound, unknown>): Promise<Answer> {
       receivedAt: call.timestamp(),
       contentType: "application/json",
       raw: Buffer.from(JSON.stringify(posted)),
+      ...(files.length > 0 && { files }),
     },
     metadata,
   );

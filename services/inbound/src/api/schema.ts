@@ -4,15 +4,24 @@ import { z } from "zod";
 /** An e-mail has the most; what a provider stores for it is one link each. */
 const maxMedia = 10;
 
-const Media = z.strictObject({
-  url: z
-    .string()
-    .max(2_000)
-    .regex(/^https?:\/\/[^\s]+$/i, "must be an http:// or https:// address"),
-  type: z.string().min(1).max(255).optional(),
-  name: z.string().min(1).max(255).optional(),
-  bytes: z.int().min(0).optional(),
-});
+const Media = z
+  .strictObject({
+    url: z
+      .string()
+      .max(2_000)
+      .regex(/^https?:\/\/[^\s]+$/i, "must be an http:// or https:// address")
+      .optional(),
+    attachment_id: z.string().max(64).optional().meta({
+      description:
+        "In place of `url`: an attachment of yours, which becomes a kept file of the message and of its sender, as those of mail, WhatsApp and Telegram are.",
+    }),
+    type: z.string().min(1).max(255).optional(),
+    name: z.string().min(1).max(255).optional(),
+    bytes: z.int().min(0).optional(),
+  })
+  .refine(({ url, attachment_id: id }) => (url === undefined) !== (id === undefined), {
+    message: "must have either url or attachment_id",
+  });
 
 const Text = z.string().min(1);
 

@@ -222,7 +222,7 @@ export class FanOut {
     if (collected === "waits") return soon;
     const room = mostInFlight - (job.accepted - job.sent - job.failed);
     const paced = per_second === undefined ? pageLength : Math.ceil(per_second / pagesPerSecond);
-    const longest = sends.urgent.isThere ? pageBesideOthers : pageLength;
+    const longest = sends.others.areThere ? pageBesideOthers : pageLength;
     const limit = Math.min(longest, room, paced);
     const rows = limit > 0 ? await nextRecipients(this.#tools.context.pool, job.id, limit) : [];
     if (rows.length === 0) {

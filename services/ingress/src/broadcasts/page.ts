@@ -15,8 +15,7 @@ import {
   type Skipped,
   pageParts,
 } from "../tables/fan-out.ts";
-import { keyPartsOf, messageIdOf, type Sends } from "./sends.ts";
-import { priority } from "./urgent.ts";
+import { keyPartsOf, messageIdOf, priority, type Sends } from "./sends.ts";
 import { type Verdict, verdictOf } from "./verdict.ts";
 
 /**
@@ -102,7 +101,7 @@ export async function sendSome(
       const from = settled.length;
       if (from > 0) await rest();
       if (signal.aborted) break;
-      const to = sends.urgent.isThere ? from + besideOthers : items.length;
+      const to = sends.others.areThere ? from + besideOthers : items.length;
       settled.push(
         ...(await sends.sending.send(sender, items.slice(from, to), ids.slice(from, to))),
       );

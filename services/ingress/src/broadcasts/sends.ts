@@ -1,11 +1,15 @@
 import { openSuppressed } from "@heliograph/acceptance";
 import { openCountersOf } from "@heliograph/api";
 import { deterministicId } from "@heliograph/contracts";
-import { limitTables, prepareTables, type ReactorTools } from "@heliograph/runtime";
+import { limitTables, Others, prepareTables, type ReactorTools } from "@heliograph/runtime";
 import { type Sender, senderFor } from "../messages/sender.ts";
 import { Sending } from "../messages/sending.ts";
 import type { Recipient } from "../tables/fan-out.ts";
-import { Urgent } from "./urgent.ts";
+
+/** What a broadcast's messages have, below all that is sent by itself: that goes first wherever both wait. */
+export const priority = 0;
+export const isUrgent = (message: { readonly priority: number }): boolean =>
+  message.priority > priority;
 
 /** What a recipient's message has its id of: so whoever sends it again sends the same one. A further attempt follows on a rejection alone, which nothing undoes. */
 export const keyPartsOf = (
@@ -23,7 +27,8 @@ export const messageIdOf = (
 /** What accepts the messages of broadcasts: the way that `POST /messages` goes, with a memory of its own. */
 export type Sends = {
   readonly sending: Sending;
-  readonly urgent: Urgent;
+  /** Who sends what goes first wherever both wait, in whichever process. */
+  readonly others: Others;
   /** Who sends for a broadcast; undefined where there is no such partner any more. */
   senderOf(broadcast: string, partner: string): Sender | undefined;
   close(): Promise<void>;
@@ -46,13 +51,13 @@ export async function openSends({ context, logger }: ReactorTools): Promise<Send
     // A broadcast has no files.
     (_, items, __, { send }) => send(items),
   );
-  const urgent = new Urgent();
-  const { done } = await sending.follow(following.signal, broken, (message) =>
-    urgent.requested(message),
-  );
+  const others = new Others();
+  const { done } = await sending.follow(following.signal, broken, (message) => {
+    if (isUrgent(message)) others.seen();
+  });
   return {
     sending,
-    urgent,
+    others,
     senderOf: (broadcast, partner) =>
       senderFor(
         { deps: context, directory, counters: counting.counters, logger },

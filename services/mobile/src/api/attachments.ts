@@ -14,6 +14,7 @@ import {
   contentOf,
   disposition,
   findAttachment,
+  findFetch,
   giveUp,
   isPassive,
   markDeleted,
@@ -109,9 +110,34 @@ async function create(call: Call<undefined, z.infer<typeof UploadQuery>>): Promi
 }
 
 async function ownAttachment(call: Call<unknown, unknown>): Promise<AttachmentRow> {
-  const row = await findAttachment(call.deps.pool, call.params["id"]!, call.partner.partner_id);
-  if (row?.status !== "ready") throw new PublicError("not_found", "There is no such attachment.");
+  const { id = "" } = call.params;
+  const row = await findAttachment(call.deps.pool, id, call.partner.partner_id);
+  if (row?.status !== "ready") throw await absence(call.deps, id, call.partner.partner_id);
   return row;
+}
+
+/** Behind the name of the field. */
+const whyLost: Readonly<Record<string, string>> = {
+  gone: "is of a file that its provider does not have any more",
+  too_large: `is of a file of more than ${maxAttachmentBytes / 1_000_000} MB`,
+  no_room: "is of a file for which the quota had no room",
+  too_many: "is of a file that came when too many were waiting",
+  refused: "is of a file that its provider did not give out in a day",
+  unreachable: "is of a file whose provider could not be reached in a day",
+};
+
+/** Why there is none: of what a person sent its provider may not have given it out yet. */
+async function absence({ pool }: Call["deps"], id: string, partner?: string): Promise<PublicError> {
+  const fetch = await findFetch(pool, id, partner);
+  if (fetch === undefined) return new PublicError("not_found", "There is no such attachment.");
+  if (fetch.status === "due")
+    return new PublicError("attachment_pending", "The file is being fetched from its provider.", {
+      retryAfterSeconds: 5,
+    });
+  const code = fetch.reason ?? "unreachable";
+  return new PublicError("attachment_lost", "The file could not be had from its provider.", {
+    errors: [{ path: "id", code, message: whyLost[code] ?? "could not be had in a day" }],
+  });
 }
 
 const read = async (call: Call): Promise<Answer> => ({
@@ -144,8 +170,8 @@ async function content(call: Call<undefined, z.infer<typeof LinkQuery>>): Promis
   const deps = all[environment];
   const row = await findAttachment(deps.pool, id);
   const isOver = call.context.directory.isOver(environment, row?.partner);
-  if (row?.status !== "ready" || row.type === null || isOver)
-    throw new PublicError("not_found", "There is no such attachment.");
+  if (isOver) throw new PublicError("not_found", "There is no such attachment.");
+  if (row?.status !== "ready" || row.type === null) throw await absence(deps, id);
   const { key, name } = await opened(deps, row);
   const bytes =
     call.request.method === "HEAD" ? [] : await contentOf(attachments.of(call), row, key);
@@ -191,7 +217,7 @@ export const attachmentRoutes: readonly Route[] = [
     scope: "conversations:read",
     summary: "An attachment, with a link to its content",
     response: Attachment,
-    errors: ["not_found", "contact_erased"],
+    errors: ["not_found", "contact_erased", "attachment_pending", "attachment_lost"],
     handler: read,
   }),
   route({
@@ -201,7 +227,7 @@ export const attachmentRoutes: readonly Route[] = [
     summary: "Destroys an attachment",
     query: DeleteQuery,
     response: undefined,
-    errors: ["not_found", "attachment_in_use"],
+    errors: ["not_found", "attachment_in_use", "attachment_pending", "attachment_lost"],
     mutates: true,
     handler: remove,
   }),
@@ -214,7 +240,14 @@ export const attachmentRoutes: readonly Route[] = [
     response: undefined,
     contentType: sniffedTypes,
     status: 200,
-    errors: ["not_found", "link_not_valid", "link_expired", "contact_erased"],
+    errors: [
+      "not_found",
+      "link_not_valid",
+      "link_expired",
+      "contact_erased",
+      "attachment_pending",
+      "attachment_lost",
+    ],
     handler: content,
   }),
 ];

@@ -19,6 +19,8 @@ create table if not exists {schema}.proofs (
   mismatch text
 );
 create table if not exists {schema}.proof_runs (name text primary key, due_at timestamptz not null);`,
+  // Counted every minute, among all wallets there are.
+  "create index if not exists proofs_mismatched on {schema}.proofs (wallet) where mismatch is not null;",
 ];
 
 /** A hold that may lapse: due when its message should long be over, by the clock of its partner. */

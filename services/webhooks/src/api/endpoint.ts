@@ -127,6 +127,7 @@ export const endpointView = (endpoint: Endpoint, masterKey: Buffer): object => (
   timestamped_signature_header: endpoint.timestamped_signature_header ?? null,
   ordering: endpoint.ordering ?? null,
   batch: endpoint.batch ?? null,
+  http2: endpoint.http2 ?? false,
   headers: masked(headersOf(endpoint, masterKey)),
   created_at: endpoint.created_at,
   updated_at: endpoint.updated_at,

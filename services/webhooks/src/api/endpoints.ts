@@ -11,6 +11,7 @@ import { type Endpoint, maxSecrets, signingSecrets } from "@heliograph/domain";
 import { listEndpoints } from "../tables/webhooks.ts";
 import { z } from "zod";
 import {
+  amongAll,
   appendOne,
   etagOfBody,
   requireMatch,
@@ -51,12 +52,17 @@ const defaultOverlapSeconds = 86_400;
 /** 32 bytes in the form of Standard Webhooks 1.0. The same for a retry with the same idempotency key. */
 const newSecretOf = (call: Call): string => newSecret(call.derivedBytes(32, "webhook secret"));
 
+const endpoints = {
+  name: "endpoints",
+  schema: "webhooks",
+  made: "WebhookEndpointCreated",
+  gone: "WebhookEndpointDeleted",
+  id: "endpoint_id",
+} as const;
+
 async function create(call: Call<CreateEndpoint, unknown>): Promise<Answer> {
   const { masterKey } = call.context;
-  const existing = await listEndpoints(call.deps.projectionPool, call.account);
   const id = call.derivedId("whe");
-  if (existing.length >= maxEndpoints && !existing.some((endpoint) => endpoint.id === id))
-    throw new PublicError("conflict", `A partner has at most ${maxEndpoints} webhook endpoints.`);
   requireReachable(call, call.body.url);
   const { headers, types, event_types = types, secret: own, batch, ...settings } = call.body;
   if (clashes(headers ?? {}, settings.timestamped_signature_header)) throw clash();
@@ -71,17 +77,22 @@ async function create(call: Call<CreateEndpoint, unknown>): Promise<Answer> {
     secret: sealSecret(masterKey, own ?? newSecretOf(call)),
     created_at: new Date().toISOString(),
   };
-  const stored = await appendOne(call.deps.log, {
-    stream: streamOf("endpoint", id),
-    expected: "no_stream",
-    events: [
-      {
-        id: call.eventId("create"),
-        type: "WebhookEndpointCreated",
-        data,
-        metadata: call.metadata({ correlation: id }),
-      },
-    ],
+  const event = {
+    id: call.eventId("create"),
+    type: "WebhookEndpointCreated",
+    data,
+    metadata: call.metadata({ correlation: id }),
+  };
+  const known = async () =>
+    (await listEndpoints(call.deps.projectionPool, call.account)).map((each) => each.id);
+  const stored = await amongAll(call, endpoints, known, (others) => {
+    if (others(id) >= maxEndpoints)
+      throw new PublicError("conflict", `A partner has at most ${maxEndpoints} webhook endpoints.`);
+    return appendOne(call.deps.log, {
+      stream: streamOf("endpoint", id),
+      expected: "no_stream",
+      events: [event],
+    });
   });
   const { endpoint, position } = await findEndpoint(call, id);
   const { secret } = secretsOf(endpoint, masterKey, Date.now());

@@ -104,6 +104,9 @@ const timestampedMeaning =
 const orderingMeaning =
   "`per_subject`: the next event of a message, contact, conversation or wallet waits until the one before is delivered or given up. null: events are sent as they come, beside each other.";
 
+const http2Meaning =
+  "Whether the receiver may choose HTTP/2 when the connection is opened: then up to as many requests as it allows share one. Over https:// alone; a receiver that does not choose it is called as without.";
+
 const batchMeaning =
   'Several events in one request, `{"events": […]}`, signed once: until there are `max_events`, or the first has waited for `max_wait_ms`. null: a request for each. Not together with `ordering`.';
 const Batch = z
@@ -128,6 +131,7 @@ const settings = {
   timestamped_signature_header: HeaderName,
   ordering: z.enum(["per_subject"]),
   batch: Batch,
+  http2: z.boolean(),
   headers: Headers,
 };
 
@@ -150,6 +154,7 @@ export const CreateEndpoint = z
       .meta({ description: timestampedMeaning }),
     ordering: settings.ordering.optional().meta({ description: orderingMeaning }),
     batch: settings.batch.optional().meta({ description: batchMeaning }),
+    http2: settings.http2.optional().meta({ description: http2Meaning }),
     headers: settings.headers.optional(),
     secret: Secret.optional(),
   })
@@ -169,6 +174,7 @@ export const UpdateEndpoint = z
     timestamped_signature_header: settings.timestamped_signature_header.nullable().optional(),
     ordering: settings.ordering.nullable().optional().meta({ description: orderingMeaning }),
     batch: settings.batch.nullable().optional().meta({ description: batchMeaning }),
+    http2: settings.http2.optional().meta({ description: http2Meaning }),
     headers: settings.headers
       .optional()
       .meta({ description: "All of them; `***` keeps the value that a header has." }),
@@ -211,6 +217,7 @@ const shown = {
     .object({ max_events: z.int(), max_wait_ms: z.int() })
     .nullable()
     .meta({ description: batchMeaning }),
+  http2: settings.http2.meta({ description: http2Meaning }),
   headers: z
     .record(z.string(), z.string())
     .meta({ description: "Their values are not shown: `***` stands for each." }),

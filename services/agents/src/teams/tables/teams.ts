@@ -43,12 +43,12 @@ export async function listTeams(
   return backwards ? found.reverse() : found;
 }
 
-/** How many teams a partner has. */
-export async function countTeams(pool: pg.Pool, partner: string): Promise<number> {
-  const { rows } = await pool.query<{ count: number }>({
-    name: "teams_count",
-    text: "select count(*)::int as count from teams.teams where partner = $1",
+/** The ids of a partner's teams. */
+export async function teamIds(pool: pg.Pool, partner: string): Promise<readonly string[]> {
+  const { rows } = await pool.query<{ id: string }>({
+    name: "teams_ids",
+    text: "select id from teams.teams where partner = $1",
     values: [partner],
   });
-  return rows[0]!.count;
+  return rows.map(({ id }) => id);
 }

@@ -1,0 +1,103 @@
+import {
+  endFetch,
+  type Fetch,
+  fetchAgain,
+  loseFetch,
+  nextFetchAt,
+  takeFetches,
+} from "@heliograph/attachments";
+import { createAlarm, messageOf, oneAtATime, type ReactorTools } from "@heliograph/runtime";
+import { fetchFile, fetchMs, type Outcome } from "./fetch-file.ts";
+
+/** Fetched at once in a process, and of one partner: whose provider is slow keeps nobody else's files. */
+const maxAtOnce = 8;
+const maxOfOne = 2;
+/** A process that ended with a fetch under way is followed by another try. */
+const leaseMs = 2 * fetchMs;
+const minuteMs = 60_000;
+/** Waits before the next try; after the last one the file is lost. A provider's bad day is outlasted. */
+const delaysMs = [
+  2_000,
+  10_000,
+  minuteMs,
+  5 * minuteMs,
+  30 * minuteMs,
+  2 * 60 * minuteMs,
+  6 * 60 * minuteMs,
+  16 * 60 * minuteMs,
+] as const;
+
+export type Fetcher = {
+  /** There is something to fetch. */
+  ring(): void;
+  close(): Promise<void>;
+};
+
+/** Fetches what is due in an environment. */
+export function openFetcher({ context, fail, logger }: ReactorTools): Fetcher {
+  const { pool, settings } = context;
+  const turn = oneAtATime();
+  const closing = new AbortController();
+  const alarm = createAlarm(() => ring());
+  const running = new Set<Promise<void>>();
+  const busy = new Set<string>();
+
+  async function settle(fetch: Fetch, outcome: Outcome): Promise<unknown> {
+    const { id, tries, partner, inbound_id } = fetch;
+    if (outcome.kind === "over") return endFetch(pool, id);
+    const delayMs = delaysMs[tries - 1];
+    const { reason } = outcome;
+    if (outcome.kind === "again" && delayMs !== undefined)
+      return fetchAgain(pool, id, delayMs * settings.retryScale, reason);
+    logger.warn({ partner, inbound: inbound_id, file: id, reason }, "a received file is lost");
+    return loseFetch(pool, id, reason);
+  }
+
+  /** One that fails by itself is tried again as one whose provider failed. */
+  async function one(fetch: Fetch): Promise<void> {
+    try {
+      await settle(fetch, await fetchFile(context, fetch, closing.signal));
+    } catch (error) {
+      if (closing.signal.aborted) return;
+      logger.warn({ file: fetch.id, error: messageOf(error) }, "a received file was not fetched");
+      await settle(fetch, { kind: "again", reason: "not_kept" });
+    }
+  }
+
+  /** The files of one partner, behind one another where there are more than a few. */
+  async function ofPartner(partner: string, fetches: readonly Fetch[]): Promise<void> {
+    try {
+      await Promise.all(fetches.map(one));
+    } finally {
+      busy.delete(partner);
+    }
+  }
+
+  async function run(): Promise<void> {
+    const limit = maxAtOnce - running.size * maxOfOne;
+    if (closing.signal.aborted || limit <= 0) return;
+    const taken = await takeFetches(pool, { limit, ofEach: maxOfOne, busy: [...busy], leaseMs });
+    for (const [partner, fetches] of Map.groupBy(taken, (fetch) => fetch.partner)) {
+      busy.add(partner);
+      const work = ofPartner(partner, fetches).catch(fail);
+      running.add(work);
+      void work.then(() => {
+        running.delete(work);
+        ring();
+      });
+    }
+    const next = await nextFetchAt(pool, [...busy]);
+    if (next !== undefined && running.size * maxOfOne < maxAtOnce && !closing.signal.aborted)
+      alarm.at(next);
+  }
+
+  const ring = (): void => void turn(run).catch(fail);
+  return {
+    ring,
+    async close() {
+      closing.abort();
+      await turn(async () => alarm.cancel());
+      await Promise.all(running);
+    },
+  };
+}

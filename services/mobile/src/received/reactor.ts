@@ -1,0 +1,50 @@
+import { addFetches, type NewFetch } from "@heliograph/attachments";
+import { receivedFileId } from "@heliograph/gateways";
+import type { RecordedEvent } from "@heliograph/log";
+import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
+import { openFetcher } from "./fetcher.ts";
+
+/** Files of one partner's that wait: at two at once and a second each, those of an hour and a half. */
+const mostWaiting = 10_000;
+
+/**
+ * Fetches what people sent through providers that give their files to the gateway alone, once it is known whose message it is. The message was told of before, with the ids under which its files are kept; what is
+ * to be fetched is durable before the checkpoint passes, and a provider that fails is asked again on a schedule of its own.
+ */
+export const receivedReactor = reactor({
+  kind: "reactor",
+  name: "received-files",
+  schema: "mobile_received",
+  types: ["InboundMatched"],
+  spaces: { "mobile_attachments.fetches": "partner" },
+  migrations: [],
+  start,
+});
+
+async function start(tools: ReactorTools): Promise<ReactorInstance<"InboundMatched">> {
+  const { pool } = tools.context;
+  const fetcher = openFetcher(tools);
+  fetcher.ring();
+  return {
+    async handle({ events }) {
+      const fetches = events.flatMap(fetchesOf);
+      if (fetches.length === 0) return;
+      await addFetches(pool, fetches, mostWaiting);
+      fetcher.ring();
+    },
+    stop: () => fetcher.close(),
+  };
+}
+
+/** The files of the message whose ids say that they were the provider's. Others came with it and are kept already. */
+function fetchesOf({ data, metadata }: RecordedEvent<"InboundMatched">): readonly NewFetch[] {
+  const { inbound_id, contact_id, media = [] } = data;
+  const named = new Set(media.flatMap(({ attachment_id: id }) => id ?? []));
+  return Array.from({ length: media.length }, (_, place) => ({
+    id: receivedFileId(inbound_id, place),
+    partner: metadata.partner ?? "",
+    contact_id,
+    inbound_id,
+    place,
+  })).filter(({ id }) => named.has(id));
+}

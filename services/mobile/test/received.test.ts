@@ -1,0 +1,206 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Channel, newId, streamOf } from "@heliograph/contracts";
+import { configured, receivedFileId, recordInbound } from "@heliograph/gateways";
+import { telegramDouble, until, whatsappDouble } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { service } from "../src/index.ts";
+
+const gif = "GIF89a of a person";
+const masterKey = Buffer.alloc(32, 7);
+let world: World;
+let dataDir: string;
+let key: string;
+let meta: Awaited<ReturnType<typeof whatsappDouble>>;
+let bots: Awaited<ReturnType<typeof telegramDouble>>;
+const gateways = { whatsapp: newId("gtw"), telegram: newId("gtw") };
+
+beforeAll(async () => {
+  [meta, bots] = [await whatsappDouble(), await telegramDouble()];
+  dataDir = await mkdtemp(join(tmpdir(), "heliograph-"));
+  const common = {
+    environment: "live",
+    enabled: true,
+    weight: 1,
+    max_concurrent: 4,
+    timeout_ms: 5_000,
+    on_uncertain: "at_most_once",
+  } as const;
+  world = await openWorld({
+    services: [service],
+    consumers: "run",
+    gateways: [
+      configured(
+        {
+          ...common,
+          gateway_id: gateways.whatsapp,
+          name: "wa",
+          channel: "whatsapp",
+          kind: "whatsapp_cloud",
+          settings: { base_url: meta.url, phone_number_id: meta.phoneNumberId },
+        },
+        {
+          access_token: meta.accessToken,
+          app_secret: meta.appSecret,
+          verify_token: meta.verifyToken,
+        },
+        masterKey,
+      ),
+      configured(
+        {
+          ...common,
+          gateway_id: gateways.telegram,
+          name: "tg",
+          channel: "telegram",
+          kind: "telegram",
+          settings: { base_url: bots.url },
+        },
+        { bot_token: bots.botToken, secret_token: bots.secretToken },
+        masterKey,
+      ),
+    ],
+    partners: [{}],
+    env: {
+      HELIOGRAPH_DATA_DIR: dataDir,
+      HELIOGRAPH_MASTER_KEY: masterKey.toString("hex"),
+      HELIOGRAPH_ATTACHMENTS_QUOTA_MB: "10",
+      HELIOGRAPH_RETRY_SCALE: "0.000001",
+    },
+  });
+  key = await world.addKey(world.partners[0]!.id, { environment: "live" });
+});
+afterAll(async () => {
+  await world.close();
+  await Promise.all([meta.close(), bots.close()]);
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+/** A message of a person with a file, matched; gives the id under which its file is kept. */
+async function written(channel: keyof typeof gateways, raw: object): Promise<string> {
+  const { log, vault } = world.platform.contexts.live;
+  const { id: partner } = world.partners[0]!;
+  const providerMessageId = newId("msg");
+  const inbound = {
+    gateway: {
+      id: gateways[channel],
+      kind: channel === "telegram" ? "telegram" : "whatsapp_cloud",
+    },
+    channel: channel as Channel,
+    providerMessageId,
+    from: channel === "telegram" ? "88112233" : "+15551234567",
+    receivedAt: new Date().toISOString(),
+    contentType: "application/json",
+    raw: Buffer.from(JSON.stringify(raw)),
+  };
+  const { messageId } = await recordInbound({ log, vault }, inbound, { actor: "test" });
+  const [received] = (
+    await log.readAll({ after: 0n, limit: 1_000, types: ["InboundReceived"] })
+  ).events.slice(-1);
+  const { inbound_id } = received!.data;
+  const contact_id = newId("cnt");
+  const id = receivedFileId(inbound_id, 0);
+  await log.append([
+    {
+      stream: streamOf("inbound", inbound_id),
+      expected: 0,
+      events: [
+        {
+          id: crypto.randomUUID(),
+          type: "InboundMatched",
+          data: {
+            inbound_id,
+            message_id: messageId,
+            contact_id,
+            known: false,
+            channel,
+            external_id: { source: channel, id: inbound.from, name: "n" },
+            from: inbound.from,
+            to: "ours",
+            media: [{ url: `/api/v1/attachments/${id}`, attachment_id: id }],
+            kind: "message",
+            provider: { gateway: "g", name: "g", message_id: providerMessageId },
+            gateway_id: gateways[channel],
+            received_at: inbound.receivedAt,
+            reason: "test",
+          },
+          metadata: { partner, actor: "test" },
+        },
+      ],
+    },
+  ]);
+  return id;
+}
+const image = (id: string, more: object = {}) => ({
+  message: {
+    id: "wamid.1",
+    from: "15551234567",
+    timestamp: "1700000000",
+    type: "image",
+    image: { id, mime_type: "image/jpeg", ...more },
+  },
+  metadata: { display_phone_number: "1 555-010-0000" },
+});
+const document = (file_id: string) => ({
+  update_id: 1,
+  message: {
+    message_id: 5,
+    date: 1_700_000_000,
+    chat: { id: 88112233 },
+    document: { file_id, file_name: "plan.pdf" },
+  },
+});
+const read = (id: string) => world.call("GET", `/api/v1/attachments/${id}`, { key });
+const settled = (id: string) =>
+  until(async () => {
+    const answer = await read(id);
+    // Between the message and what makes the file known nobody has heard of it.
+    return answer.body.code === "attachment_pending" || answer.status === 404 ? undefined : answer;
+  });
+const content = async (url: string) =>
+  Buffer.from(await (await fetch(url)).arrayBuffer()).toString();
+
+it("files that the provider keeps are fetched with the gateway's credentials, again where it fails, and are the partner's", async () => {
+  meta.files.set("111", { content: gif });
+  bots.files.set("DOC", "%PDF-1.7 of a person");
+  meta.failFiles(2);
+  const [picture, plan] = [
+    await written("whatsapp", image("111")),
+    await written("telegram", document("DOC")),
+  ];
+  const [first, second] = [await settled(picture), await settled(plan)];
+  expect(first.body).toMatchObject({
+    id: picture,
+    type: "image/gif",
+    bytes: Buffer.byteLength(gif),
+  });
+  expect(await content(first.body.url)).toBe(gif);
+  expect(second.body).toMatchObject({ type: "application/pdf", name: "plan.pdf" });
+  expect(await content(second.body.url)).toBe("%PDF-1.7 of a person");
+  const asked = meta.requests.filter(({ path }) => path.includes("/111?"));
+  expect(asked).toHaveLength(3);
+  const { rows } = await world.platform.contexts.live.pool.query(
+    "select id from mobile_attachments.fetches",
+  );
+  expect(rows).toEqual([]);
+});
+
+it("what cannot be had is said with its reason, and the token goes to nobody but the provider", async () => {
+  const stranger = await whatsappDouble();
+  meta.files.set("222", { content: gif, at: `${stranger.url}/files/222` });
+  bots.files.set("BIG", undefined);
+  meta.files.set("333", { content: "x".repeat(6_000_000) });
+  const lost: string[] = [];
+  for (const file of ["222", "404", "333"]) lost.push(await written("whatsapp", image(file)));
+  lost.push(await written("telegram", document("BIG")));
+  const answers = await Promise.all(lost.map(settled));
+  expect(answers.map(({ status, body }) => [status, body.code, body.errors[0].code])).toEqual([
+    [410, "attachment_lost", "refused"],
+    [410, "attachment_lost", "gone"],
+    [410, "attachment_lost", "no_room"],
+    [410, "attachment_lost", "too_large"],
+  ]);
+  expect(stranger.requests).toEqual([]);
+  await stranger.close();
+});

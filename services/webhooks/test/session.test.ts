@@ -1,0 +1,255 @@
+import { createServer as createTls } from "node:https";
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type ServerHttp2Stream,
+  type ServerHttp2Session,
+} from "node:http2";
+import type { AddressInfo } from "node:net";
+import type { TlsOptions } from "node:tls";
+import { afterEach, expect, it } from "vitest";
+import { createAddressGuard, createDial } from "@heliograph/api";
+import { until } from "@heliograph/testkit";
+import type { Answer } from "../src/answer-reader.ts";
+import { Connections } from "../src/connections.ts";
+import { cancel, type Exchange } from "../src/exchange.ts";
+import { failure } from "../src/result.ts";
+import { certificate, privateKey } from "./certificate.ts";
+
+const keys: TlsOptions = { key: privateKey, cert: certificate };
+type Serve = (stream: ServerHttp2Stream, request: number, body: string) => void;
+let close: () => Promise<unknown> = async () => undefined;
+let connections: Connections;
+let sessions: ServerHttp2Session[];
+
+function listen(
+  server: Pick<Http2SecureServer, "listen" | "address" | "close">,
+  http2 = true,
+): Promise<void> {
+  const dial = createDial({
+    guard: createAddressGuard(["127.0.0.1/32"]),
+    resolve: async () => ["127.0.0.1"],
+    timeoutMs: 2_000,
+    ca: certificate,
+  });
+  close = () => {
+    connections.close();
+    for (const session of sessions) session.destroy();
+    return new Promise((resolve) => server.close(resolve));
+  };
+  return new Promise((resolve) =>
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      connections = new Connections(dial, { host: "sink.test", port, secure: true, http2 });
+      resolve();
+    }),
+  );
+}
+
+/** A receiver over HTTP/2 that is told, for the nth request, what to do with it. */
+async function open(
+  serve: Serve,
+  settings: { readonly maxConcurrentStreams?: number } = {},
+): Promise<void> {
+  sessions = [];
+  let requests = 0;
+  const server = createSecureServer({ ...keys, settings });
+  server.on("session", (session) => void sessions.push(session.on("error", () => undefined)));
+  server.on("stream", (stream) => {
+    const request = ++requests;
+    let body = "";
+    stream.on("error", () => undefined);
+    stream.setEncoding("utf8").on("data", (text: string) => (body += text));
+    stream.on("end", () => serve(stream, request, body));
+  });
+  await listen(server);
+}
+afterEach(() => close());
+
+const ok: Serve = (stream, _, body) => {
+  stream.respond({ ":status": 200, "content-type": "text/plain" });
+  stream.end(`took ${body}`);
+};
+
+function post(body = "{}"): { exchange: Exchange; ended: Promise<Answer | Error> } {
+  const { promise, resolve } = Promise.withResolvers<Answer | Error>();
+  const exchange: Exchange = {
+    text: `POST /hook?a=1 HTTP/1.1\r\nhost: sink.test\r\nx-own: of theirs\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    answered: resolve,
+    failed: resolve,
+    canceled: false,
+    connection: undefined,
+    timing: {},
+  };
+  connections.send(exchange);
+  return { exchange, ended: promise };
+}
+const codeOf = (ended: Answer | Error): string => {
+  const result = ended instanceof Error ? failure(ended) : undefined;
+  return result?.type === "error" ? result.code : "answered";
+};
+
+it("sends requests beside each other over one connection, once the receiver has chosen HTTP/2", async () => {
+  const held: (() => void)[] = [];
+  let seen: object | undefined;
+  await open((stream, request, body) => {
+    if (request === 1) {
+      ok(stream, request, body);
+      return;
+    }
+    held.push(() => ok(stream, request, body));
+  });
+  const first = post("one");
+  expect(await first.ended).toMatchObject({ status: 200, excerpt: "took one" });
+  expect(first.exchange.timing).toMatchObject({
+    connect_ms: expect.any(Number),
+    tls_ms: expect.any(Number),
+    first_byte_ms: expect.any(Number),
+  });
+  sessions[0]!.on("stream", (_stream, headers) => (seen = headers));
+  const others = ["two", "three", "four"].map((body) => post(body));
+  await until(() => held.length === 3);
+  for (const answer of held.toReversed()) answer();
+  const ended = await Promise.all(others.map((each) => each.ended));
+  expect(ended.map((each) => (each as Answer).excerpt)).toEqual([
+    "took two",
+    "took three",
+    "took four",
+  ]);
+  expect(sessions).toHaveLength(1);
+  expect(others[0]!.exchange.timing).not.toHaveProperty("tls_ms");
+  expect(seen).toMatchObject({
+    ":method": "POST",
+    ":path": "/hook?a=1",
+    ":scheme": "https",
+    ":authority": "sink.test",
+    "x-own": "of theirs",
+    "content-length": "4",
+  });
+});
+
+it("opens another connection where the receiver takes no more beside each other, and speaks 1.1 to one that chooses it", async () => {
+  const held = new Map<unknown, number>();
+  await open(
+    (stream, request, body) => {
+      if (request === 1) return ok(stream, request, body);
+      held.set(stream.session, (held.get(stream.session) ?? 0) + 1);
+    },
+    { maxConcurrentStreams: 2 },
+  );
+  await post().ended;
+  for (let n = 0; n < 3; n++) post();
+  await until(() => [...held.values()].reduce((sum, each) => sum + each, 0) === 3);
+  expect([...held.values()]).toEqual([2, 1]);
+  await close();
+  sessions = [];
+  const server = createTls({ ...keys, ALPNProtocols: ["http/1.1"] }, (request, response) =>
+    response.end(request.httpVersion),
+  );
+  await listen(server as never);
+  expect(await post().ended).toMatchObject({ status: 200, excerpt: "1.1" });
+});
+
+it("keeps no connection on which the receiver takes nothing", async () => {
+  await open(ok, { maxConcurrentStreams: 0 });
+  for (let n = 1; n <= 3; n++) {
+    await post().ended;
+    await until(() => sessions.length === n && sessions.every(({ destroyed }) => destroyed));
+  }
+});
+
+it("lets end what is on a connection that the receiver takes away, and sends once more what it says it has not read", async () => {
+  let held: (() => void) | undefined;
+  await open((stream, request, body) => {
+    if (request === 2) held = () => ok(stream, request, body);
+    else ok(stream, request, body);
+  });
+  await post().ended;
+  const read = post("read");
+  await until(() => held);
+  // It names the stream of `read` as the last one that it looks at.
+  sessions[0]!.goaway(0, 3);
+  const unread = post("unread");
+  expect(await unread.ended).toMatchObject({ status: 200, excerpt: "took unread" });
+  expect(sessions).toHaveLength(2);
+  held!();
+  expect(await read.ended).toMatchObject({ status: 200, excerpt: "took read" });
+  await until(() => sessions[0]!.destroyed);
+});
+
+it("tells of a request as failed that a reset, a fault of the connection or its end cuts off, and never sends that again by itself", async () => {
+  let requests = 0;
+  const cuts: Serve[] = [
+    (stream) => stream.close(7),
+    (stream) => stream.session!.goaway(11, stream.id!),
+    (stream) => stream.session!.destroy(),
+    (stream) => {
+      stream.respond({ ":status": 200, "content-length": 5 });
+      stream.write("abc");
+      stream.close(2);
+    },
+  ];
+  await open((stream, request, body) => {
+    requests = request;
+    cuts[request - 1]!(stream, request, body);
+  });
+  for (const [index] of cuts.entries()) {
+    expect(codeOf(await post().ended)).toBe("connection_failed");
+    expect(requests).toBe(index + 1);
+  }
+});
+
+it("gives one request up without the others, and sends nothing more where it was left without an answer", async () => {
+  const held: (() => void)[] = [];
+  await open((stream, request, body) => {
+    if (request === 1) return ok(stream, request, body);
+    held.push(() => ok(stream, request, body));
+  });
+  await post().ended;
+  const [left, kept] = [post("left"), post("kept")];
+  await until(() => held.length === 2);
+  cancel(left.exchange);
+  const next = post("next");
+  await until(() => sessions.length === 2 && held.length === 3);
+  for (const answer of held.slice(1)) answer();
+  expect(await kept.ended).toMatchObject({ excerpt: "took kept" });
+  expect(await next.ended).toMatchObject({ excerpt: "took next" });
+  await until(() => sessions[0]!.destroyed);
+});
+
+it("reads so much of an answer and no more", async () => {
+  const answers: Serve[] = [
+    (stream) => {
+      stream.respond({ ":status": 503, "retry-after": "7" });
+      // And it never ends.
+      stream.write("x".repeat(70_000));
+    },
+    (stream) => {
+      for (let n = 0; n < 11; n++) stream.additionalHeaders({ ":status": 103 });
+    },
+    (stream) =>
+      stream.respond({ ":status": 200, "x-long": "x".repeat(20_000) }, { endStream: true }),
+    (stream) => {
+      stream.respond({ ":status": 200, "content-encoding": "gzip" });
+      stream.end("0123");
+    },
+  ];
+  await open((stream, request, body) => answers[request - 1]!(stream, request, body));
+  const long = await post().ended;
+  expect(long).toMatchObject({ status: 503, retryAfter: "7", excerpt: "x".repeat(512) });
+  expect(codeOf(await post().ended)).toBe("bad_answer");
+  expect(await post().ended).toBeInstanceOf(Error);
+  expect(await post().ended).toMatchObject({ status: 200, excerpt: "(4 encoded bytes)" });
+});
+
+it("reaches over HTTP/2 no address that is refused", async () => {
+  sessions = [];
+  close = async () => connections.close();
+  const dial = createDial({
+    guard: createAddressGuard([]),
+    resolve: async () => ["127.0.0.1"],
+    timeoutMs: 2_000,
+  });
+  connections = new Connections(dial, { host: "sink.test", port: 1, secure: true, http2: true });
+  expect(codeOf(await post().ended)).toBe("address_refused");
+});
