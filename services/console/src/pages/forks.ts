@@ -22,7 +22,7 @@ async function ask(visit: Visit, problem?: Problem): Promise<Shown> {
   const partner = { name: "partner", label: "Partner", value: typed(visit, "partner") };
   return shown(
     "Fork a partner's past",
-    html`${problem !== undefined && refusal(problem)}<p class="lead">For each live message of the window a twin is sent in the partner's sandbox, and what people wrote is written there: the same countries, lengths and outcomes, and no person in it.</p>
+    html`${problem !== undefined && refusal(problem)}<p>For each live message of the window a twin is sent in the partner's sandbox, and what people wrote is written there: the same countries, lengths and outcomes, and no person in it.</p>
 <form class="sheet" method="post" action="${home}">${once(visit)}<div class="row">
 ${field(more ? { ...partner, placeholder: "ptn_…", required: true } : { ...partner, options: [...names] })}
 ${field({ name: "from", label: "From, UTC", value: typed(visit, "from", minuteOf(now - 7 * dayMs)), type: "datetime-local", required: true })}
