@@ -233,6 +233,11 @@ class OperationsTemplates:
         answer: "t.Template" = self._core.call("GET", "/api/v1/templates/{id}", (id,), {"channel": channel, "as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
         return answer
 
+    def update(self, id: Union[str, int], body: "t.ChangeTemplate", *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Template":
+        """Change texts or variables of a template: the newest version with the change is the next one: PATCH /api/v1/templates/{id}"""
+        answer: "t.Template" = self._core.call("PATCH", "/api/v1/templates/{id}", (id,), {"channel": channel}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        return answer
+
     def delete(self, id: Union[str, int], *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Delete a template by id or slug; what was accepted with it keeps its text: DELETE /api/v1/templates/{id}"""
         self._core.call("DELETE", "/api/v1/templates/{id}", (id,), {"channel": channel}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)

@@ -15,6 +15,7 @@ LanguageOfContact = TypedDict("LanguageOfContact", {"contact": Literal["language
 ValueOfContact = TypedDict("ValueOfContact", {"contact": str, "default": NotRequired[Union[str, float, bool]]})
 RequestFork = TypedDict("RequestFork", {"partner": str, "from": str, "to": str})
 CreateTemplate = TypedDict("CreateTemplate", {"slug": str, "channel": Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"], "default_language": NotRequired[str], "description": NotRequired[str], "languages": Mapping[str, Any], "variables": NotRequired[Mapping[str, Any]]})
+ChangeTemplate = TypedDict("ChangeTemplate", {"languages": NotRequired[Mapping[str, Any]], "variables": NotRequired[Mapping[str, Any]]})
 AddTemplateVersion = TypedDict("AddTemplateVersion", {"languages": Mapping[str, Any], "variables": NotRequired[Mapping[str, Any]]})
 PreviewTemplate = TypedDict("PreviewTemplate", {"language": NotRequired[str], "version": NotRequired[int], "variables": NotRequired[Mapping[str, Any]]})
 Topup = TypedDict("Topup", {"amount": str, "currency": NotRequired[str], "reference": NotRequired[str], "partner_id": NotRequired[str], "environment": NotRequired[Literal["live", "sandbox"]]})

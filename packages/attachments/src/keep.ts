@@ -15,6 +15,7 @@ import {
   markDeleted,
   markRemoved,
   type AttachmentRow,
+  type FileOrigin,
 } from "./tables/attachments.ts";
 
 /** What one file may have, however it comes. */
@@ -36,8 +37,7 @@ export type NewFile = {
   readonly contactId: string | null;
   /** How much it is, or is said to be; undefined: nobody knows yet. */
   readonly bytes: number | undefined;
-  /** It came from outside: it takes half of the quota at most, so that strangers leave room for what the partner stores itself. */
-  readonly received: boolean;
+  readonly origin: FileOrigin;
   /** Whose quota it takes while it is nobody's. */
   readonly account?: string;
 };
@@ -78,7 +78,7 @@ export async function keepFile(
   bring: () => Promise<Spooled>,
   contentName: (spooled: Spooled) => string,
 ): Promise<Kept> {
-  const { id, partner, contactId, received } = given;
+  const { id, partner, contactId, origin } = given;
   const seal = await vault.seal({
     partner,
     subject: id,
@@ -95,10 +95,10 @@ export async function keepFile(
       name: given.name && seal(given.name),
       contactId,
       charged: Math.max(leastCharged, given.bytes ?? maxAttachmentBytes),
-      received,
+      origin,
       account: given.account ?? null,
     },
-    received ? receivedBytes(quotaBytes) : quotaBytes,
+    origin === "received" ? receivedBytes(quotaBytes) : quotaBytes,
   );
   if (begun !== "begun") return { kind: begun };
   try {

@@ -12,6 +12,8 @@ const sweptAtOnce = 100;
 const dayMs = 86_400_000;
 /** What came with a message that turned out to be nobody's is kept so long: meanwhile an operator can say whose it is. */
 const unownedDays = 7;
+/** What was fetched for a send is kept so long after the last message that names it may be sent. */
+const fetchedDays = 7;
 
 type Swept = { readonly pool: pg.Pool; readonly vault: Pick<Vault, "destroy"> };
 
@@ -28,6 +30,7 @@ export async function sweepAttachments(
   const before = nowMs - uploadMs;
   const old = {
     unowned: new Date(nowMs - unownedDays * dayMs),
+    fetched: new Date(nowMs - fetchedDays * dayMs),
     kept: new Date(nowMs - receivedDays * dayMs),
   };
   for (const { pool, vault } of environments) {

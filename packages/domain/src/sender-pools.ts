@@ -16,7 +16,7 @@ export type AsksPool = {
 
 /**
  * The pool that a message names. Its own pools, which come first, have their names before those of gateways; of several gateways' with one name it is that of one which carries the message,
- * and one that none carries only where there is no other.
+ * one that is on before one that is switched off, and one that none carries only where there is no other.
  */
 export function namedPool(
   pools: readonly SenderPool[],
@@ -28,11 +28,12 @@ export function namedPool(
   const named = pools.filter(
     (pool) => pool.channel === channel && (pool.pool_id === asked || pool.name === asked),
   );
-  return named.find((pool) => isCarried(pool, gateways, partner, country)) ?? named[0];
+  const usable = named.filter((pool) => isCarried(pool, gateways, partner, country));
+  return usable.find((pool) => isOn(pool, gateways)) ?? usable[0] ?? named[0];
 }
 
 /**
- * The pool that a message which names none takes its sender of, where there is one: the partner's default of the channel, else that of a gateway which carries the message. A message with a
+ * The pool that a message which names none takes its sender of, where there is one: the partner's default of the channel, else that of a gateway which is on and carries the message. A message with a
  * sender of its own keeps that.
  */
 export function defaultPool(
@@ -45,7 +46,10 @@ export function defaultPool(
   if (from !== undefined || sender_pool !== undefined) return undefined;
   return pools.find(
     (pool) =>
-      pool.default && pool.channel === channel && isCarried(pool, gateways, partner, country),
+      pool.default &&
+      pool.channel === channel &&
+      isCarried(pool, gateways, partner, country) &&
+      isOn(pool, gateways),
   );
 }
 
@@ -57,7 +61,7 @@ export const poolOfInbox = (
 ): SenderPool | undefined =>
   pools.find((pool) => pool.channel === channel && pool.inboxes.includes(inbox));
 
-/** Messages with a sender of a gateway's pool go by that gateway alone. */
+/** Messages with a sender of a gateway's pool go by that gateway alone. One that is switched off is waited for by whoever names its pool, as it is by what was accepted before: it may be on again in a minute. */
 export const isCarried = (
   { gateway_id: id }: Pick<SenderPool, "gateway_id">,
   gateways: Gateways,
@@ -65,9 +69,10 @@ export const isCarried = (
   country: string,
 ): boolean =>
   id === undefined ||
-  gateways.some(
-    (gateway) => gateway.gateway_id === id && gateway.enabled && carries(gateway, partner, country),
-  );
+  gateways.some((gateway) => gateway.gateway_id === id && carries(gateway, partner, country));
+
+const isOn = ({ gateway_id: id }: Pick<SenderPool, "gateway_id">, gateways: Gateways): boolean =>
+  id === undefined || gateways.some(({ gateway_id, enabled }) => gateway_id === id && enabled);
 
 export type ChosenSender = { readonly sender: string; readonly reason: string };
 

@@ -35,8 +35,8 @@ export {
   type MailTaker,
   verifyCallback,
 } from "./registry.ts";
+export { meansOf, type Means } from "./means.ts";
 export { NoReceivedFile, type AskProvider, type FileAddress } from "./received-file.ts";
-export { meansOf } from "./means.ts";
 export { paced, throughFault, throughOf } from "./through.ts";
 export { bytesOf } from "./kept-bytes.ts";
 export { unsubscribeSubject } from "./smtp/headers.ts";

@@ -7,7 +7,7 @@ type Kinded = Pick<GatewayConfig, "kind" | "settings">;
 const known = new WeakMap<object, Means>();
 
 /** `languages`: whose national tables of GSM-7 it sends, by the numbers of TS 23.038. */
-type Means = {
+export type Means = {
   /** Undefined: the provider chooses, and nobody knows which. */
   readonly ownSender: string | undefined;
   readonly bringsAnswers: boolean;

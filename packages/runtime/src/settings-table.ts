@@ -79,7 +79,7 @@ export const settingsTable = {
   }),
   HELIOGRAPH_ATTACHMENTS_RECEIVED_DAYS: whole(1, 36_500, 3_650).meta({
     consequence:
-      "Attachments that came with messages of people, and what e-mails named by an address, are destroyed after so many days; one that a message still waits to send, once that is over.",
+      "Attachments that came with messages of people are destroyed after so many days; one that a message still waits to send, once that is over. What e-mails named by an address goes a week after the last message with it may be sent.",
   }),
   HELIOGRAPH_DATABASE_URL: url(
     ["postgres:", "postgresql:"],

@@ -2,6 +2,7 @@ import type { Environment } from "@heliograph/contracts";
 import {
   createGateway,
   kindOf,
+  meansOf,
   needsNewConnection,
   paced,
   throughOf,
@@ -125,7 +126,8 @@ const routed = (
   { routing, senders }: Rules,
   ofChannel: readonly Connection[],
   message: Routed,
-): RouteTo<Connection> => takenThere(routeOf(routing, ofChannel, message), message, senders);
+): RouteTo<Connection> =>
+  takenThere(routeOf(routing, ofChannel, message), message, senders, meansOf);
 
 export function createConnections(given: Options): Connections {
   let all: Connection[] = [];

@@ -1,6 +1,6 @@
 import { type GatewayChoice, accountOf } from "@heliograph/contracts";
 import { carries, gatewayFault, type SenderRule, senderRuleFor } from "@heliograph/domain";
-import { reaching, meansOf } from "@heliograph/gateways";
+import { type Means, meansOf, reaching } from "@heliograph/gateways";
 import type { GatewayConfig, RoutingRules } from "@heliograph/runtime";
 import type { Requested } from "./state.ts";
 
@@ -111,20 +111,21 @@ export function routeOf<Item extends { readonly config: Routable }>(
  * The route without those whose sender, or whose lack of one, the recipient's country does not take, and those that do not send the national tables that the message is counted with. Where
  * nobody is left who sends them, because they were switched off since, it goes without them, in UCS-2: in more parts perhaps, for the price that was agreed.
  */
-export function takenThere<Item extends { readonly config: Routable & Sending }>(
+export function takenThere<Item extends { readonly config: Routable & Named }>(
   route: RouteTo<Item>,
   { channel, to, from, national }: Routed,
   senderRules: readonly SenderRule[],
+  means: (config: Item["config"]) => Means,
 ): RouteTo<Item> {
   const rule = senderRuleFor(senderRules, channel, to);
   if (rule === undefined && national === undefined) return route;
   const excluded: { readonly name: string; readonly why: string }[] = [];
   const allowed = route.candidates.filter(({ config }) => {
-    const why = gatewayFault(rule, from, meansOf(config))?.message;
+    const why = gatewayFault(rule, from, means(config))?.message;
     if (why !== undefined) excluded.push({ name: config.name, why });
     return why === undefined;
   });
-  const sending = allowed.filter(({ config }) => sends(national, meansOf(config).languages));
+  const sending = allowed.filter(({ config }) => sends(national, means(config).languages));
   const candidates = sending.length > 0 ? sending : allowed;
   for (const item of allowed)
     if (!candidates.includes(item)) excluded.push({ name: item.config.name, why: lacksTables });
@@ -151,14 +152,15 @@ export function senderRefusal(
   const rule = senderRuleFor(senderRules, message.channel, message.to);
   if (rule === undefined) return undefined;
   const route = routeOf(rules, ofChannel, message);
-  const { candidates, excluded } = takenThere(route, message, senderRules);
+  const { candidates, excluded } = takenThere(route, message, senderRules, meansOf);
   const [first] = excluded ?? [];
   return candidates.length > 0 || first === undefined
     ? undefined
     : `no gateway may send it to +${rule.country_prefix}: ${first.name}: ${first.why}`;
 }
 
-type Sending = Pick<GatewayConfig, "name" | "settings">;
+type Named = Pick<GatewayConfig, "name">;
+type Sending = Named & Pick<GatewayConfig, "settings">;
 
 function matches(match: Rule["match"], message: Routed): boolean {
   const { country_prefix, partner, category, sender, sender_pool } = match;

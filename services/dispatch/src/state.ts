@@ -109,20 +109,14 @@ const doubted = (
 export function evolve(state: State | undefined, event: RecordedEvent): State | undefined {
   if (event.type === "MessageRequested") return begun(event);
   if (state === undefined) return undefined;
-  const next = after(state, event);
+  const next = { ...after(state, event), billed: billedAfter(state, event) };
   // What the provider told an owner of before is a fact, and comes after the end that its successor saw.
   return state.phase === "settled" ? { ...next, phase: "settled" } : next;
 }
 
 function after(state: State, event: RecordedEvent): State {
   const failover = state.failover && evolveFailover(state.failover, event);
-  const next = {
-    ...state,
-    failover,
-    billed: billedAfter(state, event),
-    revision: event.revision,
-    lastEventId: event.id,
-  };
+  const next = { ...state, failover, revision: event.revision, lastEventId: event.id };
   const changed = { ...next, phaseRevision: event.revision };
   const { type, data } = event;
   switch (type) {

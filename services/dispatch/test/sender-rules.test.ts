@@ -1,8 +1,14 @@
+import { newId } from "@heliograph/contracts";
+import { type FoldableEvent, foldMessage } from "@heliograph/domain";
+import { meansOf } from "@heliograph/gateways";
 import type { GatewayConfig } from "@heliograph/runtime";
+import { loosely } from "@heliograph/testkit";
 import { expect, test } from "vitest";
+import { createJudge } from "../src/backtests/judge.ts";
 import { noBucket } from "../src/bucket.ts";
 import { type Candidate, choose } from "../src/choose.ts";
 import { alternatives, routeOf, takenThere } from "../src/routing.ts";
+import { requestOf, rule as routingRule } from "./backtests-scene.ts";
 import { loneConnections } from "./lone-connections.ts";
 
 const gateway = (name: string): Candidate => ({
@@ -30,7 +36,7 @@ test("a gateway whose sender the country does not take is passed over, says why,
   const routed = (rule: object, from?: string) => {
     const asked = { ...message, from };
     const rules = [{ country_prefix: "1", ...rule }];
-    return takenThere(routeOf(new Map(), all, asked), asked, rules);
+    return takenThere(routeOf(new Map(), all, asked), asked, rules, meansOf);
   };
   const names = (rule: object, from?: string) =>
     routed(rule, from).candidates.map(({ name }) => name);
@@ -97,7 +103,7 @@ test("a message that was counted with national tables goes without them once nob
       of(`${index}`, "smpp", { ...smpp, ...(national.length > 0 && { national }) }),
     );
     const route = routeOf(new Map(), all, asked);
-    const { candidates, excluded } = takenThere(route, asked, [rule as never]);
+    const { candidates, excluded } = takenThere(route, asked, [rule as never], meansOf);
     return [candidates.map(({ name }) => name), excluded?.map(({ name }) => name)];
   };
   expect(taken([["turkish"], ["spanish"], []])).toEqual([["0"], ["1", "2"]]);
@@ -107,4 +113,36 @@ test("a message that was counted with national tables goes without them once nob
     [],
     ["0", "1"],
   ]);
+});
+
+test("a backtest passes over gateways whose sender the country does not take, and says so", () => {
+  const [named, numbered] = [
+    of("named", "smpp", { ...smpp, source: { address: "SHOP" } }),
+    of("numbered", "twilio", { account_sid: "AC1", from: "+15550100001" }),
+  ].map(({ config }) => ({ ...config, enabled: true, weight: 1, means: meansOf(config) }));
+  const gateways = [named!, numbered!];
+  const id = newId("msg");
+  const event: FoldableEvent = loosely({
+    type: "MessageRequested",
+    data: requestOf(id, "+15551230001", {}),
+    metadata: { partner: "ptn_a" },
+    position: 1n,
+    revision: 0,
+    recordedAt: 0,
+  });
+  const sent = { state: foldMessage([event])!, gateway: "numbered", failed: [] };
+  const judged = (senders: readonly object[]) => {
+    const rules = [routingRule(gateways.map(({ gateway_id }) => gateway_id))];
+    const judge = createJudge(loosely({ rules, prices: undefined, gateways, senders }));
+    return judge(sent, "+15551230001");
+  };
+  const numbersOnly = { country_prefix: "1", alphanumeric: false };
+  expect(judged([])).toMatchObject({ after: { gateway: "named" } });
+  expect(judged([numbersOnly])).toMatchObject({
+    after: { gateway: "numbered" },
+    choice: { considered: expect.arrayContaining([expect.objectContaining({ gateway: "named" })]) },
+  });
+  expect(judged([{ ...numbersOnly, registered: ["+15550109999"] }])).toMatchObject({
+    after: { gateway: null, charge: 0n },
+  });
 });

@@ -215,10 +215,13 @@ describe("what e-mails name by addresses", () => {
     // The same key once more: what was given up is fetched anew.
     const [last] = await fetched([itemOf("/g.pdf")], { ids });
     expect([idOf(last!), await statusOf(last!)]).toEqual([idOf(again!), 200]);
+    const made = "select fetched from mobile_attachments.attachments where id = $1";
+    const { rows } = await context().pool.query(made, [idOf(last!)]);
+    expect(rows).toEqual([{ fetched: true }]);
   });
 });
 
-it("what came from outside goes once it is old, but not while a message waits to send it; a sweep looks at nothing that stays", async () => {
+it("what came from outside goes once it is old, but not while a message waits to send it, and what was fetched a week after that; a sweep looks at nothing that stays", async () => {
   const { pool, settings } = context();
   const [waiting, other] = [await stored(), await stored()];
   const sendAt = new Date(Date.now() + 20 * 86_400_000).toISOString();
@@ -229,6 +232,10 @@ it("what came from outside goes once it is old, but not while a message waits to
   await pool.query(`update ${row} set received_at = now() - interval '9 days' where id = any($1)`, [
     [waiting, other],
   ]);
+  const [brief, recent] = [await stored(), await stored()];
+  const lived = `update ${row} set received_at = now() - interval '9 days', fetched = true, sent_at = now(), needed_until = now() - $2::interval where id = $1`;
+  await pool.query(lived, [brief, "8 days"]);
+  await pool.query(lived, [recent, "6 days"]);
   await addKept(pool, row);
   const { plans, looked } = explained(pool, "received_at");
   const sweep = (days: number, kept: number) =>
@@ -240,19 +247,22 @@ it("what came from outside goes once it is old, but not while a message waits to
     );
   const statuses = () =>
     Promise.all(
-      [waiting, other].map(async (id) => (await call("GET", `/attachments/${id}`)).status),
+      [waiting, other, brief, recent].map(
+        async (id) => (await call("GET", `/attachments/${id}`)).status,
+      ),
     );
   await sweep(0, 30);
-  expect(await statuses()).toEqual([200, 404]);
+  expect(await statuses()).toEqual([200, 404, 404, 200]);
   expect(plans.map((plan) => /"Index Name":"(attachments_\w+)"/.exec(plan)?.[1])).toEqual([
     "attachments_unowned",
     "attachments_received",
+    "attachments_fetched",
   ]);
   await pool.query(`delete from ${row} where partner = 'nobody'`);
   await sweep(0, 1);
-  expect(await statuses()).toEqual([200, 404]);
+  expect(await statuses()).toEqual([200, 404, 404, 404]);
   await sweep(25, 1);
-  expect(await statuses()).toEqual([404, 404]);
+  expect(await statuses()).toEqual([404, 404, 404, 404]);
 });
 
 it("an e-mail with a file is delivered, and its event holds the reference", async () => {

@@ -80,6 +80,10 @@ describe("a template", () => {
     expect((await call("GET", "/versions/versions/1")).body.languages.en.text).toContain("Hello");
     expect((await call("GET", "/versions/versions/3")).status).toBe(404);
     expect((await call("GET", "/versions/versions/x")).status).toBe(404);
+    const seen = { "if-match": (await call("GET", "/versions")).headers.get("etag")! };
+    const changed = await call("PATCH", "/versions", { languages: { DE: null } }, seen);
+    expect(changed.body).toMatchObject({ version: 3, languages: { en: { text: "Hi {{name}}" } } });
+    expect((await call("PATCH", "/versions", { variables: {} }, seen)).status).toBe(412);
   });
 
   test("version is added once for an idempotency key", async () => {

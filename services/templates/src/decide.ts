@@ -79,6 +79,37 @@ export function decideVersion(
   };
 }
 
+type Patch = {
+  readonly languages?: Readonly<Record<string, object | null>> | undefined;
+  readonly variables?: Readonly<Record<string, object | null>> | undefined;
+};
+
+/** The newest version with what changes of it (RFC 7396). Of two spellings of one language both stay, so that the version is refused as one that has it twice. */
+export function patched(newest: Texts, { languages = {}, variables = {} }: Patch) {
+  const named = Object.entries(languages).map(([written, body]) => {
+    const language = canonicalLanguage(written);
+    return [Object.hasOwn(newest.languages, language) ? language : written, body] as const;
+  });
+  const twice = new Set(named.map(([language]) => language)).size < named.length;
+  const changes = twice ? languages : Object.fromEntries(named);
+  return {
+    languages: merged(newest.languages, changes),
+    variables: merged(newest.variables ?? {}, variables),
+  };
+}
+
+function merged(value: object, patch: object): Record<string, unknown> {
+  const result = new Map(Object.entries(value));
+  for (const [key, change] of Object.entries(patch)) {
+    const before: unknown = result.get(key);
+    if (change === null) result.delete(key);
+    else if (typeof change === "object")
+      result.set(key, merged(typeof before === "object" && before !== null ? before : {}, change));
+    else result.set(key, change);
+  }
+  return Object.fromEntries(result);
+}
+
 /** The bodies by the one form of their languages. */
 function canonicalLanguages(languages: Texts["languages"]): Read<Record<string, TemplateBody>> {
   const bodies: Record<string, TemplateBody> = {};

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { type Decided, type NewTemplate, decideTemplate, decideVersion } from "../src/decide.ts";
+import {
+  type Decided,
+  type NewTemplate,
+  decideTemplate,
+  decideVersion,
+  patched,
+} from "../src/decide.ts";
 import { templatesProjector } from "../src/projector.ts";
 
 const at = { id: "tpl_01HNQX2P8Y9R3T4V5W6Z7A8B9C", createdAt: "2026-05-23T14:22:17.000Z" };
@@ -94,5 +100,29 @@ describe("the list", () => {
     expect(await written(events.slice(1))).toEqual(drops);
     expect(await written(events.slice(2))).toEqual(drops);
     expect(await written(events.slice(0, 2))).toEqual(["templates_insert", "templates_versions"]);
+  });
+});
+
+describe("a change of a part", () => {
+  const newest = {
+    languages: { en: { text: "Hi {{name}}", subject: "Hi" } },
+    variables: command.variables!,
+  };
+
+  it("leaves what it does not name, takes away what is null, and finds a language in any spelling", () => {
+    const change = {
+      languages: { EN: { subject: null }, pt_br: { text: "Oi {{name}}" } },
+      variables: { name: { max_length: 40 }, gone: null },
+    };
+    expect(patched(newest, change)).toEqual({
+      languages: { en: { text: "Hi {{name}}" }, pt_br: { text: "Oi {{name}}" } },
+      variables: { name: { type: "string", max_length: 40 } },
+    });
+    expect(patched(newest, { languages: { en: null } }).languages).toEqual({});
+  });
+
+  it("with one language in two spellings is refused as one that is there twice", () => {
+    const { languages } = patched(newest, { languages: { EN: { text: "a" }, en: { text: "b" } } });
+    expect(Object.keys(languages)).toEqual(["en", "EN"]);
   });
 });

@@ -73,6 +73,9 @@ create index attachments_unowned on mobile_attachments.attachments (received_at)
     // Whose quota a file takes that is nobody's yet, so that one gateway's strangers leave room for another's; null: its partner's.
     "alter table mobile_attachments.attachments add column account text;",
     fetchesDdl,
+    // What was fetched for a send is needed as long as messages wait that name it, and a little longer: not as long as what people sent.
+    `alter table mobile_attachments.attachments add column fetched boolean not null default false;
+create index attachments_fetched on mobile_attachments.attachments (received_at, needed_until) where fetched and status = 'ready';`,
   ],
 };
 
@@ -89,10 +92,16 @@ export type AttachmentRow = {
   readonly created_at: Date;
   readonly changed_at: Date;
 };
+/**
+ * Where it came from. `received`: from outside, so that it takes half of the quota at most and strangers leave room for what the partner stores itself. `fetched`: the partner named its address in a send; it lives a
+ * few days longer than messages wait that name it.
+ */
+export type FileOrigin = "uploaded" | "received" | "fetched";
+
 export type NewAttachment = Pick<AttachmentRow, "id" | "partner" | "object" | "key" | "name"> & {
   readonly contactId: string | null;
   readonly charged: number;
-  readonly received: boolean;
+  readonly origin: FileOrigin;
   /** Whose quota it takes where that is not the partner's. */
   readonly account: string | null;
 };
@@ -123,14 +132,14 @@ export async function beginUpload(
   attachment: NewAttachment,
   quotaBytes: number,
 ): Promise<"begun" | "full" | "taken"> {
-  const { id, partner, object, key, name, contactId, charged, received, account } = attachment;
+  const { id, partner, object, key, name, contactId, charged, origin, account } = attachment;
   const client = await pool.connect();
   try {
     await client.query("begin");
     const added = await client.query(
-      `insert into mobile_attachments.attachments (id, partner, status, object, key, name, contact_id, charged, received_at, account)
-        values ($1, $2, 'pending', $3, $4, $5, $6, $7, case when $8 then clock_timestamp() end, $9) on conflict do nothing`,
-      [id, partner, object, key, name, contactId, charged, received, account],
+      `insert into mobile_attachments.attachments (id, partner, status, object, key, name, contact_id, charged, received_at, fetched, account)
+        values ($1, $2, 'pending', $3, $4, $5, $6, $7, case when $8 <> 'uploaded' then clock_timestamp() end, $8 = 'fetched', $9) on conflict do nothing`,
+      [id, partner, object, key, name, contactId, charged, origin, account],
     );
     const booked =
       added.rowCount === 1 &&
@@ -226,10 +235,10 @@ export async function removeOfSpace(pool: pg.Pool, space: string): Promise<void>
   }
 }
 
-/** Marks some of what came before these times, but what messages still wait to send: of what nobody's message names the first counts. Gives them by partner. */
+/** Marks some of what came before these times, but what messages still wait to send: of what nobody's message names the first counts, and of what was fetched for sends the second. Gives them by partner. */
 export async function removeReceived(
   pool: Pick<pg.Pool, "query">,
-  before: { readonly unowned: Date; readonly kept: Date },
+  before: { readonly unowned: Date; readonly fetched: Date; readonly kept: Date },
   now: Date,
   limit: number,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
@@ -244,7 +253,13 @@ export async function removeReceived(
     "received_at < $1 and (needed_until is null or needed_until < $3)",
     [before.kept, limit, now],
   );
-  const byPartner = Map.groupBy([...unowned, ...kept], ({ partner }) => partner);
+  // Some days after the last message that names it may still be sent, so that whoever answers sees what went out.
+  const fetched = await markReceived(
+    pool,
+    "fetched and received_at < $1 and (needed_until is null or needed_until < $1)",
+    [before.fetched, limit],
+  );
+  const byPartner = Map.groupBy([...unowned, ...kept, ...fetched], ({ partner }) => partner);
   return new Map([...byPartner].map(([partner, all]) => [partner, all.map(({ id }) => id)]));
 }
 

@@ -25,6 +25,7 @@ export const table: Readonly<Record<string, Row>> = {
   "templates.create": { method: "POST", path: "/api/v1/templates", body: "json", key: true },
   "templates.list": { method: "GET", path: "/api/v1/templates", query: true, answer: "list" },
   "templates.get": { method: "GET", path: "/api/v1/templates/{id}", query: true },
+  "templates.update": { method: "PATCH", path: "/api/v1/templates/{id}", body: "json", key: true },
   "templates.delete": { method: "DELETE", path: "/api/v1/templates/{id}", query: true, key: true },
   "templates.versions.create": { method: "POST", path: "/api/v1/templates/{id}/versions", body: "json", key: true },
   "templates.versions.get": { method: "GET", path: "/api/v1/templates/{id}/versions/{version}", query: true },

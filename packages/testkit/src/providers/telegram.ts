@@ -36,13 +36,6 @@ export async function telegramDouble({
   let weather: TelegramWeather = { type: "accept" };
   let updates = 1_000;
 
-  const refusal = (status: number, description: string, parameters?: object): SinkBehaviour =>
-    json(status, {
-      ok: false,
-      error_code: status,
-      description,
-      ...(parameters && { parameters }),
-    });
   function answer({ path, body }: SinkRequest): SinkBehaviour {
     if (path.startsWith(`/file/bot${botToken}/documents/`))
       return { type: "answer", status: 200, body: files.get(path.split("/").at(-1)!) ?? "" };
@@ -51,7 +44,7 @@ export async function telegramDouble({
     if (token !== botToken) return refusal(401, "Unauthorized");
     if (method === "getMe")
       return json(200, { ok: true, result: { id: 110201543, is_bot: true, username: "shop_bot" } });
-    if (method === "getFile") return addressOf(file);
+    if (method === "getFile") return addressOf(files, file);
     if (!method.startsWith("send")) return refusal(404, "Not Found");
     return take(method, JSON.parse(body) as TelegramMessage["parameters"]);
   }
@@ -74,13 +67,6 @@ export async function telegramDouble({
         : { id: -1_001_000_000_001, type: "channel", username: chat.slice(1) };
     const message = { message_id: id, date: 1_700_000_000, chat: where };
     return json(200, { ok: true, result: method === "sendMediaGroup" ? [message] : message });
-  }
-
-  function addressOf(id: string): SinkBehaviour {
-    if (!files.has(id)) return refusal(400, "Bad Request: invalid file_id");
-    return files.get(id) === undefined
-      ? refusal(400, "Bad Request: file is too big")
-      : json(200, { ok: true, result: { file_id: id, file_path: `documents/${id}` } });
   }
 
   const sink = await webhookSink();
@@ -106,6 +92,22 @@ export async function telegramDouble({
     close: () => sink.close(),
   };
 }
+
+/** What `getFile` says of a file. */
+function addressOf(files: ReadonlyMap<string, string | undefined>, id: string): SinkBehaviour {
+  if (!files.has(id)) return refusal(400, "Bad Request: invalid file_id");
+  return files.get(id) === undefined
+    ? refusal(400, "Bad Request: file is too big")
+    : json(200, { ok: true, result: { file_id: id, file_path: `documents/${id}` } });
+}
+
+const refusal = (status: number, description: string, parameters?: object): SinkBehaviour =>
+  json(status, {
+    ok: false,
+    error_code: status,
+    description,
+    ...(parameters && { parameters }),
+  });
 
 const json = (status: number, body: object): SinkBehaviour => ({
   type: "answer",

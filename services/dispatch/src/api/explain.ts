@@ -3,6 +3,7 @@ import { planSender, readChoices, senderIn } from "@heliograph/acceptance";
 import { channelModule, type Recipient } from "@heliograph/channels";
 import { channels, categories, type Channel, type EventData } from "@heliograph/contracts";
 import { SenderPoolOfMessage, SenderRuleOfMessage } from "@heliograph/domain";
+import { meansOf } from "@heliograph/gateways";
 import { z } from "zod";
 import { choose } from "../choose.ts";
 import { deviceTokens, isDevice } from "../devices.ts";
@@ -89,7 +90,7 @@ async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promi
   const message = { channel, to, from: sender.from, pool, onlyBy, category, country, partner };
   const routing = rulesByChannel(directory.routing(call.env), gateways);
   const route = routeOf(routing, ofChannel, message);
-  const found = takenThere(route, message, directory.senderRules(call.env));
+  const found = takenThere(route, message, directory.senderRules(call.env), meansOf);
   return {
     status: 200,
     body: { ...explained(found, choose(found, [], Math.random())), ...sender },

@@ -1,19 +1,37 @@
 import { hash } from "node:crypto";
 import { channelModule } from "@heliograph/channels";
 import { type GatewayChoice, type Micros, parseMoney, readEventFlaw } from "@heliograph/contracts";
-import { foldMessage, priceFor, type MessageState, type PriceList } from "@heliograph/domain";
-import type { GatewayConfig } from "@heliograph/gateways";
+import {
+  foldMessage,
+  priceFor,
+  type MessageState,
+  type PriceList,
+  type SenderRule,
+} from "@heliograph/domain";
+import type { GatewayConfig, Means } from "@heliograph/gateways";
 import type { RecordedEvent } from "@heliograph/log";
 import type { RoutingRules } from "@heliograph/runtime";
 import { erasedText } from "@heliograph/vault";
 import { type Candidate, choose } from "../choose.ts";
 import { explained, withRoom } from "../explained.ts";
-import { type ChannelRules, type Routable, routedAs, routeOf, rulesByChannel } from "../routing.ts";
+import {
+  type ChannelRules,
+  type Routable,
+  routedAs,
+  routeOf,
+  rulesByChannel,
+  takenThere,
+} from "../routing.ts";
 import { evolve, type Requested, type State } from "../state.ts";
 
 /** What a backtest knows of a gateway: nothing that is secret. */
 export type TestedGateway = Routable &
-  Pick<GatewayConfig, "name" | "channel" | "enabled" | "weight" | "cost">;
+  Pick<GatewayConfig, "name" | "channel" | "enabled" | "weight" | "cost"> & {
+    /** Absent in what was asked for before senders were held against it. */
+    readonly means?: Means;
+  };
+/** Nothing is held against these. */
+const noMeans: Means = { ownSender: undefined, bringsAnswers: true, languages: [] };
 
 /** The rules that are tried, and the gateways as they were when it was asked for. */
 export type Candidates = {
@@ -23,6 +41,8 @@ export type Candidates = {
     | (Pick<PriceList, "currency" | "entries"> & { readonly list?: string | undefined })
     | undefined;
   readonly gateways: readonly TestedGateway[];
+  /** What countries took as senders then; absent in what was asked for before they were held against it. */
+  readonly senders?: readonly SenderRule[] | undefined;
 };
 
 /** Why a message says nothing about the rules. */
@@ -112,7 +132,7 @@ type Tried = Candidate & { readonly config: TestedGateway };
  * prices a send. Every gateway is taken as healthy and with room, but for those that failed the very message before one took it; what became of the message is as it was.
  */
 export function createJudge(candidates: Candidates) {
-  const { rules, prices, gateways } = candidates;
+  const { rules, prices, gateways, senders = [] } = candidates;
   const tried = gateways.filter(({ enabled }) => enabled).map((config) => withRoom(config));
   const byChannel = Map.groupBy(tried, ({ config }) => config.channel as string);
   const costs = new Map(gateways.map(({ name, cost }) => [name, cost]));
@@ -142,7 +162,7 @@ export function createJudge(candidates: Candidates) {
     if (paid === undefined) return "unreadable";
     const fresh = freshPrice(list, prices?.list, request, recipient.value.digits);
     if (fresh === "no_price") return fresh;
-    const routed = own && routedBy(own, byChannel.get(request.channel) ?? [], sent, to);
+    const routed = own && routedBy(own, byChannel.get(request.channel) ?? [], senders, sent, to);
     const gateway = routed === undefined ? had : routed.choice.gateway;
     const charge = (price: Micros): Micros => (state.charged ? price : 0n);
     return {
@@ -182,10 +202,13 @@ function freshPrice(
 function routedBy(
   rules: ChannelRules,
   ofChannel: readonly Tried[],
+  senders: readonly SenderRule[],
   { state, failed }: Sent,
   to: string,
 ) {
-  const found = routeOf(rules, ofChannel, routedAs(state.request, to, state.partner));
+  const message = routedAs(state.request, to, state.partner);
+  const route = routeOf(rules, ofChannel, message);
+  const found = takenThere(route, message, senders, ({ means = noMeans }) => means);
   const choice = explained(found, choose(found, failed, drawOf(state.id)));
   return {
     choice,

@@ -14,6 +14,7 @@ import {
 } from "@heliograph/api";
 import { type Environment, type FieldError, PublicError, isId } from "@heliograph/contracts";
 import { formatTime, maxPriceListBytes, repeatedEntries, routingFaults } from "@heliograph/domain";
+import { type GatewayConfig, meansOf } from "@heliograph/gateways";
 import { positionBefore } from "@heliograph/log";
 import type { z } from "zod";
 import {
@@ -92,6 +93,7 @@ async function request(call: Call<Requested, unknown>): Promise<Answer> {
       rules: routing?.rules,
       prices,
       gateways: call.context.directory.gateways(environment).map(testedOf),
+      senders: call.context.directory.senderRules(environment),
     },
     window,
   );
@@ -103,28 +105,22 @@ async function request(call: Call<Requested, unknown>): Promise<Answer> {
   return { status: 202, body: summaryOf({ ...stored, environment }) };
 }
 
-/** Neither settings nor secrets are kept with a backtest. */
-const testedOf = ({
-  gateway_id,
-  name,
-  channel,
-  kind,
-  enabled,
-  partner_id,
-  weight,
-  cost,
-  countries,
-}: TestedGateway): TestedGateway => ({
-  gateway_id,
-  name,
-  channel,
-  kind,
-  enabled,
-  weight,
-  ...(partner_id !== undefined && { partner_id }),
-  ...(cost !== undefined && { cost }),
-  ...(countries !== undefined && { countries }),
-});
+/** Neither settings nor secrets are kept with a backtest, but for what they say of senders. */
+const testedOf = (config: GatewayConfig): TestedGateway => {
+  const { gateway_id, name, channel, kind, enabled, partner_id, weight, cost, countries } = config;
+  return {
+    means: meansOf(config),
+    gateway_id,
+    name,
+    channel,
+    kind,
+    enabled,
+    weight,
+    ...(partner_id !== undefined && { partner_id }),
+    ...(cost !== undefined && { cost }),
+    ...(countries !== undefined && { countries }),
+  };
+};
 
 function summaryOf(backtest: Backtest & { readonly environment: Environment }): object {
   const { id, environment, after, to, reached, status, complete, error } = backtest;

@@ -47,7 +47,7 @@ export async function keepFiles(
         name: name ?? null,
         contactId: null,
         bytes,
-        received: true,
+        origin: "received",
         ...(partner === "" && { account: gatewayId }),
       },
       spooled.key,

@@ -76,7 +76,7 @@ export function createFetchOne(
           name: name ?? null,
           contactId: null,
           bytes: spooled.bytes,
-          received: true,
+          origin: "fetched",
         },
         key,
         async () => spooled,
@@ -100,5 +100,5 @@ const busy = (): PublicError =>
 const full = (): PublicError =>
   new PublicError(
     "attachment_quota_exceeded",
-    "There is no room for the file: what is fetched takes half of the quota of attachments at most.",
+    "There is no room for the file in the quota of attachments.",
   );

@@ -40,7 +40,7 @@ export async function upload(
       ...given,
       environment: call.env,
       partner: call.partner.partner_id,
-      received: false,
+      origin: "uploaded",
     },
     key,
     async () => {

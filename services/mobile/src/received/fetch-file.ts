@@ -107,7 +107,7 @@ async function keep(
         name: file.name ?? null,
         contactId: contact_id,
         bytes: spooled.bytes,
-        received: true,
+        origin: "received",
       },
       key,
       async () => spooled,

@@ -71,6 +71,26 @@ export const AddVersion = z.strictObject(version).meta({
 });
 export type AddVersion = z.infer<typeof AddVersion>;
 
+const Part = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const Patched = z.record(z.string().max(64), z.record(z.string().max(64), Part).nullable());
+/** A JSON Merge Patch (RFC 7396) of the newest version; what comes of it is held against what a version may be. */
+export const ChangeTemplate = z
+  .strictObject({
+    languages: Patched.refine(entries(maxLanguages), `at most ${maxLanguages} languages`)
+      .optional()
+      .meta({
+        description: "By language what changes of its body; null takes a language or a field away.",
+      }),
+    variables: Patched.refine(entries(maxVariables), `at most ${maxVariables} variables`)
+      .optional()
+      .meta({ description: "By name what changes of a variable; null takes it away." }),
+  })
+  .meta({
+    id: "ChangeTemplate",
+    example: { languages: { "pt-BR": { text: "Oi {{name}}, chega em {{eta}}." } } },
+  });
+export type ChangeTemplate = z.infer<typeof ChangeTemplate>;
+
 export const Preview = z
   .strictObject({
     language: Language.optional(),

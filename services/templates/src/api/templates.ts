@@ -24,6 +24,7 @@ import {
 } from "./find.ts";
 import {
   AddVersion,
+  ChangeTemplate,
   CreateTemplate,
   Preview,
   RenderedView,
@@ -31,7 +32,7 @@ import {
   TemplateView,
   VersionView,
 } from "./schema.ts";
-import { addVersion, createTemplate, deleteTemplate } from "./write.ts";
+import { addVersion, changeTemplate, createTemplate, deleteTemplate } from "./write.ts";
 
 const ChannelQuery = z.strictObject({
   channel: z
@@ -138,6 +139,23 @@ export const templateRoutes: readonly Route[] = [
       body: templateView(await find(call)),
       headers: fresh,
     }),
+  }),
+  route({
+    method: "PATCH",
+    path: "/templates/:id",
+    scope: "templates:write",
+    summary:
+      "Change texts or variables of a template: the newest version with the change is the next one",
+    mutates: true,
+    etag: true,
+    body: ChangeTemplate,
+    query: ChannelQuery,
+    response: TemplateView,
+    errors: ["not_found", ...changeErrors],
+    handler: async (call) => {
+      const { found, version, position } = await changeTemplate(call);
+      return { status: 200, body: templateView({ ...found, newest: version }), position };
+    },
   }),
   route({
     method: "DELETE",

@@ -3,13 +3,14 @@ import {
   appendOne,
   etagOfBody,
   maxConflicts,
+  notValid,
   requireMatch,
   requireSameRequest,
   tooManyChanges,
 } from "@heliograph/api";
-import { PublicError, streamOf } from "@heliograph/contracts";
+import { PublicError, streamOf, wordsOf } from "@heliograph/contracts";
 import { revisionOfVersion, templateId } from "@heliograph/domain";
-import { type Decided, type Version, decideTemplate, decideVersion } from "../decide.ts";
+import { type Decided, type Version, decideTemplate, decideVersion, patched } from "../decide.ts";
 import { findTemplateVersion } from "../tables/templates.ts";
 import {
   type Found,
@@ -23,7 +24,7 @@ import {
   templateView,
   theOne,
 } from "./find.ts";
-import type { AddVersion, CreateTemplate } from "./schema.ts";
+import { AddVersion, type ChangeTemplate, type CreateTemplate } from "./schema.ts";
 
 /** An answer names no more faults than a person reads. */
 const maxErrors = 50;
@@ -89,19 +90,39 @@ const createId = (call: Call<unknown, unknown>, id: string): string => call.even
  * Adds a version; messages that were accepted keep the one they were rendered with. Not by the verb that changes other things, which folds a
  * whole stream: this one may have hundreds of versions of 250 KB.
  */
-export async function addVersion(
-  call: Call<AddVersion, { channel?: string | undefined }>,
-): Promise<{ readonly version: Version; readonly position: bigint }> {
+export const addVersion = (call: Call<AddVersion, ByChannel>): Promise<Added> =>
+  nextVersion(call, "version", () => call.body);
+
+/** Adds the version that comes of changing the newest one, seen as `If-Match` says. Throws `precondition_failed` as well. */
+export const changeTemplate = (call: Call<ChangeTemplate, ByChannel>): Promise<Added> =>
+  nextVersion(call, "change", (found) => {
+    requireMatch(call, () => etagOfBody(templateView(found)));
+    const read = AddVersion.safeParse(patched(found.newest, call.body), { error: wordsOf });
+    if (read.success) return read.data;
+    throw notValid(
+      "body",
+      read.error.issues.map(({ path, message, code }) => ({ path: path.join("."), code, message })),
+    );
+  });
+
+type ByChannel = { channel?: string | undefined };
+type Added = { readonly found: Found; readonly version: Version; readonly position: bigint };
+
+async function nextVersion(
+  call: Call<unknown, ByChannel>,
+  verb: string,
+  textsOf: (found: Found) => AddVersion,
+): Promise<Added> {
   const id = call.params["id"]!;
-  const eventId = call.eventId(`version ${id}`);
+  const eventId = call.eventId(`${verb} ${id}`);
   for (let attempt = 0; attempt < maxConflicts; attempt++) {
     const found = await findTemplate(call, id, call.query.channel);
     const own = call.idempotencyKey === undefined ? undefined : await madeBy(call, found, eventId);
     if (own !== undefined) {
       requireSameRequest(own, call.fingerprint);
-      return { version: own.data, position: own.position };
+      return { found, version: own.data, position: own.position };
     }
-    const version = requireDecided(decideVersion(found, call.body, call.timestamp()));
+    const version = requireDecided(decideVersion(found, textsOf(found), call.timestamp()));
     const { template_id } = version;
     const stored = await appendOne(call.deps.log, {
       stream: streamOf("template", template_id),
@@ -115,7 +136,7 @@ export async function addVersion(
         },
       ],
     });
-    if (stored !== undefined) return { version, position: stored.position };
+    if (stored !== undefined) return { found, version, position: stored.position };
   }
   throw tooManyChanges();
 }
