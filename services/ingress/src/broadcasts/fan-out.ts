@@ -249,7 +249,8 @@ export class FanOut {
   async #collect(job: Job, audience: Created["audience"]): Promise<"waits" | "more" | "all"> {
     const { context, checkpoint, signal } = this.#tools;
     const upTo = BigInt(job.started_position ?? 0);
-    const seen = await seenUntil(context, contactsSchema, upTo, contactsWithinMs, signal);
+    const contacts = { schema: contactsSchema, partner: job.partner };
+    const seen = await seenUntil(context, contacts, upTo, contactsWithinMs, signal);
     if (seen < upTo) return "waits";
     const found = await nextMembers(context.projectionPool, {
       partner: job.partner,
