@@ -30,6 +30,12 @@ const words: ReadonlyMap<string, State> = new Map([
   ["FAILED", "undelivered"],
 ]);
 
+/** Whether it is the word of a state in which nothing failed, in any case of its letters. */
+export const isNoFailure = (word: string): boolean => {
+  const state = words.get(word.toUpperCase());
+  return state !== undefined && state !== "undelivered";
+};
+
 /** What a receipt says, whatever its dialect. */
 export type SmppReceipt =
   | { readonly kind: "report"; readonly report: Report }
@@ -72,7 +78,7 @@ export function readReceipt(
         permanent: true,
         error: billedAs(
           failureOf(gateway, word, code),
-          billable.includes(word) || (code !== undefined && billable.includes(code)),
+          billable.some((each) => each.toUpperCase() === word || each === code),
         ),
         diagnostic: `stat:${word}${code === undefined ? "" : ` err:${code}`}`.slice(0, 2_000),
       }),
