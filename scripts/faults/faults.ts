@@ -75,23 +75,45 @@ const crashed = async (world: World): Promise<number> =>
     ({ type, data }) => type === "DispatchUncertain" && data.cause === "crash",
   ).length;
 
-/** An owner of dispatch commits, and has settled what those before it left: what an earlier fault broke off is not the next one's. */
-async function dispatchOwned(world: World): Promise<void> {
-  const look = async (): Promise<{ epoch: number; position: string; left: number }> => {
-    const [row] = await query(
-      world.instance.databaseUrl,
-      "sandbox",
-      `select epoch, position::text, (select count(*)::int from dispatch.intents i where i.epoch < c.epoch) as left
-       from dispatch.checkpoint c where name = 'dispatch'`,
-    );
-    return row as Awaited<ReturnType<typeof look>>;
+/** Dispatch, or a shard of it. */
+export type DispatchUnit = {
+  readonly name: string;
+  readonly epoch: number;
+  readonly position: string;
+  /** What those before this owner announced and nobody has settled yet. */
+  readonly left: number;
+};
+
+/** Told again and again how all units are, says whether each of them has had one owner who has committed since and has settled what those before it left. */
+export function watchOwners(): (units: readonly DispatchUnit[]) => boolean {
+  const firsts = new Map<string, DispatchUnit>();
+  return (units) => {
+    let owned = units.length > 0;
+    for (const unit of units) {
+      const first = firsts.get(unit.name);
+      const isNew = first?.epoch !== unit.epoch;
+      if (isNew) firsts.set(unit.name, unit);
+      if (isNew || unit.position === first.position || unit.left > 0) owned = false;
+    }
+    return owned;
   };
-  let first = await look();
+}
+
+/** Waits until dispatch is owned, whole or in shards: what an earlier fault broke off is not the next one's. */
+async function dispatchOwned(world: World): Promise<void> {
+  const areOwned = watchOwners();
   await until(
     async () => {
-      const { epoch, position, left } = await look();
-      if (epoch !== first.epoch) first = { epoch, position, left };
-      return position !== first.position && left === 0;
+      // Epochs are compared within a shard; an announcement of the undivided time is every shard's.
+      const units = await query(
+        world.instance.databaseUrl,
+        "sandbox",
+        `select name, epoch, position::text, (
+           select count(*)::int from dispatch.intents intent
+           where intent.epoch < unit.epoch and (shard is null or shard::text = split_part(unit.name, '/', 2))) as left
+         from dispatch.checkpoint unit`,
+      );
+      return areOwned(units as DispatchUnit[]);
     },
     { timeoutMs: 30_000, what: "dispatch is owned, and nothing of its last owner is left" },
   );

@@ -7,16 +7,19 @@ import { checkpointOf, hurry } from "@heliograph/runtime";
 
 const maxWaitMs = 5_000;
 
-/** Waits until the read model of a schema has seen a position, at most so long; gives the position that it has seen then. */
+/** What a partner reads: of a consumer that is divided, its own shard. */
+export type ReadModel = { readonly schema: string; readonly partner: string };
+
+/** Waits until a read model has seen a position, at most so long; gives the position that it has seen then. */
 export async function seenUntil(
   { projectionPool }: Pick<EnvironmentDeps, "projectionPool">,
-  schema: string,
+  { schema, partner }: ReadModel,
   wanted: bigint,
   atMostMs: number,
   signal: AbortSignal,
 ): Promise<bigint> {
   const deadline = performance.now() + atMostMs;
-  let position = await checkpointOf(projectionPool, schema);
+  let position = await checkpointOf(projectionPool, schema, partner);
   for (
     let pauseMs = 2;
     position < wanted && performance.now() < deadline && !signal.aborted;
@@ -24,7 +27,7 @@ export async function seenUntil(
   ) {
     hurry(projectionPool, schema);
     await wait(pauseMs);
-    position = await checkpointOf(projectionPool, schema);
+    position = await checkpointOf(projectionPool, schema, partner);
   }
   return position;
 }
@@ -36,7 +39,8 @@ export async function seenUntil(
 export async function projectionHeaders(call: Call, schema: string): Promise<readonly string[]> {
   const { projectionPool, log } = call.deps;
   const header = call.request.headers["min-log-position"];
-  let position = await checkpointOf(projectionPool, schema);
+  const partner = call.account;
+  let position = await checkpointOf(projectionPool, schema, partner);
   if (header !== undefined) {
     const wanted = parsePosition(String(header));
     if (wanted === undefined)
@@ -51,7 +55,7 @@ export async function projectionHeaders(call: Call, schema: string): Promise<rea
       });
     // A position beyond the head is of another log (keys and partners have theirs): waiting for it would be in vain.
     if (wanted <= (await log.head()))
-      position = await seenUntil(call.deps, schema, wanted, maxWaitMs, call.signal);
+      position = await seenUntil(call.deps, { schema, partner }, wanted, maxWaitMs, call.signal);
   }
   const head = await log.head();
   return ["Projection-Lag", String(log.span(position, head))];

@@ -5,8 +5,11 @@ export type Shard = { readonly index: number; readonly count: number };
 
 const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+/** The last two base32 characters of an id are ten bits, of which a partner's shard is made: no more can be told apart. */
+export const mostShards = 1_024;
+
 /**
- * The shard of a partner: the last two base32 characters of its id, ten random bits of the UUID, modulo `count` (at most 1,024). Everything of one partner is in one shard: its wallet
+ * The shard of a partner: the last two base32 characters of its id, ten random bits of the UUID, modulo `count` (at most `mostShards`). Everything of one partner is in one shard: its wallet
  * has one writer, its lifecycle events one sequence, its messages and recipients one order. What has no partner is in shard 0.
  */
 export function shardOf(partner: string | undefined, count: number): number {

@@ -1,4 +1,4 @@
-import { isId } from "@heliograph/contracts";
+import { isId, mostShards } from "@heliograph/contracts";
 
 import {
   choice,
@@ -146,7 +146,7 @@ export const settingsTable = {
     consequence:
       "Publishes the public topics there, with either feed. Required by `HELIOGRAPH_FEED=kafka`.",
   }),
-  HELIOGRAPH_KAFKA_SHARDS: whole(1, 1024, 8).meta({
+  HELIOGRAPH_KAFKA_SHARDS: whole(1, mostShards, 8).meta({
     consequence:
       "Partitions of the log topic and of the public topics when they are made, and the most copies of a service that share its work. Fixed by the first start with `HELIOGRAPH_FEED=kafka`.",
   }),

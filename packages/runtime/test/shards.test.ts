@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { newId, shardOf, shardSql } from "@heliograph/contracts";
 import type { EventLog } from "@heliograph/log";
-import { loosely, placedFeed, until } from "@heliograph/testkit";
+import { loosely, partnerIn, placedFeed, until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { startConsumers, type Reactor } from "../src/index.ts";
+import { checkpointOf, startConsumers, type Reactor } from "../src/index.ts";
 import { openEnvironment } from "./fixture.ts";
 
 let environment: Awaited<ReturnType<typeof openEnvironment>>;
@@ -12,7 +12,8 @@ beforeEach(async () => {
 });
 afterEach(() => environment.close());
 
-const partners = Array.from({ length: 12 }, () => newId("ptn"));
+/** Some in each of four shards. */
+const partners = Array.from({ length: 12 }, (_, index) => partnerIn(index % 4, 4));
 
 /** Appends one event of every partner; its value counts up, so that order shows. */
 async function round(log: EventLog, value: number): Promise<void> {
@@ -67,7 +68,7 @@ const seen = async (): Promise<readonly Seen[]> =>
     )
   ).rows;
 
-test("two copies share the shards of a reactor; a shard that moves goes on where it was, in order", async () => {
+test("two copies share the shards of a reactor; a shard that moves goes on where it was, in order, and how far a partner's is hears nothing of the others", async () => {
   const { context, log } = environment;
   const left = placedFeed(log, 4);
   const right = placedFeed(log, 4);
@@ -79,8 +80,20 @@ test("two copies share the shards of a reactor; a shard that moves goes on where
   expect((await seen()).every(({ owner }) => owner.startsWith("left/"))).toBe(true);
 
   left.place([0, 1]);
-  right.place([2, 3]);
   await round(log, 2);
+  const head = await log.head();
+  const farOf = (partner?: string): Promise<bigint> =>
+    checkpointOf(context.projectionPool, "noting", partner);
+  const isSeen = async (partner: string): Promise<boolean> => (await farOf(partner)) === head;
+  await until(async () => (await isSeen(partners[0]!)) && (await isSeen(partners[1]!)), {
+    what: "the shards that are placed have seen the second round",
+  });
+  expect(await Promise.all(partners.map(isSeen))).toEqual(
+    partners.map((partner) => shardOf(partner, 4) < 2),
+  );
+  expect(await farOf()).toBeLessThan(head);
+
+  right.place([2, 3]);
   await round(log, 3);
   await until(async () => (await seen()).length === 36, { what: "all rounds" });
   await Promise.all([first.stop(), second.stop()]);

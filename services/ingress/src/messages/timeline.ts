@@ -25,7 +25,8 @@ export async function readTimeline(
   const found = await readMessage(deps.log, partner, id, head);
   if (found === undefined) throw messageNotFound();
   const { events, state } = found;
-  await seenUntil(deps, walletSchema, events.at(-1)!.position, walletWaitMs, signal);
+  const model = { schema: walletSchema, partner };
+  await seenUntil(deps, model, events.at(-1)!.position, walletWaitMs, signal);
   const [receipts, wallet] = await Promise.all([
     deps.log.readStream(streamOf("receipts", id)),
     walletEvents(deps, state.id),
