@@ -2,7 +2,7 @@ import { nationalLanguages } from "@heliograph/channels";
 import { z } from "zod";
 import type { ConfigurationFault } from "../descriptor.ts";
 import { BillableCodes } from "../failure.ts";
-import { isNoFailure } from "./receipts.ts";
+import { isNoFailure } from "./states.ts";
 
 /** The most of each C-octet string of a bind (SMPP 3.4, 4.1.1), without the NUL that ends it. */
 const latin1 = (most: number) =>
