@@ -29,6 +29,10 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
   insufficient_scope: "`required_scope` names the one that is needed.",
   partner_suspended:
     "The operator of the installation has suspended you: nothing is sent or changed, what is scheduled waits. You can still read, revoke keys and sign out. Ask the operator.",
+  partner_moved:
+    "Your account, with its keys, messages and funds, lives in another installation of the platform from now on: send every request there. `moved_to` is its address, where the operator has given one.",
+  partner_moving:
+    "The operator is moving your account to another installation. You can still read; whatever changes something is refused until it is there, which takes minutes. Send it again after `Retry-After`, with the same idempotency key.",
   ip_not_allowed:
     "The key has a list of allowed networks and the caller's address is not in it. Behind a proxy, `HELIOGRAPH_TRUST_PROXY` decides which address counts.",
   not_found:

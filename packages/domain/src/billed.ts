@@ -1,37 +1,54 @@
-import type { EventData, Failure, TypedEvent } from "@heliograph/contracts";
+import { type EventData, type Failure, parseMoney, type TypedEvent } from "@heliograph/contracts";
 import { requestOfStep, type Failover } from "./failover.ts";
 
 /**
  * What a message costs that comes to nothing: nothing, unless a provider charges for an attempt of it that failed. Then it is the price of the last step with such an attempt, once,
- * however many there were. Pure; dispatch and delivery write it into the event that ends the message, and the wallet charges by that.
+ * however many there were, and never more than was charged for the message already: the wallet gives back what a cheaper step leaves of a hold, and takes no more for one that failed.
+ * Pure; dispatch and delivery write it into the event that ends the message, and the wallet charges by that.
  */
-type Billed = {
+export type Billed = {
+  /** The price of what a provider charges for although it failed. */
   readonly billed: string | undefined;
-  readonly request: Pick<EventData<"MessageRequested">, "cost">;
+  /** What the wallet charges for the message as long as nothing is said of its end; undefined while its funds are held only. */
+  readonly captured: string | undefined;
 };
+export const nothingBilled: Billed = { billed: undefined, captured: undefined };
 
-/** What is billed once an attempt of the step that is under way has failed. */
-export const billedBy = ({ billed, request }: Billed, error: Failure | undefined) =>
-  error?.billable ? request.cost : billed;
+type Step = Billed & { readonly request: Pick<EventData<"MessageRequested">, "cost"> };
 
-/** What is billed after an event of the message's stream; `state` is from before it. */
+/** After an attempt of the step that is under way has failed, or nothing is known of that. */
+export const billedBy = (
+  { billed, captured, request }: Step,
+  error: Failure | undefined,
+): Billed => ({ billed: error?.billable ? request.cost : billed, captured });
+
+/** After an event of the message's stream; `state` is from before it. */
 export function billedAfter(
-  state: Billed & { readonly failover: Failover | undefined },
+  state: Step & { readonly failover: Failover | undefined },
   { type, data }: TypedEvent,
-): string | undefined {
+): Billed {
+  const { billed, captured, failover } = state;
   switch (type) {
     case "DispatchAttemptFailed":
     case "BounceDeferred":
       return billedBy(state, data.error);
     case "FailoverStepFailed":
-      return data.error.billable && state.failover !== undefined
-        ? requestOfStep(state.failover.origin, data.step).cost
-        : state.billed;
+      return data.error.billable && failover !== undefined
+        ? { billed: requestOfStep(failover.origin, data.step).cost, captured }
+        : { billed, captured };
+    // Captured once; after that only another step that counts changes it.
+    case "MessageSent":
+      return { billed, captured: data.settles === false ? captured : (captured ?? data.cost) };
+    case "MessageSettled":
+      return { billed, captured: data.cost };
     default:
-      return state.billed;
+      return { billed, captured };
   }
 }
 
 /** The part of an ending event that says it. */
-export const chargeOf = (billed: string | undefined): { readonly charge?: string } =>
-  billed === undefined ? {} : { charge: billed };
+export function chargeOf({ billed, captured }: Billed): { readonly charge?: string } {
+  if (billed === undefined) return {};
+  const isLess = captured !== undefined && parseMoney(captured)! < parseMoney(billed)!;
+  return { charge: isLess ? captured : billed };
+}

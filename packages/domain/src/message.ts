@@ -6,7 +6,7 @@ import type {
   PartnerId,
   TypedEvent,
 } from "@heliograph/contracts";
-import { billedAfter } from "./billed.ts";
+import { type Billed, billedAfter, nothingBilled } from "./billed.ts";
 import { beginFailover, evolveFailover, requestOfStep, type Failover } from "./failover.ts";
 import { timeOfEvent } from "./time.ts";
 import { joinStatus, type MessageStatus } from "./status.ts";
@@ -60,8 +60,6 @@ export type MessageState = {
   readonly complained: boolean;
   /** The message was sent and the charge stands: nothing is due back. */
   readonly charged: boolean;
-  /** What a provider charges for an attempt that failed: what the message costs if it comes to nothing. */
-  readonly billed: string | undefined;
   /** It came to nothing, and costs this. */
   readonly charge: string | undefined;
   readonly refund:
@@ -81,7 +79,7 @@ export type MessageState = {
   readonly position: bigint;
   readonly revision: number;
   readonly updatedAt: number;
-};
+} & Billed;
 
 function begin(event: Extract<FoldableEvent, { type: "MessageRequested" }>): MessageState {
   const request = event.data;
@@ -101,7 +99,7 @@ function begin(event: Extract<FoldableEvent, { type: "MessageRequested" }>): Mes
     error: undefined,
     complained: false,
     charged: false,
-    billed: undefined,
+    ...nothingBilled,
     charge: undefined,
     refund: undefined,
     failing: undefined,
@@ -225,7 +223,7 @@ export function evolveMessage(
     ...state,
     ...changes(state, event),
     ...stepChanges(state, event),
-    billed: billedAfter(state, event),
+    ...billedAfter(state, event),
     position: event.position,
     revision: event.revision,
     updatedAt: timeOfEvent(event),

@@ -78,7 +78,8 @@ function correctionOf(
   const { gateway, provider_message_id, occurred_at, status: says, before: said } = cause.data;
   const { error, diagnostic } = (told?.data ?? {}) as Pick<Corrected, "error" | "diagnostic">;
   // A failure that a provider charges for costs what it did.
-  const refunds = status === "failed" && state.charged && billedBy(state, error) === undefined;
+  const refunds =
+    status === "failed" && state.charged && billedBy(state, error).billed === undefined;
   const data: Corrected = {
     message_id: state.id,
     message: messageContext(state.request),

@@ -1,6 +1,8 @@
 import { newId, uuid5, type EventType, type FailoverTrigger } from "@heliograph/contracts";
 import {
   afterStep,
+  chargeOf,
+  costOf,
   decideWallet,
   emptyWallet,
   evolveMessage,
@@ -103,7 +105,7 @@ class Life {
     this.wallet = evolveWallet(this.wallet, loosely(event));
     noteHolds(this.holds, event);
     this.#proof.add(loosely(event));
-    if (type !== "FundsReleased" && type !== "FundsRefunded") return;
+    if (!["FundsReleased", "FundsRefunded", "FundsKept"].includes(type)) return;
     const [entry] = (data as { entries: { amount: string }[] }).entries;
     const fact = decideRefunded(this.state, loosely(event), entry!.amount);
     if (fact !== undefined) this.append(fact.type, fact.data);
@@ -159,6 +161,7 @@ class Life {
         cost: request.cost,
         currency: "USD",
         reason: "x",
+        ...chargeOf(this.state),
       });
     if (what === "failed")
       this.append("FailoverStepFailed", {
@@ -200,7 +203,9 @@ class Life {
         message_id: id,
         gateway: `g-${step}`,
         provider_message_id: `p-${step}`,
-        status,
+        ...(status === "filtered"
+          ? { status: "undelivered", error: { ...failure, billable: true } }
+          : { status }),
         provider_event_id: `${step}-${status}`,
         occurred_at: "2026-05-23T15:00:00.000Z",
       },
@@ -219,7 +224,7 @@ const order = fc.array(
 );
 const receipt = fc.tuple(
   fc.nat(3),
-  fc.constantFrom("delivered", "undelivered", "read", "deferred", "bounced"),
+  fc.constantFrom("delivered", "undelivered", "filtered", "read", "deferred", "bounced"),
 );
 const happening = fc.oneof(
   { weight: 3, arbitrary: fc.constant("accepted") },
@@ -269,7 +274,9 @@ function holdsNow(life: Life): void {
   const { status, amount } = holds.get(id)!;
   expect(state.charged).toBe(status === "captured");
   if (state.charged) expect(amount).toBe(state.request.cost);
-  if (state.status === "failed") expect(["released", "refunded"]).toContain(status);
+  if (status === "kept") expect(costOf(state)).toBe(amount);
+  if (state.status === "failed" && state.charge !== undefined) expect(status).toBe("kept");
+  else if (state.status === "failed") expect(["released", "refunded"]).toContain(status);
   if (state.status === "bounced" && state.failing === undefined) expect(status).toBe("captured");
   if (delivered >= 0 && !types.includes("MessageFailed") && state.failing === undefined)
     expect(status).toBe("captured");
@@ -320,6 +327,11 @@ it("In any order of answers, receipts and times: each step begins once, none aft
             [[1, "undelivered"]],
             [[2, "bounced"]],
           ],
+        ],
+        // A provider charges for the dearer of two, which is heard of when the cheaper one is charged already, and lost too.
+        [
+          [{ on: ["no_receipt"], cost: "0.1" }],
+          ["accepted", "unheard", "accepted", [[0, "filtered"]], [[1, "undelivered"]]],
         ],
         // Two steps are heard of at once, and the later one as read.
         [

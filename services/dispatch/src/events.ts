@@ -130,7 +130,7 @@ export function exhausted(
     cost: request.cost,
     currency: request.currency,
     reason,
-    ...chargeOf(state.billed),
+    ...chargeOf(state),
   };
   return event(state, "DispatchExhausted", data, causation);
 }
@@ -144,7 +144,7 @@ export function expired(state: State, causation: string): NewEvent {
     cost: request.cost,
     currency: request.currency,
     expires_at: request.expires_at,
-    ...chargeOf(state.billed),
+    ...chargeOf(state),
   };
   return event(state, "MessageExpired", data, causation);
 }

@@ -74,7 +74,7 @@ function rejected(
     case "give_up": {
       const { reason } = decision;
       const end = { what: "failed", attempts: call.attempt, error, reason } as const;
-      const after = { ...state, billed: billedBy(state, error) };
+      const after = { ...state, ...billedBy(state, error) };
       const { events, goesOn } = endStep(after, end, failed.id, now);
       const next: Next = goesOn ? { at: now, kind: "retry" } : undefined;
       return record(turn, target, [failed, ...events], next);

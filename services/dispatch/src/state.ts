@@ -1,8 +1,10 @@
 import { readEventFlaw, type EventData, type Failure } from "@heliograph/contracts";
 import {
   beginFailover,
+  type Billed,
   billedAfter,
   evolveFailover,
+  nothingBilled,
   requestOfStep,
   timeOfEvent,
   type Failover,
@@ -45,8 +47,6 @@ export type State = {
   /** Gateways that failed since the last wait; a fail-over goes to another. */
   readonly failed: readonly string[];
   readonly error: Failure | undefined;
-  /** What a provider charges for an attempt that failed: what the message costs if it comes to nothing. */
-  readonly billed: string | undefined;
   /** Why no further attempt follows the last one. */
   readonly givenUp: string | undefined;
   /** When the next attempt is due, epoch ms; 0 when at once. */
@@ -54,7 +54,7 @@ export type State = {
   /** The providers' ids of the attempts that were accepted. */
   readonly providerIds: readonly string[];
   readonly uncertain: (Uncertain & { readonly since: number }) | undefined;
-};
+} & Billed;
 
 const begun = (event: RecordedEvent<"MessageRequested">): State => ({
   request: event.data,
@@ -72,7 +72,7 @@ const begun = (event: RecordedEvent<"MessageRequested">): State => ({
   quietUntil: 0,
   failed: [],
   error: undefined,
-  billed: undefined,
+  ...nothingBilled,
   givenUp: undefined,
   retryAt: 0,
   providerIds: [],
@@ -109,7 +109,7 @@ const doubted = (
 export function evolve(state: State | undefined, event: RecordedEvent): State | undefined {
   if (event.type === "MessageRequested") return begun(event);
   if (state === undefined) return undefined;
-  const next = { ...after(state, event), billed: billedAfter(state, event) };
+  const next = { ...after(state, event), ...billedAfter(state, event) };
   // What the provider told an owner of before is a fact, and comes after the end that its successor saw.
   return state.phase === "settled" ? { ...next, phase: "settled" } : next;
 }

@@ -115,7 +115,7 @@ export function stopped(
     message,
     error,
     currency,
-    ...chargeOf(state.billed),
+    ...chargeOf(state),
   };
   return event(state, "MessageRejected", data, causation);
 }
