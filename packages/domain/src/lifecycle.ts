@@ -221,19 +221,34 @@ function dataOf(event: LifecycleSource): Readonly<Record<string, unknown>> {
         [type === "MessageRead" ? "read_at" : "delivered_at"]: data.at,
       };
     case "MessageFailed":
-      return { ...message, error: data.error, retry_count: data.retry_count, refund: data.refund };
+      return {
+        ...message,
+        error: data.error,
+        retry_count: data.retry_count,
+        refund: data.refund,
+        ...costs(data.charge, data.refund.currency),
+      };
     case "MessageBounced":
       return { ...message, error: data.error, diagnostic: data.diagnostic };
     case "MessageRejected":
-      return { ...message, error: data.error };
+      return { ...message, error: data.error, ...costs(data.charge, data.currency) };
     case "MessageCorrected":
       return { ...message, ...correction(data) };
     case "MessageExpired":
-      return { ...message, attempts: data.attempts, expires_at: data.expires_at };
+      return {
+        ...message,
+        attempts: data.attempts,
+        expires_at: data.expires_at,
+        ...costs(data.charge, data.currency),
+      };
     default:
       return message;
   }
 }
+
+/** Of a message that came to nothing, where it costs something nevertheless. */
+const costs = (cost: string | undefined, currency: string | undefined) =>
+  cost !== undefined && { cost, currency };
 
 const correction = (data: EventData<"MessageCorrected">) => ({
   status: data.status,
