@@ -3,6 +3,7 @@ import { environments, type Environment } from "@heliograph/contracts";
 import { allowClosedOutput } from "../shared/output.ts";
 import { OpsError, sayingOf } from "./error.ts";
 import { anchorOf, type Anchor } from "./anchor.ts";
+import { addMovingCommands } from "./moving-commands.ts";
 import type { Target } from "./target.ts";
 
 allowClosedOutput();
@@ -334,46 +335,7 @@ program
     ),
   );
 
-type CopyFlags = {
-  namespace: Environment | "platform" | "all";
-  from: string;
-  to: string;
-  once?: true;
-  verify?: true;
-};
-program
-  .command("copy-log")
-  .description(
-    "copy the event log to another engine, with its positions, and verify it; run again to go on",
-  )
-  .addOption(
-    new Option("--namespace <namespace>", "which log")
-      .choices([...environments, "platform", "all"])
-      .makeOptionMandatory(),
-  )
-  .requiredOption(
-    "--from <place>",
-    "postgres, eventstoredb (as configured), postgres://… or esdb://…",
-  )
-  .requiredOption("--to <place>", "the same")
-  .option(
-    "--once",
-    "ahead of the move: services may go on with the source; one pass up to its end as of now",
-  )
-  .option("--verify", "compare, copy nothing; exit code 1 when they differ")
-  .action(({ namespace, from, to, once, verify }: CopyFlags) =>
-    withTarget(async (target) => {
-      const { endsOf } = await import("./copy-ends.ts");
-      const { copyNamespaces } = await import("./copy-log.ts");
-      return copyNamespaces({
-        namespaces: namespace === "all" ? ["platform", ...environments] : [namespace],
-        ...endsOf(from, to, target),
-        once: once === true,
-        verifyOnly: verify === true,
-        signal: interrupted.signal,
-      });
-    }),
-  );
+addMovingCommands(program, { withTarget, change, signal: interrupted.signal });
 
 type VerifyFlags = { namespace: Environment | "platform" | "all"; anchor?: Anchor };
 program
@@ -421,16 +383,17 @@ program
   );
 
 /** As `withTarget`, for what changes something: it stands in the audit of the environment. */
-const change = (
+function change(
   environment: Environment,
   action: string,
   about: string,
   work: (target: Target) => Promise<boolean>,
-): Promise<void> =>
-  withTarget(async (target) => {
+): Promise<void> {
+  return withTarget(async (target) => {
     const { audited } = await import("./audited.ts");
     return audited(target, environment, { action, target: about }, () => work(target));
   });
+}
 
 async function withTarget(work: (target: Target) => Promise<boolean>): Promise<void> {
   const { openTarget } = await import("./target.ts");

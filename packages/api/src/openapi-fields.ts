@@ -186,6 +186,7 @@ export const fields: Readonly<Record<string, Field>> = {
   max_per_second: ["Most calls a second; null: no limit.", 10],
   merge_id: ["The merge's id, to undo it by; null in a preview.", id("mrg")],
   merged_at: ["When it became part of this contact, RFC 3339, UTC.", time],
+  moved_to: ["The address of the installation that it lives in.", "https://api.example.com"],
   merged_into: ["The contact that it is part of now.", id("cnt")],
   message: ["In words.", "is required"],
   message_id: ["The message's id.", id("msg")],

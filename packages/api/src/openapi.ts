@@ -36,12 +36,16 @@ const withIdempotency = ["idempotency_in_progress", "idempotency_key_reused"] as
 const comparesTag = (route: Route): boolean =>
   route.etag === true && route.method === "GET" && route.showsMore !== true;
 
+const isPartners = ({ scope }: Route): boolean => scope !== "public" && scope !== "admin";
+
 /** Every error that a route can give, its own and those of what each call goes through. */
 const errorsOf = (route: Route): readonly ErrorCode[] => [
   ...new Set<ErrorCode>([
     ...route.errors,
     ...always,
     ...(route.scope === "public" ? [] : withKey),
+    ...(isPartners(route) ? (["partner_moved"] as const) : []),
+    ...(isPartners(route) && route.mutates === true ? (["partner_moving"] as const) : []),
     ...(route.mutates === true && route.scope !== "public" && !route.evenSuspended
       ? (["partner_suspended"] as const)
       : []),

@@ -19,6 +19,7 @@ import type { ApiContext } from "./context.ts";
 import { FairStarts } from "./fair-starts.ts";
 import { runOnce } from "./idempotency.ts";
 import { machinery } from "./machinery.ts";
+import { refusalOfMoved } from "./moved.ts";
 import { conditional, refuseUntold } from "./etag.ts";
 import { observeRequest } from "./metrics.ts";
 import { deprecationHeaders, deprecationOf } from "./deprecation.ts";
@@ -194,6 +195,10 @@ export class Pipeline {
           `${identity.agent ? "The role" : "The API key"} needs the scope ${route.scope}.`,
           { extra: { required_scope: route.scope } },
         );
+      if (!identity.admin) {
+        const refusal = refusalOfMoved(identity.partner, route);
+        if (refusal !== undefined) throw refusal;
+      }
       // An operator's key still works, so that nobody shuts himself out.
       if (identity.partner.status === "suspended" && !identity.admin && isClosed(route))
         throw new PublicError("partner_suspended", "The operator has suspended your account.");

@@ -25,6 +25,7 @@ export const Problem = z
     conversation_id: z.string().optional(),
     contact_id: z.string().optional(),
     merged_into: z.string().optional(),
+    moved_to: z.string().optional(),
     etag: z.string().optional(),
     transaction_id: z.string().optional(),
     suppression_id: z.string().optional(),

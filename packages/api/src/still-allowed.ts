@@ -1,6 +1,7 @@
 import { PublicError } from "@heliograph/contracts";
 import { endOf, keyEnded } from "./authenticate.ts";
 import type { Call } from "./call.ts";
+import { refusalOfMoved } from "./moved.ts";
 import { endOfAccess } from "./sessions.ts";
 
 type Waiting = Call<unknown, unknown>;
@@ -13,6 +14,8 @@ const lookEveryMs = 250;
 /** How the right of a call has ended meanwhile; a key that the directory no longer knows counts as revoked. */
 async function endOfRight(call: Waiting): Promise<PublicError | undefined> {
   const { context, key } = call;
+  const moved = refusalOfMoved(context.directory.partner(key.partner_id), {});
+  if (moved !== undefined) return moved;
   if (context.directory.isOver(key.environment, call.partner.partner_id))
     return new PublicError("conflict", "The sandbox was reset meanwhile; ask again.");
   if (call.agent !== undefined) return endOfAccess(context, key.environment, key.sha256);

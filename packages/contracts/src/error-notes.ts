@@ -29,6 +29,10 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
   insufficient_scope: "`required_scope` names the one that is needed.",
   partner_suspended:
     "The operator of the installation has suspended you: nothing is sent or changed, what is scheduled waits. You can still read, revoke keys and sign out. Ask the operator.",
+  partner_moved:
+    "Your account, with its keys, messages and funds, lives in another installation of the platform from now on: send every request there. `moved_to` is its address, where the operator has given one.",
+  partner_moving:
+    "The operator is moving your account to another installation. You can still read; whatever changes something is refused until it is there, which takes minutes. Send it again after `Retry-After`, with the same idempotency key.",
   ip_not_allowed:
     "The key has a list of allowed networks and the caller's address is not in it. Behind a proxy, `HELIOGRAPH_TRUST_PROXY` decides which address counts.",
   not_found:
@@ -48,7 +52,7 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
   attachment_pending:
     "A file that came with a message is fetched from its provider, which may take some seconds, and is tried again for a day where it fails. `Retry-After` says when to ask again.",
   attachment_lost:
-    "A file that came with a message is not to be had: its provider has it no more (`gone`), it is larger than 10 MB (`too_large`), there is no room for it in the quota (`no_room`), too many were waiting (`too_many`), or every try of a day failed (`refused`, `unreachable`). `errors` says which; the message itself is there.",
+    "A file that came with a message is not to be had: its provider has it no more (`gone`), it is larger than 10 MB (`too_large`), too many were waiting (`too_many`), for a day there was no room for it in the quota (`no_room`), or every try of a day failed (`refused`, `unreachable`). `errors` says which; the message itself is there.",
   attachment_in_use:
     "A message that names it may not be sent yet, and those that were sent show it. `?even_if_sent=true` destroys it all the same: their media then open no more, and a message that waits goes out with a link to nothing.",
   link_not_valid:

@@ -16,6 +16,8 @@ export const errorCatalogue = {
   totp_required: { status: 401, title: "A code is needed" },
   insufficient_scope: { status: 403, title: "The API key or the role lacks a scope" },
   partner_suspended: { status: 403, title: "The partner is suspended" },
+  partner_moved: { status: 410, title: "The partner lives in another installation" },
+  partner_moving: { status: 503, title: "The partner is being moved" },
   ip_not_allowed: { status: 403, title: "The API key may not be used from this address" },
   not_found: { status: 404, title: "Not found" },
   method_not_allowed: { status: 405, title: "The method is not allowed here" },

@@ -36,6 +36,7 @@ export { rebuildTogether } from "./rebuild-together.ts";
 export type { TableDifference } from "./tables/row-differences.ts";
 export { hurry } from "./hurry.ts";
 export { CommitWindow, lazyWindow } from "./window.ts";
+export { isStopped } from "./stopped.ts";
 export { checkpointOf } from "./tables/checkpoint.ts";
 export {
   prepareConsumer,

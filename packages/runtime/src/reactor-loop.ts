@@ -129,11 +129,8 @@ class ReactorRun {
   async start(): Promise<void> {
     const { reactor, unit, context, ownership } = this.#given;
     const { environment, directory } = context;
-    this.#spaces = await EndedSpaces.read(
-      context.pool,
-      reactor,
-      reactor.schema,
-      environment === "live" ? undefined : (space) => directory.isOver(environment, space),
+    this.#spaces = await EndedSpaces.read(context.pool, reactor, reactor.schema, (space) =>
+      directory.isOver(environment, space),
     );
     this.#instance = await reactor.start({
       context,

@@ -228,6 +228,13 @@ export type KnownPartner = {
   readonly name: string;
   readonly currency: string;
   readonly status: "active" | "suspended";
+  /** Left out while it lives here. */
+  readonly place?: {
+    readonly state: "leaving" | "elsewhere";
+    readonly address?: string;
+    /** Of the copy that it moves to. */
+    readonly move_id?: string;
+  };
 } & Partial<
   Pick<
     EventData<"PartnerChanged">,
@@ -248,7 +255,7 @@ export type GatewayDirectory = {
   knows(partner: string): Promise<boolean>;
   /** What a partner's data in an environment is named by now; takes the partner's id, or a space that it had. */
   spaceOf(environment: Environment, partner: string): string;
-  /** Whether a sandbox has been reset since: what goes on in it reaches nobody. */
+  /** Whether a sandbox has been reset since, or its partner lives in another installation: what goes on in it reaches nobody. */
   isOver(environment: Environment, space: string | undefined): boolean;
   /** The partner to whom an address of a gateway, in its one form, was assigned. */
   senderOf(gateway: string, address: string): string | undefined;

@@ -20,6 +20,7 @@ export function decideChange(
     created_at: __,
     updated_at: ___,
     revision: ____,
+    place: _____,
     ...before
   } = partner;
   const named = Object.entries(patch).filter(([, value]) => value !== undefined);

@@ -1,6 +1,6 @@
-import { newId } from "@heliograph/contracts";
+import { newId, streamOf } from "@heliograph/contracts";
 import { openControlPlane } from "@heliograph/platform";
-import { newLogger } from "@heliograph/runtime";
+import { isStopped, newLogger } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { service as wallet } from "@heliograph/wallet";
@@ -132,6 +132,41 @@ test("a change is known in another process within a second", async () => {
   } finally {
     await other.close();
   }
+});
+
+describe("a partner that moves to another installation", () => {
+  test("reads meanwhile, is told where it is afterwards, and is nobody's here, whatever an operator changes of it", async () => {
+    const { id, key } = await world.addPartner();
+    const { directory } = world.platform;
+    const place = async (data: object) => {
+      const placed = { partner_id: id, ...data, placed_at: new Date().toISOString() };
+      await world.appendPlatform(streamOf("partner", id), "any", "PartnerPlaced", placed);
+    };
+    const issued = () => world.call("POST", "/api/v1/keys", { key, body: { name: "x" } });
+    const balance = () => world.call("GET", "/api/v1/balance", { key });
+    await place({ place: "leaving" });
+    const refused = await issued();
+    expect([refused.status, refused.body.code]).toEqual([503, "partner_moving"]);
+    expect(refused.headers.get("retry-after")).toBe("30");
+    expect((await balance()).status).toBe(200);
+    expect([isStopped(directory.partner(id)), directory.isOver("live", id)]).toEqual([true, false]);
+
+    await place({ place: "elsewhere", address: "https://new.example" });
+    expect((await patch(id, { name: "Renamed" })).status).toBe(200);
+    for (const { status, body } of [await issued(), await balance()]) {
+      expect([status, body.code]).toEqual([410, "partner_moved"]);
+      expect(body.moved_to).toBe("https://new.example");
+    }
+    for (const environment of ["live", "sandbox"] as const)
+      expect(directory.isOver(environment, id)).toBe(true);
+
+    await place({ place: "here" });
+    expect((await issued()).status).toBe(201);
+    expect([isStopped(directory.partner(id)), directory.isOver("live", id)]).toEqual([
+      false,
+      false,
+    ]);
+  });
 });
 
 describe("a suspended partner", () => {

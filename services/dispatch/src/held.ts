@@ -1,13 +1,12 @@
 import { accountOf, type Environment } from "@heliograph/contracts";
-import type { GatewayDirectory } from "@heliograph/runtime";
+import { isStopped, type GatewayDirectory } from "@heliograph/runtime";
 
 type Directory = Pick<GatewayDirectory, "partner" | "onChange">;
 
 export const isSuspended = (
   directory: Pick<Directory, "partner">,
   partner: string | undefined,
-): boolean =>
-  partner !== undefined && directory.partner(accountOf(partner))?.status === "suspended";
+): boolean => partner !== undefined && isStopped(directory.partner(accountOf(partner)));
 
 /**
  * Tells when a partner that was found suspended is active again: then what is held is looked at. Asks after those alone that something is held of.
@@ -25,7 +24,7 @@ export function watchHeld(
   return { note: (partner) => held.add(partner), close: forget };
 }
 
-/** Why nothing is sent of a partner now: it is suspended, which is noted, or its sandbox was reset after the message. */
+/** Why nothing is sent of a partner now: it is suspended or leaving, which is noted, or its sandbox was reset after the message, or another installation sends it. */
 export function silenceOf(
   context: {
     readonly directory: Pick<GatewayDirectory, "partner" | "isOver">;

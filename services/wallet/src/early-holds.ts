@@ -89,7 +89,7 @@ export class EarlyHolds implements Companion {
       if (partner === undefined) continue;
       const shard = this.#shard;
       if (shard !== undefined && shardOf(partner, shard.count) !== shard.index) continue;
-      const isOver = environment !== "live" && directory.isOver(environment, partner);
+      const isOver = directory.isOver(environment, partner);
       if (isOver && !outlivesSpaces(event.stream)) continue;
       if (directory.partner(accountOf(partner)) === undefined) return undefined;
       const cause = causeOf(directory, event);

@@ -51,3 +51,22 @@ export const PartnerChanged = defineEvent(
     changed_at: Time,
   }),
 );
+
+/**
+ * Where a tenant lives, when it is about to leave this installation for a copy of it: `leaving` nobody acts for it, `elsewhere` it is the other installation's, for ever, and `here` it has stayed or has
+ * arrived. What was not said is here.
+ */
+export const PartnerPlaced = defineEvent(
+  "PartnerPlaced",
+  1,
+  "A tenant is leaving, lives in another installation from here on, or lives here.",
+  z.strictObject({
+    partner_id: Id,
+    place: z.enum(["leaving", "elsewhere", "here"]),
+    /** Elsewhere: the address of that installation's API. */
+    address: plainText(z.string().max(2_000)).optional(),
+    /** Of the one copy that the tenant moves to: of several only that one may let it in. */
+    move_id: z.string().max(64).optional(),
+    placed_at: Time,
+  }),
+);

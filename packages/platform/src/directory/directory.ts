@@ -84,8 +84,9 @@ function lookups(state: DirectoryState) {
     spaceOf: (environment, partner) => spaceIn(state, environment, partner),
     isOver: (environment, space) =>
       space !== undefined &&
-      environment === "sandbox" &&
-      resetsBefore(space) < (state.resets.get(accountOf(space)) ?? 0),
+      ((state.elsewhere.size > 0 && state.elsewhere.has(accountOf(space))) ||
+        (environment === "sandbox" &&
+          resetsBefore(space) < (state.resets.get(accountOf(space)) ?? 0))),
     senderOf: (gateway, address) => state.senders.get(senderKey(gateway, address)),
     senderPools: (environment, partner) => poolsOf(state.senderPools, environment, partner),
     agent: (id) => state.agents.get(id),

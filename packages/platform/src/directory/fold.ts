@@ -14,6 +14,8 @@ export type PriceList = EventData<"PriceListPublished">;
 /** What the platform log says: small enough for memory (some 1,500 bytes a partner with its keys), so that no request waits for a query. */
 export type DirectoryState = {
   readonly partners: Map<string, Partner>;
+  /** Those of them that live in another installation: mostly none, and asked of for every event. */
+  readonly elsewhere: Set<string>;
   readonly keysBySha256: Map<string, Key>;
   readonly keysById: Map<string, Key>;
   readonly keysByPartner: Map<string, Set<string>>;
@@ -45,6 +47,7 @@ const mostJumps = 50;
 
 export const emptyDirectory = (): DirectoryState => ({
   partners: new Map(),
+  elsewhere: new Set(),
   keysBySha256: new Map(),
   keysById: new Map(),
   keysByPartner: new Map(),
@@ -84,12 +87,9 @@ export const directoryTypes = [
 export function evolveDirectory(state: DirectoryState, event: RecordedEvent): void {
   switch (event.type as (typeof directoryTypes)[number]) {
     case "PartnerCreated":
-    case "PartnerChanged": {
-      const { partner_id: id } = event.data as { readonly partner_id: string };
-      const partner = evolvePartner(state.partners.get(id), event);
-      if (partner !== undefined) state.partners.set(id, partner);
-      return;
-    }
+    case "PartnerChanged":
+    case "PartnerPlaced":
+      return foldPartner(state, event);
     case "KeyIssued":
     case "KeyRotated":
     case "KeyRevoked":
@@ -148,6 +148,15 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       return;
     }
   }
+}
+
+function foldPartner({ partners, elsewhere }: DirectoryState, event: RecordedEvent): void {
+  const { partner_id: id } = event.data as { readonly partner_id: string };
+  const partner = evolvePartner(partners.get(id), event);
+  if (partner === undefined) return;
+  partners.set(id, partner);
+  if (partner.place?.state === "elsewhere") elsewhere.add(id);
+  else elsewhere.delete(id);
 }
 
 function foldSender(

@@ -3,7 +3,7 @@ import { contactsSchema } from "@heliograph/contacts";
 import { failpoint, streamOf, uuid5 } from "@heliograph/contracts";
 import { formatTime } from "@heliograph/domain";
 import { change } from "@heliograph/log";
-import { isMachinery, type ReactorTools } from "@heliograph/runtime";
+import { isMachinery, isStopped, type ReactorTools } from "@heliograph/runtime";
 import { type Job, collectParts, nextRecipients, openJobs } from "../tables/fan-out.ts";
 import { nextMembers } from "./audience.ts";
 import {
@@ -211,7 +211,7 @@ export class FanOut {
     const { directory, log } = this.#tools.context;
     const sends = await this.#opened();
     const sender = sends.senderOf(job.id, job.partner);
-    if (sender === undefined || directory.partner(sender.account)?.status === "suspended")
+    if (sender === undefined || isStopped(directory.partner(sender.account)))
       return { afterMs: lookAgainMs };
     const life = await this.#lives.read(log.forPartner(job.partner), job.id);
     // Paused or canceled a moment ago: the table has not been told.

@@ -1,7 +1,7 @@
 import { type ApiContext, type Call, hosted } from "@heliograph/api";
 import type { Channel } from "@heliograph/contracts";
 import { takesInbound } from "@heliograph/gateways";
-import { type JobEnd, type NoteJob, runJobs } from "@heliograph/runtime";
+import { isStopped, type JobEnd, type NoteJob, runJobs } from "@heliograph/runtime";
 import { type Sender, senderFor } from "../messages/sender.ts";
 import { openSending, sendingOf } from "../messages/state.ts";
 import { type Counts, type Fork, forkJobs, keptOf } from "../tables/forks.ts";
@@ -22,7 +22,7 @@ async function runClaimed(
   const senderNow = (): Sender => {
     if (directory.isOver("sandbox", space)) throw new ForkStopped("the sandbox was reset");
     const sender = senderFor(ofSandbox, id, space);
-    if (sender !== undefined && directory.partner(account)?.status !== "suspended") return sender;
+    if (sender !== undefined && !isStopped(directory.partner(account))) return sender;
     throw new ForkStopped("the partner is suspended, or not there any more");
   };
   const goesOn = (isOurs: boolean): boolean => {
