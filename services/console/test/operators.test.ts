@@ -7,16 +7,8 @@ import { hiddenIn, openDesk, type Desk } from "./desk.ts";
 const { browser, skip } = await testBrowser();
 const { world, keys, base, fetchPage, read, press, agree, signedIn }: Desk = await openDesk();
 const demoPartnerId = deterministicId("ptn", "demo");
-const platformPages = [
-  "partners",
-  "prices",
-  "backtests",
-  "forks",
-  "evaluations",
-  "projections",
-  "dead-letters",
-  "log",
-];
+const platformPages =
+  "partners prices backtests forks evaluations projections dead-letters log".split(" ");
 
 let operator: string;
 let agent: string;
