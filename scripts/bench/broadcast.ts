@@ -127,6 +127,7 @@ function at(slices: readonly Slice[], what: keyof Slice, share: number): number 
   const sorted = slices.flatMap((each) => each[what]).toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
 }
+const rate = (count: number, within: number): number => Math.round(count / within);
 const round = (value: number): number => Math.round(value * 100) / 100;
 
 const compared = (figure: string, beside: readonly Slice[], alone: readonly Slice[]): Row[] =>
@@ -154,6 +155,17 @@ function watchMemory(pid: number, isEarly: () => boolean) {
     return { early: Math.round(early), most: Math.round(most) };
   };
 }
+
+/** What grew while it ran, which shows its height, and what of it is still in use behind it. */
+const grownRows = (
+  figure: string,
+  memory: { readonly early: number; readonly most: number },
+  [inUse, from]: readonly [figure: string, from: string],
+  { before, after }: { readonly before: number; readonly after: number },
+): Row[] => [
+  limitRow(figure, "MB", memory.most - memory.early, 50, `${memory.early} MB then`),
+  limitRow(inUse, "MB", Math.round(after - before), 50, `${Math.round(before)} MB ${from}`),
+];
 
 /** CPU milliseconds used so far. */
 async function meterOf({ pid, databaseUrl }: Instance) {
@@ -213,24 +225,15 @@ async function measureBroadcast(instance: Instance, api: Api, provider: ChildPro
   const to = cpu();
   const rest = shown.counts.sent - from.sent;
   const perSecond = Math.round((rest * 1_000) / (performance.now() - from.at));
-  const { early, most } = memory();
-  const grown = (await inUseMb(instance)) - inUse;
+  const grown = memory();
   const note = `${contacts} contacts; ${perSecondBeside}/s beside single sends, ${perSecond}/s alone`;
   const rows = [
     limitRow("broadcast: first message at the provider", "ms", firstAt - started, 1_000, note),
-    limitRow(
+    ...grownRows(
       "broadcast: memory grown behind the first quarter",
-      "MB",
-      most - early,
-      50,
-      `${early} MB then`,
-    ),
-    limitRow(
-      "broadcast: memory in use grown by the rest of it",
-      "MB",
-      Math.round(grown),
-      50,
-      `${Math.round(inUse)} MB at ${from.sent} sent`,
+      grown,
+      ["broadcast: memory in use grown by the rest of it", `at ${from.sent} sent`],
+      { before: inUse, after: await inUseMb(instance) },
     ),
     limitRow(
       "broadcast: CPU a message, node",
@@ -269,11 +272,14 @@ async function measureStorm(
   provider: ChildProcess,
   id: string,
 ): Promise<Row[]> {
+  let began = Infinity;
+  // What it took before counts as its first seconds: to be collected makes it smaller for a while.
+  const memory = watchMemory(instance.pid, () => performance.now() - began < sliceMs / 2);
   const alone = [await slice(instance), await slice(instance)];
   const inUse = await inUseMb(instance);
   const cpu = await meterOf(instance);
   const from = cpu();
-  const began = performance.now();
+  began = performance.now();
   const storm = ask<Stormed>(provider, "storm");
   let over = false;
   void storm.then(() => (over = true));
@@ -291,9 +297,8 @@ async function measureStorm(
   const to = cpu();
   const perReport = (name: "node" | "postgres"): number => round((to[name] - from[name]) / reports);
   const lagMs = Math.round(performance.now() - behind);
-  const grown = (await inUseMb(instance)) - inUse;
+  const grown = memory();
   const note = `${reports} reports, ${refused} sent again; single sends included`;
-  const rate = (count: number, within: number): number => Math.round(count / within);
   return [
     limitRow(
       "storm of bounces: reports taken beside single sends",
@@ -322,12 +327,11 @@ async function measureStorm(
       note,
     ),
     limitRow("storm of bounces: the last one counted behind its 2xx", "ms", lagMs, sliceMs, note),
-    limitRow(
-      "storm of bounces: memory in use grown",
-      "MB",
-      Math.round(grown),
-      50,
-      `${Math.round(inUse)} MB before`,
+    ...grownRows(
+      "storm of bounces: memory grown behind its first seconds",
+      grown,
+      ["storm of bounces: memory in use grown", "before"],
+      { before: inUse, after: await inUseMb(instance) },
     ),
     ...compared("with a storm of bounces / without", beside, alone),
   ];

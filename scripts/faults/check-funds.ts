@@ -11,7 +11,13 @@ const micros = (text: string): bigint => {
 /** What became of the funds of one message. */
 type Account = {
   readonly [
-    Type in "FundsHeld" | "FundsDeclined" | "FundsCaptured" | "FundsReleased" | "FundsRefunded"
+    Type in
+      | "FundsHeld"
+      | "FundsDeclined"
+      | "FundsCaptured"
+      | "FundsReleased"
+      | "FundsRefunded"
+      | "FundsKept"
   ]?: readonly string[];
 };
 
@@ -51,10 +57,10 @@ export async function checkFunds(
       );
   }
   if (held !== 0n) verdict.broken(5, `${where} still holds ${held}`);
-  const events = new Map<string, string[]>();
+  const events = new Map<string, Stored[]>();
   for (const event of log)
     if (event.stream.startsWith("message-"))
-      events.set(event.stream, [...(events.get(event.stream) ?? []), event.type]);
+      events.set(event.stream, [...(events.get(event.stream) ?? []), event]);
   for (const event of log) {
     if (event.type !== "MessageRequested") continue;
     const id = event.data.message_id as string;
@@ -74,15 +80,18 @@ export async function checkFunds(
     verdict.broken(5, `${where}: /balance says ${balance.available}, the log ${available}`);
 }
 
-function checkMessage(
+/** What a provider charges for although it failed is paid, sent or not, and is not given back. */
+export function checkMessage(
   id: string,
   cost: string,
   account: Account,
-  events: readonly string[],
+  stream: readonly Pick<Stored, "type" | "data">[],
   verdict: Verdict,
 ): void {
+  const events = stream.map(({ type }) => type);
+  const billed = stream.some(({ data }) => data.error?.billable === true);
   const times = (type: keyof Account): number => account[type]?.length ?? 0;
-  const shape = `${times("FundsHeld")} held, ${times("FundsDeclined")} declined, ${times("FundsCaptured")} captured, ${times("FundsReleased")} released, ${times("FundsRefunded")} refunded`;
+  const shape = `${times("FundsHeld")} held, ${times("FundsDeclined")} declined, ${times("FundsCaptured")} captured, ${times("FundsReleased")} released, ${times("FundsRefunded")} refunded, ${times("FundsKept")} kept`;
   const say = (what: string): void =>
     verdict.broken(5, `${id} ${what} (${shape}; ${events.join(" ")})`);
   if (times("FundsHeld") + times("FundsDeclined") !== 1) say("was not decided once");
@@ -93,9 +102,11 @@ function checkMessage(
   const sent = events.includes("MessageSent");
   const failed = events.includes("MessageFailed");
   if (sent && times("FundsCaptured") !== 1) say("was sent and not paid");
-  if (!sent && times("FundsCaptured") > 0) say("was paid and not sent");
-  if (failed && times("FundsReleased") + times("FundsRefunded") !== 1)
-    say("failed and was not given back once");
+  const kept = times("FundsKept");
+  if (!sent && times("FundsCaptured") !== kept) say("was paid and not sent");
+  if (failed && times("FundsReleased") + times("FundsRefunded") + kept !== 1)
+    say("failed and was neither given back nor kept once");
+  if (kept > 0 && !billed) say("was kept, and no provider charges for it");
   if (!failed && times("FundsRefunded") > 0) say("was given back and did not fail");
   if (events.filter((type) => type === "MessageFailed").length > 1) say("failed twice");
 }

@@ -7,7 +7,9 @@ export type Send = {
   readonly key: string | undefined;
   readonly body: Readonly<Record<string, unknown>>;
   /** The status it must end with, `refused` when it must not be accepted, undefined where the sinks' whims decide. */
-  readonly expected: string | undefined;
+  expected: string | undefined;
+  /** Once it is sent its provider reports that it was filtered, and charges for it. */
+  readonly isFiltered?: boolean;
   /** Every answer that came, in order; a call that broke off is missing. */
   readonly answers: {
     readonly status: number;

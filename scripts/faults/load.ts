@@ -3,10 +3,11 @@ import { acceptedAnswer, type Journal, type Send } from "./journal.ts";
 import type { Random } from "./random.ts";
 import type { Tenant } from "./world.ts";
 
-/** A recipient's digits or local part, and the status that a message to it ends with on sms and on e-mail. */
+/** A recipient's digits or local part, and the status that a message to it ends with on sms and on e-mail; `filtered`: it is sent, and then the provider reports that it was not delivered, and charges for it. */
 const outcomes: readonly (readonly [string, string, string, string, number])[] = [
   ["0001", "delivered", "delivered", "delivered", 40],
   ["0002", "sent-only", "sent", "sent", 5],
+  ["0002", "sent-only", "filtered", "sent", 6],
   ["0003", "unreachable", "failed", "failed", 8],
   ["0004", "flaky", "delivered", "delivered", 8],
   ["0005", "exhausted", "failed", "failed", 5],
@@ -53,6 +54,7 @@ export function startLoad(
       journal.sends.push(send);
       await settle(send, tenant, options.baseUrl);
       if (acceptedAnswer(send)) accepted++;
+      if (send.isFiltered) await filter(send, tenant, options.baseUrl);
       // A retry of what was answered long ago must give the same answer.
       if (send.key !== undefined && random.chance(0.2)) await settle(send, tenant, options.baseUrl);
       const again = random.pick(journal.sends);
@@ -125,7 +127,9 @@ function newSend(tenant: Tenant, number: number, random: Random): Send {
     text: "Hello",
     client_ref: ref,
   };
-  return { ref, ...common, ...fresh, body, expected: phone };
+  return phone === "filtered"
+    ? { ref, ...common, ...fresh, body, expected: "sent", isFiltered: true }
+    : { ref, ...common, ...fresh, body, expected: phone };
 }
 
 /** Posts once when there is no key, else until there is an answer that a retry would not change. */
@@ -137,6 +141,36 @@ async function settle(send: Send, tenant: Tenant, baseUrl: () => string): Promis
     await pause(retryPauseMs);
   }
   send.settled = true;
+}
+
+/** Plays the provider's report once the message is sent, until it is taken; a release that knows none such refuses it, and the message stays sent. */
+async function filter(send: Send, tenant: Tenant, baseUrl: () => string): Promise<void> {
+  const id = acceptedAnswer(send)?.id;
+  if (id === undefined) return;
+  const headers = { authorization: `Bearer ${tenant.key}`, "content-type": "application/json" };
+  const report = { message_id: id, status: "undelivered", code: "filtered", billable: true };
+  const call = async (path: string, init: RequestInit = {}): Promise<Response | undefined> =>
+    fetch(`${baseUrl()}/api/v1${path}`, {
+      ...init,
+      headers,
+      signal: AbortSignal.timeout(callTimeoutMs),
+    }).catch(() => undefined);
+  for (;;) {
+    const shown = await call(`/messages/${id}`);
+    const message = (await shown?.json().catch(() => undefined)) as { status?: string } | undefined;
+    if (message?.status === "sent") {
+      const body = JSON.stringify(report);
+      const answer = await call("/sandbox/receipts", { method: "POST", body });
+      await answer?.body?.cancel();
+      if (answer?.status === 202) send.expected = "failed";
+      if (answer?.status === 202 || answer?.status === 422) return;
+    } else if (message?.status === "failed") {
+      // A report whose answer was lost was taken.
+      send.expected = "failed";
+      return;
+    }
+    await pause(retryPauseMs);
+  }
 }
 
 async function post(send: Send, tenant: Tenant, baseUrl: string): Promise<number | undefined> {

@@ -16,14 +16,18 @@ import {
   markRemoved,
   type AttachmentRow,
   type FileOrigin,
+  type Quota,
 } from "./tables/attachments.ts";
 
 /** What one file may have, however it comes. */
 export const maxAttachmentBytes = 10_000_000;
 /** What the smallest file takes of the quota: without it, a million empty ones would take nothing. */
 const leastCharged = 4_096;
-/** What files that came from outside may make of a quota. */
-export const receivedBytes = (quotaBytes: number): number => Math.floor(quotaBytes / 2);
+/** What files may take; those that came from outside half of it, whatever else there is. */
+export const quotaOf = (quotaBytes: number): Quota => ({
+  bytes: quotaBytes,
+  received: Math.floor(quotaBytes / 2),
+});
 /** No upload takes longer: a request ends by then. One that is older was cut off. */
 export const uploadMs = 300_000;
 
@@ -98,7 +102,7 @@ export async function keepFile(
       origin,
       account: given.account ?? null,
     },
-    origin === "received" ? receivedBytes(quotaBytes) : quotaBytes,
+    quotaOf(quotaBytes),
   );
   if (begun !== "begun") return { kind: begun };
   try {

@@ -1,7 +1,7 @@
 import type { Settings } from "@heliograph/runtime";
 import { erasedText, type Vault } from "@heliograph/vault";
 import type pg from "pg";
-import { receivedBytes } from "./keep.ts";
+import { quotaOf } from "./keep.ts";
 import { adoptAttachments } from "./tables/adopt.ts";
 import { removeAttachments, removeOfContacts } from "./tables/attachments.ts";
 
@@ -42,8 +42,8 @@ export async function adoptFiles(
 ): Promise<number> {
   await vault.adopt(ids.map((subject) => ({ subject, partner, owners: [contact] })));
   for (const id of ids) await vault.share(partner, id, [contact]);
-  const most = receivedBytes(settings.attachmentsQuotaBytes);
-  const refused = await adoptAttachments(pool, { partner, contact }, ids, most);
+  const quota = quotaOf(settings.attachmentsQuotaBytes);
+  const refused = await adoptAttachments(pool, { partner, contact }, ids, quota);
   if (refused.length > 0) await vault.destroy(partner, refused);
   // Looked at once the keys are the contact's: an erasure that comes later finds them.
   const seal = await vault.seal({ partner, subject: contact });

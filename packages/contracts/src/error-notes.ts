@@ -52,7 +52,7 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
   attachment_pending:
     "A file that came with a message is fetched from its provider, which may take some seconds, and is tried again for a day where it fails. `Retry-After` says when to ask again.",
   attachment_lost:
-    "A file that came with a message is not to be had: its provider has it no more (`gone`), it is larger than 10 MB (`too_large`), there is no room for it in the quota (`no_room`), too many were waiting (`too_many`), or every try of a day failed (`refused`, `unreachable`). `errors` says which; the message itself is there.",
+    "A file that came with a message is not to be had: its provider has it no more (`gone`), it is larger than 10 MB (`too_large`), too many were waiting (`too_many`), for a day there was no room for it in the quota (`no_room`), or every try of a day failed (`refused`, `unreachable`). `errors` says which; the message itself is there.",
   attachment_in_use:
     "A message that names it may not be sent yet, and those that were sent show it. `?even_if_sent=true` destroys it all the same: their media then open no more, and a message that waits goes out with a link to nothing.",
   link_not_valid:

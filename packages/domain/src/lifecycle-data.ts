@@ -59,6 +59,13 @@ const gateway = {
   since: Time.meta({ description: "When messages began to keep away from it: RFC 3339, UTC." }),
 };
 const price = { cost: Money, currency: Currency };
+const charge = {
+  cost: Money.optional().meta({
+    description:
+      "What it costs nevertheless, because a provider charges for an attempt that failed. Missing: nothing.",
+  }),
+  currency: Currency.optional().meta({ description: "Of `cost`." }),
+};
 const provider = {
   gateway: z.string(),
   name: z.string(),
@@ -109,10 +116,16 @@ export const lifecycleData: Readonly<Record<LifecycleType, z.ZodObject>> = {
     error: Failure,
     retry_count: z.int().min(0),
     refund: z.looseObject({ amount: Money, currency: Currency, transaction_id: id("wtx") }),
+    ...charge,
   }),
   "message.bounced": z.looseObject({ ...message, error: Failure, diagnostic: z.string() }),
-  "message.expired": z.looseObject({ ...message, attempts: z.int().min(0), expires_at: Time }),
-  "message.rejected": z.looseObject({ ...message, error: Failure }),
+  "message.expired": z.looseObject({
+    ...message,
+    attempts: z.int().min(0),
+    expires_at: Time,
+    ...charge,
+  }),
+  "message.rejected": z.looseObject({ ...message, error: Failure, ...charge }),
   "message.corrected": z.looseObject({
     ...message,
     status: Outcome.meta({

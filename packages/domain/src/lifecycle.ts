@@ -221,19 +221,36 @@ function dataOf(event: LifecycleSource): Readonly<Record<string, unknown>> {
         [type === "MessageRead" ? "read_at" : "delivered_at"]: data.at,
       };
     case "MessageFailed":
-      return { ...message, error: data.error, retry_count: data.retry_count, refund: data.refund };
+      return { ...message, ...failure(data) };
     case "MessageBounced":
       return { ...message, error: data.error, diagnostic: data.diagnostic };
     case "MessageRejected":
-      return { ...message, error: data.error };
+      return { ...message, error: data.error, ...costs(data.charge, data.currency) };
     case "MessageCorrected":
       return { ...message, ...correction(data) };
     case "MessageExpired":
-      return { ...message, attempts: data.attempts, expires_at: data.expires_at };
+      return { ...message, ...expiry(data) };
     default:
       return message;
   }
 }
+
+/** Of a message that came to nothing, where it costs something nevertheless. */
+const costs = (cost: string | undefined, currency: string | undefined) =>
+  cost !== undefined && { cost, currency };
+
+const failure = ({ error, retry_count, refund, charge }: EventData<"MessageFailed">) => ({
+  error,
+  retry_count,
+  refund,
+  ...costs(charge, refund.currency),
+});
+
+const expiry = ({ attempts, expires_at, charge, currency }: EventData<"MessageExpired">) => ({
+  attempts,
+  expires_at,
+  ...costs(charge, currency),
+});
 
 const correction = (data: EventData<"MessageCorrected">) => ({
   status: data.status,

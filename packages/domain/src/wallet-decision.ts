@@ -120,6 +120,7 @@ const emptyGroup = (available: bigint, held: bigint): Group => ({
     FundsToppedUp: bucket(),
     FundsReleased: bucket(),
     FundsCaptured: bucket(),
+    FundsKept: bucket(),
     FundsRefunded: bucket(),
     FundsExpired: bucket(),
     FundsHeld: bucket(),
@@ -263,7 +264,6 @@ class Draft {
       }
       case "FundsWrittenOff":
       case "FundsReturnedBefore":
-      case "FundsKept":
         this.closeGroup();
         note(statusAfter[type]);
         return this.#write(type, { entries: [entry], sum: micros });

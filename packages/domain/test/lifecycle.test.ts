@@ -93,6 +93,20 @@ describe("the lifecycle mapping", () => {
     });
   });
 
+  it("says what a message that came to nothing costs, where it costs something", () => {
+    const refund = { amount: "0", currency: "USD", transaction_id: "wtx_1" };
+    for (const [type, data] of [
+      ["MessageFailed", { refund }],
+      ["MessageExpired", { currency: "USD" }],
+      ["MessageRejected", { currency: "USD" }],
+    ] as const) {
+      const told = (more: object) =>
+        toLifecycle(recorded(type, { message, ...data, ...more }), "live")!.data;
+      expect(told({ charge: "0.012" })).toMatchObject({ cost: "0.012", currency: "USD" });
+      expect(told({})).not.toHaveProperty("cost");
+    }
+  });
+
   it("never confirms delivery for a broadcast channel, nor counts it", () => {
     const data = { gateway: "g", provider_message_id: "p", at: "2026-05-23T14:22:17.000Z" };
     const broadcast = recorded("MessageDelivered", {
@@ -168,7 +182,7 @@ describe("the lifecycle mapping", () => {
         ["MessageResent", { ...context, gateway: "g", provider, attempt: 2, ...price }],
         ["MessageDelivered", confirmed],
         ["MessageRead", confirmed],
-        ["MessageFailed", { ...context, error, retry_count: 5, refund }],
+        ["MessageFailed", { ...context, error, retry_count: 5, refund, charge: "0.012" }],
         ["MessageBounced", { ...context, error, diagnostic: "550 5.1.1" }],
         [
           "MessageCorrected",
@@ -187,8 +201,8 @@ describe("the lifecycle mapping", () => {
             currency: "USD",
           },
         ],
-        ["MessageExpired", { ...context, attempts: 0, expires_at: at }],
-        ["MessageRejected", { ...context, error }],
+        ["MessageExpired", { ...context, attempts: 1, expires_at: at, ...price, charge: "0.012" }],
+        ["MessageRejected", { ...context, error, currency: "USD", charge: "0.012" }],
         ["MessageCanceled", context],
         ["WebhookEndpointDisabled", { endpoint_id: newId("whe"), url: "u", reason: "r" }],
         ["WebhookEndpointEnabled", { endpoint_id: newId("whe"), url: "u" }],

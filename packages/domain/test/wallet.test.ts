@@ -185,13 +185,23 @@ test("what failed and is charged nevertheless costs its price once, held or capt
     "FundsReduced",
     "FundsCaptured",
     "FundsKept",
-    "FundsCaptured",
     "FundsRebated",
     "FundsKept",
     "FundsReleased",
   ]);
   expect(proof(wallet.events)).toMatchObject({ matches: true, balance: "0.8" });
   expect(wallet.ignored).toHaveLength(4);
+});
+
+test("what a batch keeps is one event, however many messages they are", () => {
+  const wallet = openWallet();
+  const numbers = Array.from({ length: 50 }, (_, number) => number);
+  wallet.decide([topup(1n, "10"), ...numbers.map((n) => hold(BigInt(n + 2), n, "0.1"))]);
+  wallet.decide(numbers.map((n) => settle("capture", BigInt(n + 100), n)));
+  wallet.decide(numbers.map((n) => keep(BigInt(n + 200), n, "0.1")));
+  const kept = wallet.events.filter(({ type }) => type === "FundsKept");
+  expect(kept.map(({ data }) => "entries" in data && data.entries.length)).toEqual([50]);
+  expect(proof(wallet.events)).toMatchObject({ matches: true, balance: "5" });
 });
 
 test("another currency and an unreadable amount move nothing", () => {

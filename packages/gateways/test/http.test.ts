@@ -111,9 +111,11 @@ test("one bad report of a list stops none of the others, and a word that is not 
     items: "/list",
     id: "/id",
     status: "/s",
-    map: { ok: "delivered", no: "bounced" },
+    map: { ok: "delivered", "Content filtered": "bounced" },
+    billable: ["Content filtered"],
   };
-  const list = [{ id: 1, s: "ok" }, { id: {} }, { id: 2, s: "new" }, null, { id: "3", s: "no" }];
+  const last = { id: "3", s: "Content filtered" };
+  const list = [{ id: 1, s: "ok" }, { id: {} }, { id: 2, s: "new" }, null, last];
   const items = await readCallback(
     given({ receipts }),
     {
@@ -133,11 +135,17 @@ test("one bad report of a list stops none of the others, and a word that is not 
     "report",
   ]);
   expect(items.at(-1)).toMatchObject({
-    report: { providerMessageId: "3", status: "bounced", error: { provider: { code: "no" } } },
+    report: {
+      providerMessageId: "3",
+      status: "bounced",
+      error: { billable: true, provider: { code: "Content filtered" } },
+    },
   });
 });
 
 test("a configuration that cannot work is refused by its field", () => {
+  const map = { "Content filtered": "undelivered", Zugestellt: "delivered" };
+  const receipts = { id: "/a", status: "/b", map };
   for (const [settings, path] of [
     [{ url: "ftp://h/" }, "settings.url"],
     [{ url: "https://{{to}}/" }, "settings.url"],
@@ -145,6 +153,15 @@ test("a configuration that cannot work is refused by its field", () => {
     [{ success: { id: "id" } }, "settings.success.id"],
     [{ headers: { "x\n": "1" } }, "settings.headers.x\n"],
     [{ receipts: { id: "/a", status: "/b", map: { ok: "fine" } } }, "settings.receipts.map.ok"],
+    [
+      { receipts: { ...receipts, billable: ["Content filtered", "Contents filtered"] } },
+      "settings.receipts.billable.1",
+    ],
+    [{ receipts: { ...receipts, billable: ["Zugestellt"] } }, "settings.receipts.billable.0"],
+    [
+      { errors: [{ match: "slow", class: "throttled", billable: true }] },
+      "settings.errors.0.billable",
+    ],
   ] as const)
     expect(() => given(settings)).toThrow(path);
   expect(() => given({}, { headers: "x" })).toThrow("secrets.headers");

@@ -8,12 +8,18 @@ export type Turn = {
   readonly signal: AbortSignal;
   /** The membership through which the unit's events come; undefined when they come from the log. To be called once the unit is owned. */
   join(): FeedMember | undefined;
+  /** The unit failed, or could not ask for its lease: where that goes on, another process has its next turn. */
+  failed(): void;
+  /** It has run as it should. */
+  sound(): void;
   end(): Promise<void>;
 };
 
 const unlimited: Turn = {
   signal: new AbortController().signal,
   join: () => undefined,
+  failed: () => undefined,
+  sound: () => undefined,
   end: async () => undefined,
 };
 
@@ -62,6 +68,8 @@ export class Groups {
     return {
       signal: over.signal,
       join: () => feed,
+      failed: () => member.failed?.(shard),
+      sound: () => member.sound?.(shard),
       end: async () => void listeners.delete(revoked),
     };
   }
@@ -71,7 +79,7 @@ export class Groups {
     if (feed === undefined || consumer.feed === "log") return unlimited;
     let member: FeedMember | undefined;
     return {
-      signal: unlimited.signal,
+      ...unlimited,
       join: () => (member = feed.join(partOf(consumer, false))),
       end: async () => member?.leave(),
     };

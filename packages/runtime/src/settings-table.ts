@@ -75,7 +75,7 @@ export const settingsTable = {
   }),
   HELIOGRAPH_ATTACHMENTS_QUOTA_MB: whole(10, 1_000_000, 1_000).meta({
     consequence:
-      "How much the attachments of a partner take together in each environment, in millions of bytes; more is refused. Those that came with messages take half of it at most.",
+      "How much the attachments of a partner take together in each environment, in millions of bytes; more is refused. Those that came with messages take half of it at most, counted by themselves.",
   }),
   HELIOGRAPH_ATTACHMENTS_RECEIVED_DAYS: whole(1, 36_500, 3_650).meta({
     consequence:

@@ -88,14 +88,20 @@ export class UnitLoop {
         waiting,
         (answered) => {
           this.status.state = answered ? "waiting" : "cut_off";
+          if (!answered) turn!.failed();
         },
       );
       if (!stopping.aborted && ownership !== undefined) {
         this.status.state = "running";
-        await this.#runAs(ownership, turn, AbortSignal.any([waiting, lease]));
+        const ownedAt = performance.now();
+        await this.#runAs(ownership, turn, AbortSignal.any([waiting, lease])).finally(() => {
+          if (performance.now() - ownedAt > soundAfterMs) turn!.sound();
+        });
       }
     } catch (error) {
       this.#failed(error);
+      // Who is fenced has a successor that runs it.
+      if (!(error instanceof Fenced)) turn?.failed();
     }
     await turn?.end();
     await leases.release(this.unit.name);

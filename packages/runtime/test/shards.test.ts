@@ -4,6 +4,7 @@ import type { EventLog } from "@heliograph/log";
 import { loosely, partnerIn, placedFeed, until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { checkpointOf, startConsumers, type Reactor } from "../src/index.ts";
+import { Sharing } from "../src/sharing.ts";
 import { openEnvironment } from "./fixture.ts";
 
 let environment: Awaited<ReturnType<typeof openEnvironment>>;
@@ -198,6 +199,37 @@ test("without a feed, copies share the shards among themselves: each event goes 
   expect(
     new Set(all.filter(({ value }) => value === 2).map(({ owner }) => owner.split("/")[0])),
   ).toEqual(new Set(["left", "right"]));
+
+  // One that cannot run what is its goes on showing itself: the other one takes it over, until that has another try.
+  let now = 0;
+  const [failing, sound] = [0, 1].map(
+    () => new Sharing(context.projectionPool, 4, context.logger, () => now),
+  );
+  const placements = [failing!, sound!].map((sharing) => sharing.join("noting"));
+  const had = (copy: number): number =>
+    [0, 1, 2, 3].filter((index) => placements[copy]!.assigned({ index, count: 4 })).length;
+  await shown("both have half", () => had(0) === 2 && had(1) === 2);
+  let changes = 0;
+  placements[1]!.onChange(() => changes++);
+  const looks = new Set<string>();
+  await shown("both have looked again, and again", async () => {
+    const { rows } = await context.pool.query(
+      "select min(seen_at)::text as at from runtime.copies where id <> $1",
+      [vanished],
+    );
+    return looks.add(rows[0].at as string).size === 3;
+  });
+  expect(changes).toBe(0);
+  await shown("one has refused what fails", () => {
+    for (let index = 0; index < 4; index++)
+      if (placements[0]!.assigned({ index, count: 4 })) placements[0]!.failed!({ index, count: 4 });
+    if (now < 15_000) now += 5_000;
+    return had(0) === 0 && had(1) === 4;
+  });
+  now += 60_000;
+  await shown("both have half again", () => had(0) === 2 && had(1) === 2);
+  await Promise.all([failing!.close(), sound!.close()]);
+
   const other = { ...context, settings: { ...context.settings, shards: 5 } };
   await expect(startConsumers(other, [noting("five")])).rejects.toThrow(
     "HELIOGRAPH_SHARDS must be 4, not 5",

@@ -56,6 +56,7 @@ const groups: readonly Group[] = [
       { path: "/partners", label: "Partners", scope: "admin" },
       { path: "/prices", label: "Prices", scope: "admin" },
       { path: "/backtests", label: "Backtests", scope: "admin" },
+      { path: "/forks", label: "Forks", scope: "admin" },
       { path: "/evaluations", label: "Evaluations", scope: "admin" },
       { path: "/projections", label: "Projections", scope: "admin" },
       { path: "/dead-letters", label: "Dead letters", scope: "admin" },
@@ -64,7 +65,7 @@ const groups: readonly Group[] = [
   },
 ];
 
-/** `g` and then this letter leads there. */
+/** `g` and then this letter, or this digit since all letters have a page, leads there. */
 const letters: Readonly<Record<string, string>> = {
   "": "o",
   "/messages": "m",
@@ -88,6 +89,7 @@ const letters: Readonly<Record<string, string>> = {
   "/partners": "n",
   "/prices": "q",
   "/backtests": "z",
+  "/forks": "2",
   "/evaluations": "v",
   "/projections": "j",
   "/dead-letters": "d",

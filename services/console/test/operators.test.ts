@@ -7,15 +7,8 @@ import { hiddenIn, openDesk, type Desk } from "./desk.ts";
 const { browser, skip } = await testBrowser();
 const { world, keys, base, fetchPage, read, press, agree, signedIn }: Desk = await openDesk();
 const demoPartnerId = deterministicId("ptn", "demo");
-const platformPages = [
-  "partners",
-  "prices",
-  "backtests",
-  "evaluations",
-  "projections",
-  "dead-letters",
-  "log",
-];
+const platformPages =
+  "partners prices backtests forks evaluations projections dead-letters log".split(" ");
 
 let operator: string;
 let agent: string;
@@ -380,6 +373,32 @@ describe("backtests", () => {
     expect(done).toContain(sent.body.id as string);
     expect(await read(operator, "/console/backtests")).toContain(`href="${path}"`);
     // It has ended: there is nothing to cancel.
+    expect(done).not.toContain(`action="${path}/cancel"`);
+    await read(agent, path, 403);
+  });
+});
+
+describe("forks", () => {
+  test("are asked for by a form, and show what they came to", async () => {
+    const form = "/console/forks";
+    const typed = { partner: demoPartnerId, from: "2026-01-01T00:00", to: "2026-01-02T00:00" };
+    const refused = await press(operator, form, form, { ...typed, to: "2025-01-01T00:00" });
+    const why = await refused.text();
+    expect(refused.status).toBe(422);
+    for (const part of [
+      'value="2026-01-01T00:00"',
+      `value="${demoPartnerId}" selected`,
+      "later than",
+    ])
+      expect(why).toContain(part);
+    const asked = await press(operator, form, form, typed);
+    const path = asked.headers.get("location")!;
+    await follow(operator, asked);
+    const done = await until(async () => {
+      const page = await read(operator, path);
+      return page.includes(">done<") && page;
+    });
+    expect(done).toContain(demoPartnerId);
     expect(done).not.toContain(`action="${path}/cancel"`);
     await read(agent, path, 403);
   });

@@ -229,6 +229,7 @@ export function decideRefunded(
       currency: state.request.currency,
       transaction_id: deterministicId("wtx", state.id, kind),
     },
+    ...(isKept && { charge: amount }),
   };
   return { type: "MessageFailed", data, cause };
 }

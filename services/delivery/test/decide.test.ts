@@ -213,6 +213,7 @@ describe("a failure that the provider charges for", () => {
     expect(failed.data).toMatchObject({
       error: billed,
       refund: { amount: "0", transaction_id: deterministicId("wtx", id, "capture") },
+      charge: "0.0079",
     });
   });
 

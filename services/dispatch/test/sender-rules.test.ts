@@ -145,4 +145,19 @@ test("a backtest passes over gateways whose sender the country does not take, an
   expect(judged([{ ...numbersOnly, registered: ["+15550109999"] }])).toMatchObject({
     after: { gateway: null, charge: 0n },
   });
+  // One that failed and whose price was kept costs it, at the price of the list that is tried.
+  const entries = [{ channel: "sms", prefix: "", per_segment: "0.02" }];
+  const tried = createJudge(
+    loosely({ rules: undefined, gateways, prices: { currency: "USD", entries } }),
+  );
+  const failed = { ...sent.state, status: "failed", charge: sent.state.request.cost } as const;
+  for (const [state, before, after] of [
+    [failed, 20_000n, 40_000n],
+    [{ ...failed, charge: "0.01" }, 10_000n, 10_000n],
+    [{ ...failed, charge: undefined }, 0n, 0n],
+  ] as const)
+    expect(tried({ ...sent, state }, "+15551230001")).toMatchObject({
+      before: { charge: before },
+      after: { charge: after },
+    });
 });

@@ -46,8 +46,12 @@ const smalls = (count: number): File[] =>
 
 test("what is too large or too many is named alone, what a partner has no room for too, and what nobody owns or is old goes", async () => {
   const { live } = world.platform.contexts;
-  // Room for four, of which strangers take half.
+  // Room for four, of which strangers take half; the other half is full of what the partner keeps itself.
   const attachments = { ...attachmentsIn(live.settings), quotaBytes: 40_000 };
+  await live.pool.query(
+    "insert into mobile_attachments.usage (partner, bytes) values ($1, 20000)",
+    [world.partners[0]!.id],
+  );
   const room = { held: 0 };
   const take = <Result>(files: readonly File[], store: (mail: ReadMail) => Promise<Result>) =>
     withMail(mailOf(files), { attachments, room }, store);
@@ -77,8 +81,10 @@ test("what is too large or too many is named alone, what a partner has no room f
     return filesIn(dataDir);
   };
   expect([await sweep(6), await sweep(8)]).toEqual([1, 0]);
-  const { rows } = await live.pool.query("select sum(bytes)::int from mobile_attachments.usage");
-  expect(rows).toEqual([{ sum: 0 }]);
+  const { rows } = await live.pool.query(
+    "select sum(bytes)::int as bytes, sum(received)::int as received from mobile_attachments.usage",
+  );
+  expect(rows).toEqual([{ bytes: 20_000, received: 0 }]);
 });
 
 test("mails that come together have room for so much on this machine, and one that finds none is read to its end", async () => {
@@ -111,10 +117,10 @@ test("what is nobody's has a quota for each gateway, and whose it turns out to b
   const adopt = (ids: readonly string[]) =>
     adoptFiles({ pool: live.pool, vault: live.vault, settings }, partner, newId("cnt"), ids);
   const held = async () => {
-    const { rows } = await live.pool.query<{ partner: string; bytes: number }>(
-      "select partner, bytes::int from mobile_attachments.usage where bytes <> 0 order by partner",
+    const { rows } = await live.pool.query<{ partner: string; received: number }>(
+      "select partner, received::int from mobile_attachments.usage where received <> 0 order by partner",
     );
-    return Object.fromEntries(rows.map(({ partner: of, bytes }) => [of, bytes]));
+    return Object.fromEntries(rows.map(({ partner: of, received }) => [of, received]));
   };
   expect(await held()).toEqual({ gtw_a: 18_000, gtw_b: 9_000 });
   expect(await adopt(one.slice(0, 2))).toBe(0);

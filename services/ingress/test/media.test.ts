@@ -47,12 +47,11 @@ const call = (method: string, path: string, body?: object, headers: Record<strin
   });
 /** An agent who has signed in on a phone: an access token. */
 async function agentOf(name: string): Promise<string> {
-  const email = `${name}@example.org`;
-  const password = "correct horse battery";
-  await call("POST", "/agents", { name, email, role: "agent", password });
+  const person = { email: `${name}@example.org`, password: "correct horse battery" };
+  await call("POST", "/agents", { ...person, name, role: "agent" });
   const device = { name: "phone", platform: "android" };
   const { body } = await world.call("POST", "/api/v1/mobile/sessions", {
-    body: { email, password, environment: "sandbox", device },
+    body: { ...person, environment: "sandbox", device },
   });
   return body.access_token;
 }
@@ -402,9 +401,8 @@ it("what two agents answer at once, each twice by its key, is there once, in one
   ]);
   const synced = await until(async () => {
     const { body } = await syncOf(world.partners[0]!.key);
-    const found = (body.messages as { id: string }[]).flatMap(({ id }) =>
-      ids.includes(id) ? [id] : [],
-    );
+    const all = (body.messages as { id: string }[]).map(({ id }) => id);
+    const found = all.filter((id) => ids.includes(id));
     return found.length >= ids.length ? found : undefined;
   });
   expect(synced).toEqual(order);
@@ -419,34 +417,26 @@ it("a file that was uploaded for nobody is erased with the last of those it was 
     const media = [{ attachment_id: attachment }];
     expect((await call("POST", path, { ...body, media })).status).toBe(202);
   };
-  const [own, both, brochure, byAddress] = [
-    await stored(),
-    await stored(),
-    await stored(),
-    await stored(),
-  ];
+  const files = [await stored(), await stored(), await stored(), await stored()] as const;
+  const [own, both, brochure, byAddress] = files;
   for (const file of [own, both, brochure]) await send(`${ada.at}/messages`, { text: "x" }, file);
   await send(`${ben.at}/messages`, { text: "x" }, both);
   await send("/messages", { ...chat, to: "88119999" }, brochure);
   await send("/messages", { ...chat, to: "88114455" }, byAddress);
   const { url } = (await call("GET", `/attachments/${own}`)).body;
   expect((await fetch(url)).status).toBe(200);
-  const files = [own, both, brochure, byAddress];
   const statuses = () =>
     Promise.all(files.map(async (id) => (await call("GET", `/attachments/${id}`)).status));
   const erase = async (id: string) => {
     expect((await call("DELETE", `/contacts/${id}`)).status).toBe(202);
-    await until(async () => {
-      const { body } = await call("GET", `/contacts/${id}/erasure`);
-      return body.status === "completed";
-    });
+    const erasure = async () => (await call("GET", `/contacts/${id}/erasure`)).body.status;
+    await until(async () => (await erasure()) === "completed");
   };
-  const removed = async (count: number) =>
+  const ready =
+    "select from mobile_attachments.attachments where id = any($1) and status = 'ready'";
+  const removed = (count: number) =>
     until(async () => {
-      const { rowCount } = await context().pool.query(
-        "select from mobile_attachments.attachments where id = any($1) and status = 'ready'",
-        [files],
-      );
+      const { rowCount } = await context().pool.query(ready, [files]);
       return rowCount === files.length - count;
     });
   await erase(ada.contact);

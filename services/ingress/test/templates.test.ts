@@ -84,6 +84,9 @@ describe("a template", () => {
     const changed = await call("PATCH", "/versions", { languages: { DE: null } }, seen);
     expect(changed.body).toMatchObject({ version: 3, languages: { en: { text: "Hi {{name}}" } } });
     expect((await call("PATCH", "/versions", { variables: {} }, seen)).status).toBe(412);
+    const said = { languages: { EN: { text: "Hi {{name}}" }, de: null }, variables: {} };
+    const same = await call("PATCH", "/versions", said);
+    expect([same.status, same.body]).toEqual([200, changed.body]);
   });
 
   test("version is added once for an idempotency key", async () => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { shapeFaults } from "@heliograph/channels";
 import type { Channel, EventData, FieldError } from "@heliograph/contracts";
 import {
@@ -97,6 +98,10 @@ export function patched(newest: Texts, { languages = {}, variables = {} }: Patch
     variables: merged(newest.variables ?? {}, variables),
   };
 }
+
+/** Whether a patch says only what the newest version has already: it then makes no version of its own. */
+export const changesNothing = (newest: Texts, patch: Patch): boolean =>
+  isDeepStrictEqual(patched(newest, patch), patched(newest, {}));
 
 function merged(value: object, patch: object): Record<string, unknown> {
   const result = new Map(Object.entries(value));

@@ -10,7 +10,7 @@ export type Exchange = {
   /** Filled in as it goes on. */
   readonly timing: Timing;
   canceled: boolean;
-  /** It goes over another connection since the receiver said that it has not looked at it: that is done once. */
+  /** It goes over another connection since the receiver said that it has not looked at it, or had most likely closed the one before: that is done once. */
   repeated?: true;
   /** What carries it at the moment. */
   connection: { abandon(exchange: Exchange): void } | undefined;

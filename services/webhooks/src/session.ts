@@ -19,7 +19,7 @@ import {
 const maxFields = 128;
 
 type Ends = {
-  /** A request that the receiver has not looked at goes over another connection. */
+  /** A request that the receiver has not looked at, or most likely not, goes over another connection. */
   readonly again: (exchange: Exchange) => void;
   /** The connection is no more. */
   readonly closed: () => void;
@@ -32,6 +32,7 @@ type Ends = {
  * It takes nothing new after the receiver has said that it goes away, or has left a request unanswered until that was given up: then it may be gone without a word.
  */
 export class Session {
+  readonly #socket: Socket;
   readonly #http: ClientHttp2Session;
   readonly #ends: Ends;
   readonly #underWay = new Map<Exchange, ClientHttp2Stream>();
@@ -40,10 +41,12 @@ export class Session {
   #retired = false;
   /** After a GOAWAY that tells of no fault: the last stream that the receiver looks at. */
   #lastRead = Infinity;
-  #heardAt = 0;
   #idleSince = performance.now();
+  /** Bytes received when it was last used after a rest. As long as there are no more, the receiver may have closed it before what was sent since then came. */
+  #readAtRest = -1;
 
   constructor(socket: Socket, ends: Ends) {
+    this.#socket = socket;
     this.#ends = ends;
     // The name is not looked at: the socket is there, and each request names its own authority.
     this.#http = connect("https://receiver.invalid", {
@@ -75,7 +78,8 @@ export class Session {
   send(exchange: Exchange): void {
     const { fields, body } = framed(exchange.text);
     const sentAt = performance.now();
-    const rested = this.#underWay.size === 0 && sentAt - this.#idleSince > doubtfulAfterMs;
+    if (this.#underWay.size === 0 && sentAt - this.#idleSince > doubtfulAfterMs)
+      this.#readAtRest = this.#socket.bytesRead;
     let stream: ClientHttp2Stream;
     try {
       stream = this.#http.request(fields);
@@ -87,16 +91,15 @@ export class Session {
     this.#underWay.set(exchange, stream);
     exchange.connection = this;
     const heard = (): void => {
-      this.#heardAt = performance.now();
-      exchange.timing.first_byte_ms ??= Math.round(this.#heardAt - sentAt);
+      exchange.timing.first_byte_ms ??= Math.round(performance.now() - sentAt);
     };
     readAnswer(stream, heard, (answer) => {
       if (!this.#underWay.delete(exchange)) return;
       this.#idleSince = performance.now();
       if (this.#retired) this.retire();
       if (!(answer instanceof Error)) return exchange.answered(answer);
-      // As over HTTP/1.1, what was sent on a connection that had rested was most likely closed before it came.
-      if ((stream.id ?? 0) > this.#lastRead || (rested && this.#heardAt < sentAt))
+      // As over HTTP/1.1, a connection that had rested and gave not a byte any more was most likely closed before this came. A reset, a fault or an answer that cannot be read are bytes.
+      if ((stream.id ?? 0) > this.#lastRead || this.#socket.bytesRead === this.#readAtRest)
         this.#unread(exchange, answer);
       else exchange.failed(answer);
     });

@@ -5,14 +5,14 @@ import {
   type ServerHttp2Stream,
   type ServerHttp2Session,
 } from "node:http2";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { TlsOptions } from "node:tls";
-import { afterEach, expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { createAddressGuard, createDial } from "@heliograph/api";
 import { until } from "@heliograph/testkit";
 import type { Answer } from "../src/answer-reader.ts";
 import { Connections } from "../src/connections.ts";
-import { cancel, type Exchange } from "../src/exchange.ts";
+import { cancel, doubtfulAfterMs, type Exchange } from "../src/exchange.ts";
 import { failure } from "../src/result.ts";
 import { certificate, privateKey } from "./certificate.ts";
 
@@ -21,6 +21,8 @@ type Serve = (stream: ServerHttp2Stream, request: number, body: string) => void;
 let close: () => Promise<unknown> = async () => undefined;
 let connections: Connections;
 let sessions: ServerHttp2Session[];
+/** What the receiver has accepted, below TLS. */
+let sockets: Socket[];
 
 function listen(
   server: Pick<Http2SecureServer, "listen" | "address" | "close">,
@@ -51,9 +53,10 @@ async function open(
   serve: Serve,
   settings: { readonly maxConcurrentStreams?: number } = {},
 ): Promise<void> {
-  sessions = [];
+  [sessions, sockets] = [[], []];
   let requests = 0;
   const server = createSecureServer({ ...keys, settings });
+  server.on("connection", (socket: Socket) => void sockets.push(socket));
   server.on("session", (session) => void sessions.push(session.on("error", () => undefined)));
   server.on("stream", (stream) => {
     const request = ++requests;
@@ -64,7 +67,16 @@ async function open(
   });
   await listen(server);
 }
-afterEach(() => close());
+afterEach(() => {
+  vi.restoreAllMocks();
+  return close();
+});
+
+/** The clock goes on so far that what is open now has rested for long. */
+function rest(): void {
+  const later = performance.now() + 2 * doubtfulAfterMs;
+  vi.spyOn(performance, "now").mockImplementation(() => later);
+}
 
 const ok: Serve = (stream, _, body) => {
   stream.respond({ ":status": 200, "content-type": "text/plain" });
@@ -177,26 +189,49 @@ it("lets end what is on a connection that the receiver takes away, and sends onc
   await until(() => sessions[0]!.destroyed);
 });
 
-it("tells of a request as failed that a reset, a fault of the connection or its end cuts off, and never sends that again by itself", async () => {
-  let requests = 0;
-  const cuts: Serve[] = [
-    (stream) => stream.close(7),
-    (stream) => stream.session!.goaway(11, stream.id!),
-    (stream) => stream.session!.destroy(),
+const cuts: readonly [name: string, cut: Serve][] = [
+  ["a reset", (stream) => stream.close(7)],
+  ["a reset that cancels", (stream) => stream.close(8)],
+  ["a fault of the connection", (stream) => stream.session!.goaway(11, stream.id!)],
+  ["its end", (stream) => stream.session!.destroy()],
+  [
+    "a reset in the middle of the answer",
     (stream) => {
       stream.respond({ ":status": 200, "content-length": 5 });
       stream.write("abc");
       stream.close(2);
     },
-  ];
-  await open((stream, request, body) => {
-    requests = request;
-    cuts[request - 1]!(stream, request, body);
-  });
-  for (const [index] of cuts.entries()) {
+  ],
+];
+
+it.each(cuts)(
+  "tells of a request as failed that %s cuts off, on a connection that had rested too, and never sends that again by itself",
+  async (_name, cut) => {
+    let requests = 0;
+    await open((stream, request, body) => {
+      requests = request;
+      if (request === 2) ok(stream, request, body);
+      else cut(stream, request, body);
+    });
     expect(codeOf(await post().ended)).toBe("connection_failed");
-    expect(requests).toBe(index + 1);
-  }
+    expect(await post().ended).toMatchObject({ status: 200 });
+    rest();
+    expect(codeOf(await post().ended)).toBe("connection_failed");
+    expect(requests).toBe(3);
+  },
+);
+
+it("sends everything once more that met a connection which had closed while it rested", async () => {
+  await open(ok);
+  await post("one").ended;
+  rest();
+  sockets[0]!.resetAndDestroy();
+  const others = ["two", "three", "four"].map((body) => post(body).ended);
+  expect((await Promise.all(others)).map((each) => (each as Answer).excerpt)).toEqual([
+    "took two",
+    "took three",
+    "took four",
+  ]);
 });
 
 it("gives one request up without the others, and sends nothing more where it was left without an answer", async () => {

@@ -1,5 +1,6 @@
 import { inTransaction } from "@heliograph/runtime";
 import type pg from "pg";
+import type { Quota } from "./attachments.ts";
 
 type Row = {
   readonly id: string;
@@ -18,7 +19,7 @@ export const adoptAttachments = (
   pool: pg.Pool,
   { partner, contact }: Owner,
   ids: readonly string[],
-  mostBytes: number,
+  quota: Quota,
 ): Promise<readonly string[]> =>
   inTransaction(pool, async (client) => {
     const { rows } = await client.query<Row>(
@@ -28,7 +29,7 @@ export const adoptAttachments = (
     );
     const ready = rows.filter(({ status }) => status === "ready");
     const moved = ready.filter(({ account }) => account !== partner);
-    let free = moved.length === 0 ? 0 : mostBytes - (await heldBy(client, partner));
+    let free = moved.length === 0 ? 0 : await roomOf(client, partner, quota);
     const refused = new Set<string>();
     for (const { id, charged } of moved) {
       if (charged > free) refused.add(id);
@@ -49,14 +50,15 @@ export const adoptAttachments = (
 
 const sumOf = (rows: readonly Row[]): number => rows.reduce((sum, { charged }) => sum + charged, 0);
 
-/** What a partner's take, for nobody else to change meanwhile. */
-async function heldBy(client: pg.PoolClient, partner: string): Promise<number> {
-  const { rows } = await client.query<{ readonly bytes: number }>(
+/** What a partner has room for of what came from outside, for nobody else to take meanwhile. */
+async function roomOf(client: pg.PoolClient, partner: string, quota: Quota): Promise<number> {
+  const { rows } = await client.query<Quota>(
     `insert into mobile_attachments.usage as u (partner, bytes) values ($1, 0)
-      on conflict (partner) do update set bytes = u.bytes returning bytes::float8 as bytes`,
+      on conflict (partner) do update set bytes = u.bytes returning bytes::float8 as bytes, received::float8 as received`,
     [partner],
   );
-  return rows[0]!.bytes;
+  const { bytes, received } = rows[0]!;
+  return Math.min(quota.bytes - bytes, quota.received - received);
 }
 
 const charge = (client: pg.PoolClient, account: string, bytes: number): Promise<unknown> =>

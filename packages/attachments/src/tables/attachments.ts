@@ -3,6 +3,27 @@ import type pg from "pg";
 import { fetchesDdl } from "./fetches.ts";
 
 /**
+ * What of a quota came from outside. The table keeps count of it by itself, so that whatever process of whichever release writes a row, also while an upgrade is under way, the sum stays the one of the rows.
+ */
+const receivedDdl = `alter table mobile_attachments.usage add column received bigint not null default 0;
+create function mobile_attachments.count_received() returns trigger language plpgsql as $$
+begin
+  if tg_op <> 'INSERT' and old.received_at is not null and not old.fetched then
+    update mobile_attachments.usage set received = received - old.charged where partner = coalesce(old.account, old.partner);
+  end if;
+  if tg_op <> 'DELETE' and new.received_at is not null and not new.fetched then
+    insert into mobile_attachments.usage as u (partner, bytes, received) values (coalesce(new.account, new.partner), 0, new.charged)
+      on conflict (partner) do update set received = u.received + excluded.received;
+  end if;
+  return null;
+end $$;
+create trigger received after insert or delete or update of charged, partner, account on mobile_attachments.attachments
+  for each row execute function mobile_attachments.count_received();
+insert into mobile_attachments.usage as u (partner, bytes, received)
+  select coalesce(account, partner), 0, sum(charged) from mobile_attachments.attachments where received_at is not null and not fetched group by 1
+  on conflict (partner) do update set received = excluded.received;`;
+
+/**
  * Files of attachments, in each environment's database; their bytes are in the store. A row is there before its bytes and goes after them, so that whatever the store holds has a row,
  * and a crash leaves nothing that nobody knows of. `charged` is what it takes of the partner's quota. `key` and `name` are sealed.
  */
@@ -76,6 +97,7 @@ create index attachments_unowned on mobile_attachments.attachments (received_at)
     // What was fetched for a send is needed as long as messages wait that name it, and a little longer: not as long as what people sent.
     `alter table mobile_attachments.attachments add column fetched boolean not null default false;
 create index attachments_fetched on mobile_attachments.attachments (received_at, needed_until) where fetched and status = 'ready';`,
+    receivedDdl,
   ],
 };
 
@@ -93,10 +115,13 @@ export type AttachmentRow = {
   readonly changed_at: Date;
 };
 /**
- * Where it came from. `received`: from outside, so that it takes half of the quota at most and strangers leave room for what the partner stores itself. `fetched`: the partner named its address in a send; it lives a
+ * Where it came from. `received`: from outside, so that all of these take half of the quota at most and strangers leave room for what the partner stores itself. `fetched`: the partner named its address in a send; it lives a
  * few days longer than messages wait that name it.
  */
 export type FileOrigin = "uploaded" | "received" | "fetched";
+
+/** How much all of a partner's may take, and what of it those that came from outside. */
+export type Quota = { readonly bytes: number; readonly received: number };
 
 export type NewAttachment = Pick<AttachmentRow, "id" | "partner" | "object" | "key" | "name"> & {
   readonly contactId: string | null;
@@ -130,7 +155,7 @@ export async function findAttachment(
 export async function beginUpload(
   pool: pg.Pool,
   attachment: NewAttachment,
-  quotaBytes: number,
+  quota: Quota,
 ): Promise<"begun" | "full" | "taken"> {
   const { id, partner, object, key, name, contactId, charged, origin, account } = attachment;
   const client = await pool.connect();
@@ -145,8 +170,14 @@ export async function beginUpload(
       added.rowCount === 1 &&
       (await client.query(
         `insert into mobile_attachments.usage as u values ($1, $2) on conflict (partner)
-          do update set bytes = u.bytes + excluded.bytes where u.bytes + excluded.bytes <= $3`,
-        [account ?? partner, charged, quotaBytes],
+          do update set bytes = u.bytes + excluded.bytes where u.bytes + excluded.bytes <= $3 and ($4::bigint is null or u.received <= $4)`,
+        [
+          account ?? partner,
+          charged,
+          quota.bytes,
+          // The row that was just added is counted among them.
+          origin === "received" ? quota.received : null,
+        ],
       ));
     const outcome = booked === false ? "taken" : booked.rowCount === 1 ? "begun" : "full";
     await client.query(outcome === "begun" ? "commit" : "rollback");

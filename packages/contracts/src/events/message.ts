@@ -245,7 +245,7 @@ export const BounceDeferred = defineEvent(
 export const DeliveryFailed = defineEvent(
   "DeliveryFailed",
   1,
-  "The provider reported, after accepting, that the message was not delivered; the refund follows.",
+  "The provider reported, after accepting, that the message was not delivered; the refund follows, or the charge stands.",
   z.strictObject({
     message_id: Id,
     message: MessageContext,
@@ -371,6 +371,7 @@ export const MessageFailed = defineEvent(
     error: Failure,
     retry_count: z.int().min(0),
     refund: z.strictObject({ amount: Money, currency: z.string(), transaction_id: Id }),
+    ...charge,
   }),
 );
 

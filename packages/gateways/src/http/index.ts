@@ -4,7 +4,7 @@ import { createHttpGateway } from "./connector.ts";
 import { genericErrors } from "./errors.ts";
 import { readHttp, verifyHttp } from "./receipts.ts";
 import { renderRequest } from "./render.ts";
-import { HttpSecrets, HttpSettings } from "./settings.ts";
+import { httpFault, HttpSecrets, HttpSettings } from "./settings.ts";
 
 /** Any provider that takes a message by one HTTP request: what it looks like and what answers mean is configured. */
 export const http = gatewayKind({
@@ -13,6 +13,7 @@ export const http = gatewayKind({
   environments: ["live"],
   settings: HttpSettings,
   secrets: HttpSecrets,
+  fault: httpFault,
   errors: genericErrors,
   create: createHttpGateway,
   callbacks: { verify: (request, { settings }) => verifyHttp(request, settings), read: readHttp },

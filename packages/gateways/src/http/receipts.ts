@@ -9,7 +9,7 @@ import { billedAs } from "../failure.ts";
 import { genericFailure } from "./errors.ts";
 import { valueAt, wordAt } from "./pointer.ts";
 import { jsonIn } from "../json-in.ts";
-import type { HttpSettings } from "./settings.ts";
+import { type HttpSettings, isFailure } from "./settings.ts";
 
 /** A provider without a scheme of its own proves by the address alone that it is the one: the token in it is known to nobody else. Where no receipts are configured nobody calls. */
 export const verifyHttp = (_: CallbackRequest, settings: HttpSettings): Verdict => ({
@@ -37,7 +37,7 @@ export function readHttp(
       return { kind: "unreadable", why: "there is no id or no status at its pointer" };
     const status = Object.hasOwn(receipts.map, word) ? receipts.map[word] : undefined;
     if (status === undefined) return { kind: "ignored", what: word.slice(0, 64) };
-    const bad = status === "undelivered" || status === "bounced" || status === "deferred";
+    const bad = isFailure(status);
     const text = `the provider reported ${word}`;
     const reason = status === "deferred" ? "provider_deferred" : "undelivered";
     return {

@@ -1,6 +1,6 @@
 import { receiptStatuses } from "@heliograph/contracts";
 import { z } from "zod";
-import { BillableCodes } from "../failure.ts";
+import type { ConfigurationFault } from "../descriptor.ts";
 import { jsonIn } from "../json-in.ts";
 
 /** RFC 6901. */
@@ -73,11 +73,37 @@ export const HttpSettings = z.strictObject({
       status: Pointer,
       map: z.record(z.string().max(64), z.enum(receiptStatuses)),
       /** Those of its words that mean a failure which it charges for nevertheless. */
-      billable: BillableCodes.optional(),
+      billable: z.array(z.string().max(64)).max(100).optional(),
     })
     .optional(),
 });
 export type HttpSettings = z.infer<typeof HttpSettings>;
+
+type ReceiptStatus = (typeof receiptStatuses)[number];
+const failures: ReadonlySet<ReceiptStatus> = new Set(["undelivered", "bounced", "deferred"]);
+/** Whether a report of this status says that something failed. */
+export const isFailure = (status: ReceiptStatus): boolean => failures.has(status);
+
+/** `billable` where nothing would ever be billed by it: money would be given back, and nobody would see why. */
+export function httpFault({
+  errors = [],
+  receipts,
+}: Pick<HttpSettings, "errors" | "receipts">): ConfigurationFault | undefined {
+  const throttled = errors.findIndex((error) => error.billable && error.class === "throttled");
+  if (throttled >= 0)
+    return {
+      path: `settings.errors.${throttled}.billable`,
+      message: "is nothing for throttled: the message is sent again, and nothing has failed",
+    };
+  const { billable = [], map = {} } = receipts ?? {};
+  const at = billable.findIndex((word) => !(Object.hasOwn(map, word) && isFailure(map[word]!)));
+  return at < 0
+    ? undefined
+    : {
+        path: `settings.receipts.billable.${at}`,
+        message: `must be a word that map has as ${[...failures].join(", ")}`,
+      };
+}
 
 /** Headers as a JSON object. */
 export const HttpSecrets = z.strictObject({

@@ -6,29 +6,7 @@ import { smppErrors } from "./errors.ts";
 import { maxIdCharacters } from "./ids.ts";
 import { tag, tlvOf } from "./pdu.ts";
 import type { Delivery } from "./session.ts";
-
-type State = "delivered" | "undelivered" | "under way";
-
-/** `message_state`, section 5.2.28. */
-const states: Readonly<Record<number, readonly [word: string, state: State]>> = {
-  1: ["ENROUTE", "under way"],
-  2: ["DELIVRD", "delivered"],
-  3: ["EXPIRED", "undelivered"],
-  4: ["DELETED", "undelivered"],
-  5: ["UNDELIV", "undelivered"],
-  6: ["ACCEPTD", "under way"],
-  7: ["UNKNOWN", "under way"],
-  8: ["REJECTD", "undelivered"],
-};
-/** The words of appendix B, and the same written out. Any other changes nothing. */
-const words: ReadonlyMap<string, State> = new Map([
-  ...Object.values(states),
-  ["DELIVERED", "delivered"],
-  ["UNDELIVERABLE", "undelivered"],
-  ["UNDELIVERED", "undelivered"],
-  ["REJECTED", "undelivered"],
-  ["FAILED", "undelivered"],
-]);
+import { states, words } from "./states.ts";
 
 /** What a receipt says, whatever its dialect. */
 export type SmppReceipt =
@@ -72,7 +50,7 @@ export function readReceipt(
         permanent: true,
         error: billedAs(
           failureOf(gateway, word, code),
-          billable.includes(word) || (code !== undefined && billable.includes(code)),
+          billable.some((each) => each.toUpperCase() === word || each === code),
         ),
         diagnostic: `stat:${word}${code === undefined ? "" : ` err:${code}`}`.slice(0, 2_000),
       }),

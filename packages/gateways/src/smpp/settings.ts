@@ -2,6 +2,7 @@ import { nationalLanguages } from "@heliograph/channels";
 import { z } from "zod";
 import type { ConfigurationFault } from "../descriptor.ts";
 import { BillableCodes } from "../failure.ts";
+import { isNoFailure } from "./states.ts";
 
 /** The most of each C-octet string of a bind (SMPP 3.4, 4.1.1), without the NUL that ends it. */
 const latin1 = (most: number) =>
@@ -55,9 +56,12 @@ export type SmppSettings = z.infer<typeof SmppSettings>;
 export const languagesOf = ({ national = [] }: SmppSettings): readonly number[] =>
   national.map((language) => nationalLanguages[language]);
 
-/** Tables are named in a header of septets of the GSM alphabet. */
+/** Tables are named in a header of septets of the GSM alphabet; and by a state in which nothing failed nothing would ever be billed. */
 export function smppFault(settings: SmppSettings): ConfigurationFault | undefined {
-  const { national, data_coding_default: alphabet = "gsm", long = "udh" } = settings;
+  const { national, data_coding_default: alphabet = "gsm", long = "udh", billable = [] } = settings;
+  const at = billable.findIndex(isNoFailure);
+  if (at >= 0)
+    return { path: `settings.billable.${at}`, message: "is a state in which nothing has failed" };
   return national === undefined || (alphabet === "gsm" && long === "udh")
     ? undefined
     : {

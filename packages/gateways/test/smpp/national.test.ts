@@ -112,4 +112,11 @@ describe("a text of a language with tables of its own", () => {
     const asked = SmppSettings.parse({ ...host, national: ["turkish"], ...more });
     expect(smppFault(asked)?.path).toBe(isRefused ? "settings.national" : undefined);
   });
+
+  it("whose billable states name one in which nothing failed is refused", () => {
+    const faultOf = (...billable: string[]) =>
+      smppFault(SmppSettings.parse({ ...host, billable }))?.path;
+    expect(faultOf("undeliv", "REJECTD", "0x0B")).toBe(undefined);
+    expect(faultOf("UNDELIV", "delivrd")).toBe("settings.billable.1");
+  });
 });

@@ -33,6 +33,8 @@ create index if not exists jobs_open on runtime.jobs (created_at) where status i
   `create table if not exists runtime.copies (
   consumer text not null, id uuid not null, seen_at timestamptz not null default now(), primary key (consumer, id)
 ) with (fillfactor = 10);`,
+  // Shards that a copy cannot run, though it is there.
+  "alter table runtime.copies add column refused int[] not null default '{}';",
 ];
 
 /** How many migrations of the runtime's own tables this release knows. */

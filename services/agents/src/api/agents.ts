@@ -277,7 +277,7 @@ export const agentRoutes: readonly Route[] = [
     evenSuspended: true,
     etag: true,
     response: AgentView,
-    errors: [...changeErrors, "not_found"],
+    errors: [...changeErrors, "not_found", "overloaded"],
     handler: disable,
   }),
   route({

@@ -1,6 +1,7 @@
 import type { Page } from "../page.ts";
 import { auditPages } from "./audit.ts";
 import { eventPages } from "./events.ts";
+import { forkPages } from "./forks.ts";
 import { evaluationPages } from "./evaluations.ts";
 import { gatewayPages } from "./gateways.ts";
 import { keyPages } from "./keys.ts";
@@ -59,6 +60,7 @@ export const allPages: readonly Page[] = [
   ...routingPages,
   ...senderPoolPages,
   ...backtestPages,
+  ...forkPages,
   ...sandboxPages,
   ...keyPages,
   ...teamPages,

@@ -325,7 +325,7 @@ export const senderPoolRoutes: readonly Route[] = [
     etag: true,
     status: 204,
     response: undefined,
-    errors: [...changing, "not_found", "precondition_failed"],
+    errors: [...changing, "not_found", "precondition_failed", "overloaded"],
     handler: remove,
   }),
 ];

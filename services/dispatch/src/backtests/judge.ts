@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { channelModule } from "@heliograph/channels";
 import { type GatewayChoice, type Micros, parseMoney, readEventFlaw } from "@heliograph/contracts";
 import {
+  costOf,
   foldMessage,
   priceFor,
   type MessageState,
@@ -144,7 +145,7 @@ export function createJudge(candidates: Candidates) {
     published_at: "",
   };
 
-  const costOf = (gateway: string | null, segments: number): Micros | undefined => {
+  const providerCost = (gateway: string | null, segments: number): Micros | undefined => {
     if (gateway === null) return 0n;
     const each = parseMoney(costs.get(gateway) ?? "");
     return each === undefined ? undefined : each * BigInt(segments);
@@ -158,24 +159,27 @@ export function createJudge(candidates: Candidates) {
     const recipient = channelModule(request.channel).recipient(to);
     if (recipient.kind === "fault") return "recipient_unreadable";
     const { count } = request.segments;
-    const paid = parseMoney(request.cost);
-    if (paid === undefined) return "unreadable";
+    const price = parseMoney(request.cost);
+    const paid = parseMoney(costOf(state));
+    if (price === undefined || paid === undefined) return "unreadable";
     const fresh = freshPrice(list, prices?.list, request, recipient.value.digits);
     if (fresh === "no_price") return fresh;
     const routed = own && routedBy(own, byChannel.get(request.channel) ?? [], senders, sent, to);
     const gateway = routed === undefined ? had : routed.choice.gateway;
-    const charge = (price: Micros): Micros => (state.charged ? price : 0n);
+    const isPaid = gateway !== null && (state.charged || state.charge !== undefined);
+    // One that failed may cost the price of another of its steps, which stays as it was.
+    const charge = paid === price ? (fresh ?? price) : paid;
     return {
       messageId: state.id,
       partner,
       channel: request.channel,
       country: request.price.country,
       currency: request.currency,
-      before: { gateway: had, cost: costOf(had, count), charge: charge(paid) },
+      before: { gateway: had, cost: providerCost(had, count), charge: paid },
       after: {
         gateway,
-        cost: costOf(gateway, count),
-        charge: gateway === null ? 0n : charge(fresh ?? paid),
+        cost: providerCost(gateway, count),
+        charge: isPaid ? charge : 0n,
       },
       choice: routed?.choice,
       drawn: gateway !== had && (routed?.mayDraw(had) ?? false),

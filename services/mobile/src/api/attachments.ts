@@ -120,7 +120,7 @@ async function ownAttachment(call: Call<unknown, unknown>): Promise<AttachmentRo
 const whyLost: Readonly<Record<string, string>> = {
   gone: "is of a file that its provider does not have any more",
   too_large: `is of a file of more than ${maxAttachmentBytes / 1_000_000} MB`,
-  no_room: "is of a file for which the quota had no room",
+  no_room: "is of a file for which the quota had no room in a day",
   too_many: "is of a file that came when too many were waiting",
   refused: "is of a file that its provider did not give out in a day",
   unreachable: "is of a file whose provider could not be reached in a day",

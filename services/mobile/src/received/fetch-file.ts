@@ -117,7 +117,8 @@ async function keep(
       case "kept":
         return over;
       case "full":
-        return { kind: "lost", reason: "no_room" };
+        // The partner may make room.
+        return { kind: "again", reason: "no_room" };
       case "taken":
         return { kind: "again", reason: "busy" };
       default:

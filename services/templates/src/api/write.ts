@@ -10,7 +10,14 @@ import {
 } from "@heliograph/api";
 import { PublicError, streamOf, wordsOf } from "@heliograph/contracts";
 import { revisionOfVersion, templateId } from "@heliograph/domain";
-import { type Decided, type Version, decideTemplate, decideVersion, patched } from "../decide.ts";
+import {
+  type Decided,
+  type Version,
+  changesNothing,
+  decideTemplate,
+  decideVersion,
+  patched,
+} from "../decide.ts";
 import { findTemplateVersion } from "../tables/templates.ts";
 import {
   type Found,
@@ -93,10 +100,11 @@ const createId = (call: Call<unknown, unknown>, id: string): string => call.even
 export const addVersion = (call: Call<AddVersion, ByChannel>): Promise<Added> =>
   nextVersion(call, "version", () => call.body);
 
-/** Adds the version that comes of changing the newest one, seen as `If-Match` says. Throws `precondition_failed` as well. */
+/** Adds the version that comes of changing the newest one, seen as `If-Match` says, or gives that one where nothing of it changes. Throws `precondition_failed` as well. */
 export const changeTemplate = (call: Call<ChangeTemplate, ByChannel>): Promise<Added> =>
   nextVersion(call, "change", (found) => {
     requireMatch(call, () => etagOfBody(templateView(found)));
+    if (changesNothing(found.newest, call.body)) return undefined;
     const read = AddVersion.safeParse(patched(found.newest, call.body), { error: wordsOf });
     if (read.success) return read.data;
     throw notValid(
@@ -111,7 +119,7 @@ type Added = { readonly found: Found; readonly version: Version; readonly positi
 async function nextVersion(
   call: Call<unknown, ByChannel>,
   verb: string,
-  textsOf: (found: Found) => AddVersion,
+  textsOf: (found: Found) => AddVersion | undefined,
 ): Promise<Added> {
   const id = call.params["id"]!;
   const eventId = call.eventId(`${verb} ${id}`);
@@ -122,7 +130,9 @@ async function nextVersion(
       requireSameRequest(own, call.fingerprint);
       return { found, version: own.data, position: own.position };
     }
-    const version = requireDecided(decideVersion(found, textsOf(found), call.timestamp()));
+    const texts = textsOf(found);
+    if (texts === undefined) return { found, version: found.newest, position: found.last.position };
+    const version = requireDecided(decideVersion(found, texts, call.timestamp()));
     const { template_id } = version;
     const stored = await appendOne(call.deps.log, {
       stream: streamOf("template", template_id),
