@@ -127,6 +127,7 @@ function at(slices: readonly Slice[], what: keyof Slice, share: number): number 
   const sorted = slices.flatMap((each) => each[what]).toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
 }
+const rate = (count: number, within: number): number => Math.round(count / within);
 const round = (value: number): number => Math.round(value * 100) / 100;
 
 const compared = (figure: string, beside: readonly Slice[], alone: readonly Slice[]): Row[] =>
@@ -298,7 +299,6 @@ async function measureStorm(
   const lagMs = Math.round(performance.now() - behind);
   const grown = memory();
   const note = `${reports} reports, ${refused} sent again; single sends included`;
-  const rate = (count: number, within: number): number => Math.round(count / within);
   return [
     limitRow(
       "storm of bounces: reports taken beside single sends",
