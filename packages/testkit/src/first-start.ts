@@ -1,5 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
 import { easeLogin } from "./ease-login.ts";
@@ -66,19 +74,53 @@ export async function madeOnce(
   if (home === undefined) return undefined;
   const first = join(home, name);
   if (existsSync(first)) return first;
-  const making = `${first}.making`;
+  let tries = 0;
+  if (!claim(first, tries)) {
+    const made = (): boolean | "mine" => {
+      if (existsSync(first)) return true;
+      return isLeft(first, tries) && claim(first, ++tries) && "mine";
+    };
+    if ((await until(made, { timeoutMs: makingMs, what: `${first} is made` })) === true)
+      return first;
+  }
+  const making = folderOf(first, tries);
+  try {
+    await make(making);
+    renameSync(making, first);
+    return first;
+  } catch (error) {
+    writeFileSync(makerOf(first, tries), "failed");
+    throw error;
+  }
+}
+
+const folderOf = (first: string, tries: number): string => `${first}.making-${tries}`;
+const makerOf = (first: string, tries: number): string => `${first}.maker-${tries}`;
+
+/** Whether this try is this process's: one of them makes the folder. */
+function claim(first: string, tries: number): boolean {
+  const making = folderOf(first, tries);
   try {
     mkdirSync(making);
   } catch {
-    // Another worker does.
-    await until(() => existsSync(first), { timeoutMs: makingMs, what: `${first} is made` });
-    return first;
+    return false;
   }
+  writeFileSync(makerOf(first, tries), String(process.pid));
   // The database's account passes through.
   chmodSync(making, 0o711);
-  await make(making);
-  renameSync(making, first);
-  return first;
+  return true;
+}
+
+/** Whether whose try it is has failed, or has ended in the middle of it: a worker goes when the time of its test is over. */
+function isLeft(first: string, tries: number): boolean {
+  try {
+    const maker = readFileSync(makerOf(first, tries), "utf8");
+    if (maker === "failed") return true;
+    process.kill(Number(maker), 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
 }
 
 function forget(cluster: string): void {

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { firstStartVariable } from "./first-start.ts";
+import { prepareInstances } from "./instance.ts";
 import { kafkaVariable, keepKafka } from "./kafka/shared.ts";
 import { serverVariable, startServer } from "./server.ts";
 
@@ -22,6 +23,9 @@ export async function setup(): Promise<() => Promise<void>> {
     // The database's account passes through.
     chmodSync(first, 0o711);
     process.env[firstStartVariable] = first;
+    // A run of some files has it made by the first who needs it, if there is one.
+    const isWhole = process.argv.slice(2).join() === "run";
+    if (isWhole) await prepareInstances();
   }
   return async () => {
     await Promise.all([server.stop(), kafka.stop()]);

@@ -162,6 +162,16 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   };
 }
 
+/** Makes what the instances of a run begin on: within the time of a test that would take much of it, and all others would wait. */
+export async function prepareInstances(): Promise<void> {
+  const dataDir = newDataDir();
+  try {
+    await prepare({ dataDir });
+  } finally {
+    await removeDataDir(dataDir);
+  }
+}
+
 async function ownProduct(): Promise<string> {
   const made = await madeOnce("product", async (making) => {
     symlinkSync(await bundleProduct(ownEntry), join(making, "main.mjs"));

@@ -84,7 +84,7 @@ export async function takeFetches(
         order by due_at limit 1000),
       placed as (select id, row_number() over (partition by partner order by due_at) as turn, due_at from due)
       update mobile_attachments.fetches f set tries = tries + 1, due_at = clock_timestamp() + make_interval(secs => $4)
-        where f.id in (select id from placed where turn <= $2 order by due_at limit $1) and f.status = 'due' and f.due_at <= clock_timestamp()
+        where f.id = any (array(select id from placed where turn <= $2 order by due_at limit $1)) and f.status = 'due' and f.due_at <= clock_timestamp()
         returning ${columns}`,
     values: [limit, ofEach, busy, leaseMs / 1_000],
   });
