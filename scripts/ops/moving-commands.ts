@@ -30,6 +30,11 @@ const webAddress = (text: string): string => {
     throw new InvalidArgumentError("https://…, where its API will be");
   return text.replace(/\/+$/, "");
 };
+const databases = (text: string): string => {
+  if (!/^postgres(?:ql)?:\/\//.test(text) || !URL.canParse(text))
+    throw new InvalidArgumentError("postgres://…");
+  return text;
+};
 const partnerMove = () => import("./move-partner/index.ts");
 
 /** What moves from one place to another: the log to another engine, a partner to an installation of its own. */
@@ -90,7 +95,11 @@ export function addMovingCommands(program: Command, { withTarget, change, signal
       "compare what both have of the partner, and make it the copy's; exit code 1 where the copy lacks something; run again after a crash",
     )
     .argument("<partner>", "its id", partnerId)
-    .requiredOption("--copy <url>", "the copy's databases: postgres://…, in which no service runs")
+    .requiredOption(
+      "--copy <url>",
+      "the copy's databases: postgres://…, in which no service runs",
+      databases,
+    )
     .requiredOption("--address <url>", "where the copy's API will be", webAddress)
     .action((partner: string, { copy, address }: { copy: string; address: string }) =>
       change("live", "move-partner to", `${partner} ${address}`, async (target) =>

@@ -185,6 +185,7 @@ test("a closed partner moves to a copy that has all of it, and whatever breaks i
   await expect(moving(early)).rejects.toThrow(/is not closed/);
   await closePartner(old, partner);
   await expect(moving(early)).rejects.toThrow(/before .* was closed/);
+  await expect(moving(urlOf("old"))).rejects.toThrow(/both ends of the copy are the same/);
   expect(await placesIn("old")).toEqual(["leaving", undefined]);
 
   // Something of the partner comes after the copy was made.

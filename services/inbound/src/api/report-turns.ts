@@ -5,7 +5,7 @@ import { Others, pause } from "@heliograph/runtime";
 export type TurnLimits = {
   /** Reports of one round while nobody calls with a key. */
   readonly alone: number;
-  /** The same while somebody does: all that read them take some 8 ms of processors for a round. Eight of them made a send wait for twice as long, at much the same rate. */
+  /** The same while somebody does: all that read them take some 8 ms of processors for a round. Eight of them made a send wait for twice as long, and took a fifth more reports a second in one run of two. */
   readonly beside: number;
   /**
    * So many that wait have the rounds of those who are alone, whoever calls: fewer go the part of the way. Not every provider posts again (Twilio once, and only when it cannot connect), and
