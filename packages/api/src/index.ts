@@ -1,6 +1,7 @@
 export { isWithin, networkOf, parseBlock, placeOf } from "./addresses.ts";
 export { AddressRefused, createDial, dialAs, dialTarget } from "./dial/dial.ts";
 export type { Dial, DialOptions, DialTarget } from "./dial/dial.ts";
+export { getOnce, type OneAnswer } from "./dial/get-once.ts";
 export { createAddressGuard } from "./dial/guard.ts";
 export { localAddresses } from "./dial/resolve.ts";
 export { AsOf, lookBack, notAsOf } from "./as-of.ts";

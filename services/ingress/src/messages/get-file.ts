@@ -1,5 +1,5 @@
-import { request, type IncomingMessage } from "node:http";
-import { AddressRefused, dialTarget, type Dial } from "@heliograph/api";
+import type { IncomingMessage } from "node:http";
+import { AddressRefused, getOnce, type Dial, type OneAnswer } from "@heliograph/api";
 import { cleanName, maxAttachmentBytes, nameInHeader } from "@heliograph/attachments";
 
 /** For the whole of a file, from the name to the last byte: 10 MB at 5 Mbit/s. */
@@ -76,31 +76,11 @@ function nameOf(url: URL, header: string | undefined): string | undefined {
   }
 }
 
-async function ask(
-  dial: Dial,
-  url: URL,
-  signal: AbortSignal,
-): Promise<{ readonly answer: IncomingMessage; end(): void }> {
+async function ask(dial: Dial, url: URL, signal: AbortSignal): Promise<OneAnswer> {
   try {
-    const socket = await dial(dialTarget(url), {});
-    const end = (): void => void socket.destroy();
-    try {
-      const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-        const { host, pathname, search } = url;
-        const headers = { host, connection: "close", accept: "*/*", "user-agent": "Heliograph" };
-        request({ createConnection: () => socket, path: pathname + search, headers, signal })
-          .on("response", resolve)
-          .on("error", reject)
-          .end();
-      });
-      return { answer, end };
-    } catch (error) {
-      end();
-      throw error;
-    }
+    return await getOnce(dial, url, { accept: "*/*" }, signal);
   } catch (error) {
-    throw new NoFile(
-      "unreachable",
+    throw unreachable(
       error instanceof AddressRefused ? "is an address that is not allowed" : "cannot be reached",
     );
   }

@@ -1,5 +1,5 @@
-import { request, type IncomingMessage } from "node:http";
-import { AddressRefused, dialAs, dialTarget, type Dial } from "@heliograph/api";
+import type { IncomingMessage } from "node:http";
+import { AddressRefused, dialAs, getOnce, type Dial, type OneAnswer } from "@heliograph/api";
 import { maxAttachmentBytes } from "@heliograph/attachments";
 import { type AskProvider, type FileAddress, NoReceivedFile } from "@heliograph/gateways";
 import type { Settings } from "@heliograph/runtime";
@@ -60,28 +60,12 @@ const refusedAs = (status: number): NoReceivedFile =>
 
 async function get(
   dial: Dial,
-  { url: text, headers }: Pick<FileAddress, "url" | "headers">,
+  { url, headers }: Pick<FileAddress, "url" | "headers">,
   signal: AbortSignal,
-): Promise<{ readonly answer: IncomingMessage; end(): void }> {
-  const url = new URL(text);
+): Promise<OneAnswer> {
+  const address = new URL(url);
   try {
-    const socket = await dial(dialTarget(url), {});
-    const end = (): void => void socket.destroy();
-    try {
-      const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-        const { host, pathname, search } = url;
-        const sent = { host, connection: "close", "user-agent": "Heliograph", ...headers };
-        const options = { path: pathname + search, headers: sent, signal };
-        request({ createConnection: () => socket, ...options })
-          .on("response", resolve)
-          .on("error", reject)
-          .end();
-      });
-      return { answer, end };
-    } catch (error) {
-      end();
-      throw error;
-    }
+    return await getOnce(dial, address, headers, signal);
   } catch (error) {
     // Never what the network said of it: an address can have a token in it.
     const isRefused = error instanceof AddressRefused;
