@@ -29,20 +29,33 @@ type Connection = {
   abandon(exchange: Exchange): void;
 };
 
+/** A connection that is being opened: over HTTP/2 until the receiver has said how many requests it takes beside each other. */
+type Opening = {
+  /** Requests that are to go on it. */
+  readonly room: number;
+  waiting: Exchange[];
+};
+
 /**
  * The connections to one endpoint, kept open between requests. Nobody else uses them. How many there are is up to the caller, who limits how many requests run at once. Over HTTP/1.1 one
  * request at a time goes on each; where the receiver has chosen HTTP/2 as many as it allows.
+ *
+ * As long as nobody knows what the receiver chooses and allows, all requests wait for the one connection that is being opened. Where that fails before any answer to it, they fail with it.
  */
 export class Connections {
   readonly #dial: Dial;
   readonly #target: DialTarget;
   readonly #idle: Connection[] = [];
   readonly #sessions = new Set<Session>();
+  readonly #openings = new Set<Opening>();
+  /** Requests that a connection takes beside each other, by the last one there was. */
+  #room: number;
   #closed = false;
 
   constructor(dial: Dial, target: DialTarget) {
     this.#dial = dial;
     this.#target = target;
+    this.#room = target.secure && target.http2 === true ? Infinity : 1;
   }
 
   send(exchange: Exchange): void {
@@ -77,25 +90,60 @@ export class Connections {
     for (const session of this.#sessions) session.retire();
   }
 
+  /** Sends it over a connection that is not open yet. */
   #open(exchange: Exchange): void {
+    for (const opening of this.#openings)
+      if (opening.waiting.length < opening.room) return void opening.waiting.push(exchange);
+    const opening: Opening = { room: this.#room, waiting: [exchange] };
+    this.#openings.add(opening);
     this.#dial(this.#target, exchange.timing).then(
-      (socket) => {
-        if (exchange.canceled) socket.destroy();
-        else if ((socket as TLSSocket).alpnProtocol === "h2") this.#begin(socket).send(exchange);
-        else this.#write(this.#adopt(socket), exchange);
-      },
+      (socket) => this.#opened(opening, socket),
       (error: unknown) => {
-        if (!exchange.canceled) exchange.failed(error as Error);
+        for (const each of this.#leave(opening)) each.failed(error as Error);
       },
     );
   }
 
-  #begin(socket: Socket): Session {
+  #opened(opening: Opening, socket: Socket): void {
+    const [first, ...others] = opening.waiting.filter(({ canceled }) => !canceled);
+    if (first !== undefined && (socket as TLSSocket).alpnProtocol === "h2") {
+      opening.waiting = others;
+      return this.#begin(socket, opening).send(first);
+    }
+    this.#leave(opening);
+    this.#room = 1;
+    if (first === undefined) socket.destroy();
+    else this.#write(this.#adopt(socket), first);
+    for (const exchange of others) this.send(exchange);
+  }
+
+  /** Nothing waits for this connection any more: gives what did. */
+  #leave(opening: Opening): readonly Exchange[] {
+    this.#openings.delete(opening);
+    return opening.waiting.splice(0).filter(({ canceled }) => !canceled);
+  }
+
+  #begin(socket: Socket, opening: Opening): Session {
     const session = new Session(socket, {
       again: (exchange) => this.#open(exchange),
-      closed: () => this.#sessions.delete(session),
+      ready: (room) => {
+        this.#room = Math.max(1, room);
+        for (const exchange of this.#leave(opening))
+          if (session.hasRoom) session.send(exchange);
+          else this.send(exchange);
+        // What is sent from here on goes elsewhere.
+        if (this.#closed) session.retire();
+      },
+      closed: () => {
+        this.#sessions.delete(session);
+        for (const exchange of this.#leave(opening))
+          if (exchange.repeated) exchange.failed(cutOff());
+          else {
+            exchange.repeated = true;
+            this.send(exchange);
+          }
+      },
     });
-    // Closed meanwhile: it is for this one request.
     if (!this.#closed) this.#sessions.add(session);
     return session;
   }

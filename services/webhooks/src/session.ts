@@ -21,6 +21,8 @@ const maxFields = 128;
 type Ends = {
   /** A request that the receiver has not looked at, or most likely not, goes over another connection. */
   readonly again: (exchange: Exchange) => void;
+  /** The receiver has said how many requests it takes beside each other. */
+  readonly ready: (room: number) => void;
   /** The connection is no more. */
   readonly closed: () => void;
 };
@@ -58,6 +60,7 @@ export class Session {
       this.#room = maxConcurrentStreams ?? Infinity;
       // Nothing goes on it: kept, there would be one more with each request.
       if (this.#room === 0) this.retire();
+      ends.ready(this.#room);
     });
     this.#http.on("goaway", (code, lastStream) => {
       if (code === constants.NGHTTP2_NO_ERROR) this.#lastRead = lastStream;

@@ -96,6 +96,7 @@ function post(body = "{}"): { exchange: Exchange; ended: Promise<Answer | Error>
   connections.send(exchange);
   return { exchange, ended: promise };
 }
+const textOf = (ended: Answer | Error): string => (ended as Answer).excerpt;
 const codeOf = (ended: Answer | Error): string => {
   const result = ended instanceof Error ? failure(ended) : undefined;
   return result?.type === "error" ? result.code : "answered";
@@ -159,7 +160,67 @@ it("opens another connection where the receiver takes no more beside each other,
     response.end(request.httpVersion),
   );
   await listen(server as never);
-  expect(await post().ended).toMatchObject({ status: 200, excerpt: "1.1" });
+  const spoken = Array.from({ length: 3 }, () => post().ended);
+  expect((await Promise.all(spoken)).map(textOf)).toEqual(["1.1", "1.1", "1.1"]);
+});
+
+it("opens one connection for all first requests, and as many more as the receiver makes necessary", async () => {
+  const held: (() => void)[] = [];
+  await open((stream, request, body) => void held.push(() => ok(stream, request, body)), {
+    maxConcurrentStreams: 3,
+  });
+  const given = post("given up");
+  const all = ["one", "two", "three", "four"].map((body) => post(body));
+  cancel(given.exchange);
+  await until(() => held.length === 4);
+  expect(sessions).toHaveLength(2);
+  for (const answer of held.splice(0)) answer();
+  expect((await Promise.all(all.map((each) => each.ended))).map(textOf)).toEqual([
+    "took one",
+    "took two",
+    "took three",
+    "took four",
+  ]);
+  expect(all.filter(({ exchange }) => "tls_ms" in exchange.timing)).toHaveLength(1);
+  const more = Array.from({ length: 9 }, () => post());
+  await until(() => held.length === 9);
+  expect(sessions).toHaveLength(3);
+  for (const answer of held) answer();
+  await Promise.all(more.map((each) => each.ended));
+});
+
+it("lets end over their connection what waited for it while its endpoint was edited", async () => {
+  await open(ok);
+  const both = [post("one"), post("two")];
+  connections.close();
+  expect((await Promise.all(both.map((each) => each.ended))).map(textOf)).toEqual([
+    "took one",
+    "took two",
+  ]);
+  expect(sessions).toHaveLength(1);
+  await until(() => sessions[0]!.destroyed);
+});
+
+it("fails all that waits for a connection with it, and tries once more what one that never began would have taken", async () => {
+  [sessions, sockets] = [[], []];
+  const server = createTls({ ...keys, ALPNProtocols: ["h2"] });
+  server.on("connection", (socket: Socket) => void sockets.push(socket));
+  server.on("secureConnection", (socket) => socket.on("error", () => undefined).destroy());
+  await listen(server as never);
+  const cut = ["one", "two", "three", "four"].map((body) => post(body));
+  for (const each of cut) expect(await each.ended).toBeInstanceOf(Error);
+  expect(sockets).toHaveLength(2);
+  let dials = 0;
+  connections = new Connections(
+    async () => {
+      dials++;
+      throw Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+    },
+    { host: "sink.test", port: 1, secure: true, http2: true },
+  );
+  const refused = ["one", "two", "three"].map((body) => post(body));
+  for (const each of refused) expect(codeOf(await each.ended)).toBe("connection_failed");
+  expect(dials).toBe(1);
 });
 
 it("keeps no connection on which the receiver takes nothing", async () => {
@@ -227,11 +288,8 @@ it("sends everything once more that met a connection which had closed while it r
   rest();
   sockets[0]!.resetAndDestroy();
   const others = ["two", "three", "four"].map((body) => post(body).ended);
-  expect((await Promise.all(others)).map((each) => (each as Answer).excerpt)).toEqual([
-    "took two",
-    "took three",
-    "took four",
-  ]);
+  expect((await Promise.all(others)).map(textOf)).toEqual(["took two", "took three", "took four"]);
+  expect(sessions).toHaveLength(2);
 });
 
 it("gives one request up without the others, and sends nothing more where it was left without an answer", async () => {
