@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { clusterFaults } from "./cluster-faults.ts";
 import { eventStoreFaults } from "./eventstore-faults.ts";
 import { allFaults } from "./faults.ts";
+import { behindOneAddress } from "./front-faults.ts";
 import { kafkaFaults } from "./kafka-faults.ts";
 import { networkFaults } from "./network-faults.ts";
 import { outageFaults } from "./outage-faults.ts";
@@ -55,6 +56,7 @@ const known = [
   ...(feed === "kafka" ? [...kafkaFaults, ...clusterFaults] : []),
   ...allFaults,
   ...networkFaults,
+  behindOneAddress,
   ...ownerFaults,
   ...outageFaults,
   ...(feed === "log" && log === "postgres"

@@ -97,7 +97,10 @@ async function fencedCount(instance: Instance): Promise<number> {
 }
 
 /** A whole second copy on the same databases, which stands by and serves requests too. */
-async function withCopy(world: World, work: (copy: Instance) => Promise<string>): Promise<string> {
+export async function withCopy(
+  world: World,
+  work: (copy: Instance) => Promise<string>,
+): Promise<string> {
   const dataDir = newDataDir();
   const copy = await startInstance({
     dataDir,

@@ -1,0 +1,96 @@
+import {
+  Agent,
+  createServer,
+  request as ask,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** What a load balancer knows of one copy. */
+type Place = {
+  readonly url: string;
+  ready: boolean;
+  /** Requests that it was given. */
+  asked: number;
+};
+
+/** One address for several copies, as a load balancer that remembers nobody: each request goes to the next copy that says that it is ready. */
+export type Front = {
+  readonly url: string;
+  readonly places: readonly Place[];
+  /** Connections that were refused and went to another copy, and requests whose copy went away before it had answered. */
+  readonly seen: { elsewhere: number; cut: number };
+  close(): Promise<void>;
+};
+
+/** Between two looks at `/readyz`. */
+const lookMs = 200;
+
+export async function openFront(urls: readonly string[]): Promise<Front> {
+  const places = urls.map((url): Place => ({ url, ready: true, asked: 0 }));
+  const seen = { elsewhere: 0, cut: 0 };
+  const agent = new Agent({ keepAlive: true });
+  let turn = 0;
+  const next = (but: ReadonlySet<Place>): Place | undefined => {
+    const left = places.filter((place) => place.ready && !but.has(place));
+    return left[turn++ % left.length];
+  };
+
+  function pass(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
+    const refused = new Set<Place>();
+    const tryNext = (): void => {
+      const place = next(refused);
+      if (place === undefined) return void response.writeHead(503, { "retry-after": "1" }).end();
+      const { hostname, port } = new URL(place.url);
+      const { method, url: path, headers } = request;
+      const upstream = ask({ hostname, port, method, path, headers, agent }, (answer) => {
+        response.writeHead(answer.statusCode!, answer.rawHeaders);
+        answer.pipe(response);
+        answer.once("error", () => response.destroy());
+      });
+      response.once("close", () => upstream.destroy());
+      upstream.once("error", (error: NodeJS.ErrnoException) => {
+        // Nothing was sent to who refuses the connection; whatever else went wrong, nobody knows what was done.
+        if (error.code === "ECONNREFUSED") {
+          seen.elsewhere++;
+          refused.add(place);
+          return tryNext();
+        }
+        if (!response.writableEnded && !response.destroyed) seen.cut++;
+        response.destroy();
+      });
+      place.asked++;
+      upstream.end(body);
+    };
+    tryNext();
+  }
+
+  const server = createServer((request, response) => {
+    const pieces: Buffer[] = [];
+    request.on("data", (piece: Buffer) => void pieces.push(piece));
+    request.once("end", () => pass(request, response, Buffer.concat(pieces)));
+  });
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  const looking = setInterval(() => {
+    for (const place of places)
+      void fetch(`${place.url}/readyz`, { signal: AbortSignal.timeout(5 * lookMs) }).then(
+        async (answer) => {
+          await answer.body?.cancel();
+          place.ready = answer.ok;
+        },
+        () => void (place.ready = false),
+      );
+  }, lookMs);
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    places,
+    seen,
+    async close() {
+      clearInterval(looking);
+      agent.destroy();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => void server.close(() => resolve()));
+    },
+  };
+}
