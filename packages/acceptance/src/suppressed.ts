@@ -1,12 +1,14 @@
-import { sameRecipient } from "@heliograph/channels";
+import { channelModule, externalIdName, sameRecipient } from "@heliograph/channels";
 import { streamOf, type EventData } from "@heliograph/contracts";
 import { stoppedBy, suppressionName } from "@heliograph/domain";
+import { movesOf } from "@heliograph/gateways";
 import type { EventLog } from "@heliograph/log";
 import { pause } from "@heliograph/runtime";
 import type { Vault } from "@heliograph/vault";
 import { nameFilter } from "./name-filter.ts";
 
 type Sent = Pick<EventData<"MessageRequested">, "channel" | "to" | "category">;
+type Address = Pick<Sent, "channel" | "to">;
 /** Why nothing is sent to a recipient. */
 export type Stop = EventData<"SuppressionStarted">["active"][number];
 
@@ -17,6 +19,8 @@ export type Suppressed = {
    * partner has no suppression); else its stream is read, so the answer is exact. `to` may be sealed.
    */
   find(partner: string, message: Sent): Stop | undefined | Promise<Stop | undefined>;
+  /** Where a recipient is now who has moved (`RecipientMoved`); undefined, and mostly at once, for one who has not. */
+  movedTo(partner: string, message: Address): string | undefined | Promise<string | undefined>;
   release(): Promise<void>;
 };
 
@@ -29,6 +33,7 @@ const retryAfterMs = 500;
  */
 function follow({ log, vault }: Source, onError: (error: unknown) => void): Suppressed {
   const names = nameFilter();
+  const moved = movers({ log, vault }, () => caughtUp);
   const partners = new Set<string>();
   const ended = new AbortController();
   const { signal } = ended;
@@ -36,9 +41,13 @@ function follow({ log, vault }: Source, onError: (error: unknown) => void): Supp
   let caughtUp = false;
 
   async function read(): Promise<void> {
-    const types = ["SuppressionStarted"] as const;
+    const types = ["SuppressionStarted", "RecipientMoved"] as const;
     for await (const batch of log.subscribe({ after, types, signal })) {
-      for (const { data, metadata } of batch.events) {
+      for (const { type, data, metadata } of batch.events) {
+        if (type === "RecipientMoved") {
+          moved.add(data);
+          continue;
+        }
         names.add(data.name);
         partners.add(metadata.partner ?? "");
       }
@@ -53,23 +62,6 @@ function follow({ log, vault }: Source, onError: (error: unknown) => void): Supp
     }
   })();
 
-  /** By each of the names that the recipient may have been stopped under. */
-  async function lookUp(
-    partner: string,
-    wanted: readonly string[],
-    { category }: Sent,
-  ): Promise<Stop | undefined> {
-    const own = log.forPartner(partner);
-    for (const name of wanted) {
-      const stream = streamOf("suppression", name);
-      const [last] = await own.readStream(stream, { backwards: true, limit: 1 });
-      const active = last !== undefined && "active" in last.data ? last.data.active : [];
-      const stop = stoppedBy(active, category);
-      if (stop !== undefined) return stop;
-    }
-    return undefined;
-  }
-
   function find(partner: string, sent: Sent): Stop | undefined | Promise<Stop | undefined> {
     if (caughtUp && !partners.has(partner)) return undefined;
     if (sent.to.startsWith("sealed:"))
@@ -80,19 +72,68 @@ function follow({ log, vault }: Source, onError: (error: unknown) => void): Supp
   }
 
   function check(partner: string, sent: Sent): Stop | undefined | Promise<Stop | undefined> {
+    return moved.mayHave(partner, sent)
+      ? moved.find(partner, sent).then(({ others }) => checkAll(partner, sent, others))
+      : checkAll(partner, sent, sameRecipient(sent.channel, sent.to));
+  }
+
+  function checkAll(
+    partner: string,
+    sent: Sent,
+    others: readonly string[],
+  ): Stop | undefined | Promise<Stop | undefined> {
     // Who opted out by the number that WhatsApp knows has opted out by the one that was given, too.
-    const wanted = [sent.to, ...sameRecipient(sent.channel, sent.to)]
+    const wanted = [sent.to, ...others]
       .map((to) => suppressionName(vault, partner, sent.channel, to))
       .filter((name) => !caughtUp || names.mayHave(name));
-    return wanted.length === 0 ? undefined : lookUp(partner, wanted, sent);
+    return wanted.length === 0 ? undefined : lookUp(log.forPartner(partner), wanted, sent);
   }
 
   return {
     find,
+    movedTo: (partner, sent) =>
+      moved.mayHave(partner, sent)
+        ? moved.find(partner, sent).then(({ now }) => (now === sent.to ? undefined : now))
+        : undefined,
     async release() {
       ended.abort();
       await done;
     },
+  };
+}
+
+/** By each of the names that the recipient may have been stopped under. */
+async function lookUp(
+  own: EventLog,
+  wanted: readonly string[],
+  { category }: Sent,
+): Promise<Stop | undefined> {
+  for (const name of wanted) {
+    const stream = streamOf("suppression", name);
+    const [last] = await own.readStream(stream, { backwards: true, limit: 1 });
+    const active = last !== undefined && "active" in last.data ? last.data.active : [];
+    const stop = stoppedBy(active, category);
+    if (stop !== undefined) return stop;
+  }
+  return undefined;
+}
+
+/** Who may have moved, by the names of his addresses. */
+function movers({ log, vault }: Source, caughtUp: () => boolean) {
+  const names = nameFilter();
+  return {
+    add({ from, to }: EventData<"RecipientMoved">): void {
+      names.add(from.name);
+      names.add(to.name);
+    },
+    mayHave(partner: string, { channel, to }: Address): boolean {
+      if (channelModule(channel).moves === undefined) return false;
+      return (
+        !caughtUp() || names.mayHave(externalIdName(vault, partner, { source: channel, id: to }))
+      );
+    },
+    find: (partner: string, { channel, to }: Address) =>
+      movesOf({ log: log.forPartner(partner), vault }, { partner, channel, address: to }),
   };
 }
 
@@ -108,6 +149,7 @@ export function openSuppressed(source: Source, onError: (error: unknown) => void
   entry.users++;
   return {
     find: suppressed.find,
+    movedTo: suppressed.movedTo,
     async release() {
       entry.users--;
       if (entry.users > 0) return;

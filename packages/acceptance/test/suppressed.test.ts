@@ -3,7 +3,8 @@ import { streamOf, uuid7, uuidToBase32 } from "@heliograph/contracts";
 import { suppressionName } from "@heliograph/domain";
 import { openMemoryLog } from "@heliograph/log";
 import { until } from "@heliograph/testkit";
-import type { Vault } from "@heliograph/vault";
+import { recordMove } from "@heliograph/gateways";
+import { erasedText, type Vault } from "@heliograph/vault";
 import { expect, test } from "vitest";
 import { openSuppressed } from "../src/index.ts";
 import { nameFilter } from "../src/name-filter.ts";
@@ -18,8 +19,13 @@ const nameOf = (text: string): string => {
       .join("-"),
   );
 };
-/** Names alone: nothing here is sealed. */
-const vault = { name: (...parts: string[]) => nameOf(parts.join("|")) } as unknown as Vault;
+/** Nothing here is sealed, but for what is erased. */
+const erased = new Set<string>();
+const vault = {
+  name: (...parts: string[]) => nameOf(parts.join("|")),
+  seal: async () => (text: string) => text,
+  open: async () => (text: string) => (erased.has(text) ? erasedText : text),
+} as unknown as Vault;
 
 test("What was added is found, and hardly anything else", () => {
   const filter = nameFilter();
@@ -85,6 +91,44 @@ test("Who opts out by the number that WhatsApp knows is stopped by the one that 
     await find("+5511987654321", "sms"),
     "on another channel a number is its own",
   ).toBeUndefined();
+  await suppressed.release();
+  await log.close();
+});
+
+test("A chat that moved is found where it is, by its partner alone, after a restart and until it is erased; what stops one of its addresses stops both", async () => {
+  const log = openMemoryLog();
+  const told = (partner: string, from: string, to: string) =>
+    recordMove({ log, vault }, { partner, channel: "telegram", from, to }, {});
+  await told("ptn_1", "-55", "-100123");
+  await told("ptn_1", "-55", "-100123");
+  await told("ptn_1", "-7", "-7");
+  // Nonsense of a provider's: it neither goes in a circle nor on for ever.
+  await told("ptn_1", "-1", "-2");
+  await told("ptn_1", "-2", "-1");
+  expect((await log.readAll({ after: 0n, limit: 100 })).events).toHaveLength(6);
+  const name = suppressionName(vault, "ptn_1", "telegram", "-55");
+  const active = [{ id: "sup_1", applies_to: "all", reason: "keyword" }];
+  const data = { suppression_id: "sup_1", name, channel: "telegram", active };
+  const event = { id: uuid7(), type: "SuppressionStarted", data, metadata: { partner: "ptn_1" } };
+  const stream = streamOf("suppression", name);
+  await log.append([{ stream, expected: "no_stream", events: [event] }]);
+
+  const suppressed = openSuppressed({ log, vault }, (error) => expect.fail(String(error)));
+  const now = (to: string, partner = "ptn_1", channel: "telegram" | "sms" = "telegram") =>
+    suppressed.movedTo(partner, { channel, to });
+  expect(await now("-55"), "before the log is read").toBe("-100123");
+  await until(async () => !(now("-56") instanceof Promise));
+  expect(await now("-55")).toBe("-100123");
+  expect(await now("-100123")).toBeUndefined();
+  expect(await now("-1")).toBe("-2");
+  expect(await now("-55", "ptn_2"), "another partner's").toBeUndefined();
+  expect(now("-55", "ptn_1", "sms"), "another channel's").toBeUndefined();
+  for (const to of ["-55", "-100123"])
+    expect(
+      await suppressed.find("ptn_1", { channel: "telegram", to, category: "transactional" }),
+    ).toEqual(active[0]);
+  erased.add("-100123");
+  expect(await now("-55")).toBeUndefined();
   await suppressed.release();
   await log.close();
 });

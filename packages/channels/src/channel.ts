@@ -24,6 +24,8 @@ export type ChannelModule = {
   /** How messages speak of one: "an SMS". */
   readonly noun: string;
   readonly recipient: (text: string) => Read<Recipient>;
+  /** A recipient may get another address there, of which the provider tells. */
+  readonly moves?: true;
   /** Its recipients are names, which any word could be: a filter means one only where it names the channel too. */
   readonly takesNames?: true;
   /** Gives the form that is stored and sent. */

@@ -15,6 +15,8 @@ export const telegram: ChannelModule = {
       : fault("invalid_chat", "must be the id of a chat, such as 88112233"),
   // A filter that names no channel takes digits for a number without its plus, and says so.
   takesNames: true,
+  // A group that becomes a supergroup has another id (Bot API, `migrate_to_chat_id`).
+  moves: true,
   sender: (text) =>
     botName.test(text)
       ? read(text)

@@ -179,6 +179,7 @@ export const streamCategories = [
   "callback",
   "unmatched",
   "broadcast",
+  "moved",
 ] as const;
 export type Category = (typeof streamCategories)[number];
 

@@ -50,5 +50,6 @@ export {
   storedCallback,
   type ReceivedCallback,
 } from "./record-callback.ts";
+export { movesOf, type Moves, recordMove } from "./record-move.ts";
 export { type Posted, receivedFileId, recordInbound } from "./record-inbound.ts";
 export { recordReceipts, recordUnmatched, type ReceiptSource } from "./record-receipts.ts";

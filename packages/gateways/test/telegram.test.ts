@@ -7,6 +7,7 @@ import {
   readCallback,
   type Attempt,
   type Gateway,
+  type GatewayTools,
   type SendResult,
 } from "../src/index.ts";
 import { attemptOf, configOf, signer, toolsOf } from "./support.ts";
@@ -25,11 +26,18 @@ afterAll(async () => {
   await double.close();
 });
 
+const moves: string[] = [];
+const onMoved: NonNullable<GatewayTools["onMoved"]> = async ({ partner, to }, now) => {
+  moves.push(`${partner} ${to} ${now}`);
+  if (now === "-9") throw new Error("the log is away");
+};
+
 function connect(bot_token: string): Gateway {
   const settings = { base_url: double.url };
   const config = configOf({ environment: "live", kind: "telegram", channel, settings });
   const secrets = { bot_token, secret_token: double.secretToken };
-  return createGateway("live", sealedConfig(config, secrets, toolsOf().masterKey), toolsOf());
+  const tools = toolsOf({ onMoved });
+  return createGateway("live", sealedConfig(config, secrets, tools.masterKey), tools);
 }
 const send = (changes: Partial<Attempt> = {}): Promise<SendResult> =>
   gateway.send(attemptOf("88112233", { channel, ...changes }), never);
@@ -151,6 +159,12 @@ test("a chat that has moved has its message once, where it is now", async () => 
   double.moved.set(-55, -100_123).set(-100_123, -55);
   expect((await gateway.send(attemptOf("-55", { channel }), never)).type).toBe("rejected");
   expect(double.messages).toHaveLength(before + 2);
+  // Whoever keeps where chats are is told each time, and a message goes out also where that fails.
+  expect(moves).toEqual(["ptn_one -55 -100123", "ptn_one -100123 -55"]);
+  double.moved.clear();
+  double.moved.set(-8, -9);
+  expect((await gateway.send(attemptOf("-8", { channel }), never)).type).toBe("accepted");
+  expect(moves).toHaveLength(3);
 });
 
 test("the check asks who the bot is, and says what Telegram says", async () => {
@@ -232,6 +246,21 @@ test("a file is named beside what is written under it, a bot is no person, and a
     from: "-100123",
     profileName: "Neighbours",
   });
+});
+
+test("a group that became a supergroup is told of by both chats, and says nothing else", async () => {
+  const bare = { message_id: 9, date: 1_700_000_000, from: ada };
+  const [old, now] = [-55, -100_123].map((id) => ({ id, title: "Neighbours" }));
+  const moved = { from: "-55", movedTo: "-100123" };
+  const here = await reading({ message: { ...bare, chat: old, migrate_to_chat_id: -100_123 } });
+  expect(here).toMatchObject(moved);
+  expect(here).not.toHaveProperty("text");
+  expect(
+    await reading({ message: { ...bare, chat: now, migrate_from_chat_id: -55 } }),
+  ).toMatchObject(moved);
+  expect(
+    await told({ message: { ...bare, chat: old, migrate_to_chat_id: "-100123" } }),
+  ).toMatchObject([{ kind: "ignored" }]);
 });
 
 test("other updates change nothing, and what is no update stops nothing", async () => {

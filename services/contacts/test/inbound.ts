@@ -20,6 +20,8 @@ export type Written = {
   readonly provider_message_id?: string;
   readonly gateway_id?: string;
   readonly channel?: Channel;
+  /** As a gateway of this kind posts it, in place of all that. */
+  readonly raw?: { readonly kind: string; readonly body: object };
 };
 
 const gateway = deterministicId("gtw", "test");
@@ -27,7 +29,7 @@ const gateway = deterministicId("gtw", "test");
 export async function postInbound(
   { log, vault }: Pick<ServiceContext, "log" | "vault">,
   partner: string | undefined,
-  { gateway_id = gateway, channel = "sms", ...written }: Written,
+  { gateway_id = gateway, channel = "sms", raw, ...written }: Written,
 ): Promise<{ readonly inboundId: string; readonly messageId: string }> {
   const said = { to: "+15550109999", text: "hello", provider_message_id: uuid7(), ...written };
   const parts = [gateway_id, partner ?? "", said.provider_message_id];
@@ -40,12 +42,12 @@ export async function postInbound(
     inbound_id: inboundId,
     message_id: messageId,
     gateway_id,
-    gateway_kind: "simulator",
+    gateway_kind: raw?.kind ?? "simulator",
     channel,
     provider_message_id: said.provider_message_id,
     ...(partner !== undefined && { partner_id: partner }),
     content_type: "application/json",
-    raw: seal(JSON.stringify(said)),
+    raw: seal(JSON.stringify(raw?.body ?? said)),
     encoding: "text",
     received_at: new Date().toISOString(),
   };

@@ -1,4 +1,5 @@
 import { deterministicId, streamOf, uuid5 } from "@heliograph/contracts";
+import { movesOf } from "@heliograph/gateways";
 import { until } from "@heliograph/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Written, matchedOf, postInbound } from "./inbound.ts";
@@ -53,6 +54,51 @@ describe("an inbound message", () => {
     expect(await write({ from: "+551187650001" }), "of SMS it is another").toMatchObject({
       known: false,
     });
+  });
+
+  it("is of the chat that moved, whose contact keeps both addresses, and goes on in its conversation", async () => {
+    const group = (id: number, message_id: number, rest: object) => ({
+      channel: "telegram" as const,
+      from: String(id),
+      provider_message_id: `${id}.${message_id}`,
+      raw: {
+        kind: "telegram",
+        body: { update_id: message_id, message: { message_id, date: 1, chat: { id }, ...rest } },
+      },
+    });
+    const first = await write(group(-55, 1, { text: "hi" }));
+    const name = first.external_id!.name;
+    const theirs = await write(group(-55, 1, { text: "hi" }), setting.world.partners[1]!.id);
+    // Both chats tell of it, and Telegram tells again what it is not sure of.
+    for (const told of [
+      group(-55, 2, { migrate_to_chat_id: -100_123 }),
+      group(-100_123, 3, { migrate_from_chat_id: -55 }),
+      group(-55, 2, { migrate_to_chat_id: -100_123 }),
+    ])
+      await postInbound(context(), me(), told);
+    const path = pathOf({ source: "telegram", id: "-100123" });
+    const kept = await until(async () => {
+      const contact = await setting.get(path);
+      return contact["id"] === first.contact_id ? contact : undefined;
+    });
+    const ids = (kept["external_ids"] as readonly { id: string }[]).map(({ id }) => id);
+    expect(ids.toSorted()).toEqual(["-100123", "-55"]);
+    const next = await write(group(-100_123, 4, { text: "still here" }));
+    expect(next).toMatchObject({ known: true, contact_id: first.contact_id, from: "-100123" });
+    expect(next.external_id).toEqual({ source: "telegram", id: "-55", name });
+    const { log, vault } = context();
+    const of = (partner: string, address: string) =>
+      movesOf({ log, vault }, { partner, channel: "telegram", address });
+    expect((await of(me(), "-55")).now).toBe("-100123");
+    const other = setting.world.partners[1]!.id;
+    expect((await of(other, "-55")).now, "another partner's").toBe("-55");
+    expect(theirs.contact_id).not.toBe(first.contact_id);
+    // Whom an erasure forgets leaves no address that leads to the other.
+    const erasure = await setting.call("DELETE", `/contacts/${first.contact_id}`);
+    expect(erasure.status).toBeLessThan(300);
+    await until(async () => (await of(me(), "-55")).now === "-55");
+    const { events } = await log.readAll({ after: 0n, limit: 100, types: ["RecipientMoved"] });
+    expect(events).toHaveLength(2);
   });
 
   it("names the pool of its partner's that it was written to", async () => {

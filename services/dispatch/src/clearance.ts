@@ -27,24 +27,27 @@ const plain: Verdict = { type: "cleared", opened: undefined };
  */
 export function createClearance(
   vault: Parameters<typeof createOpener>[0],
-  suppressed: Pick<Suppressed, "find">,
+  suppressed: Pick<Suppressed, "find" | "movedTo">,
   silenceOf: (partner: string | undefined) => "held" | "over" | undefined,
   tokenOf?: TokenOf,
   refusedSender?: (state: State, to: string) => string | undefined,
 ): (state: State) => Verdict | Promise<Verdict> {
   const open = createOpener(vault);
 
-  /** A device has its token at each attempt: it may be registered anew meanwhile. One that is not known goes as it is, for its provider to refuse. */
+  /** A device has its token at each attempt: it may be registered anew meanwhile. One that is not known goes as it is, for its provider to refuse. Who has moved is written to where he is now. */
   function addressed(
     { request, requestEvent }: State,
     opened?: Opened,
   ): Verdict | Promise<Verdict> {
     const readable: Verdict = opened === undefined ? plain : { type: "cleared", opened };
     const { to, content } = opened ?? request;
-    if (tokenOf === undefined || !isDevice(request.channel, to)) return readable;
-    return tokenOf(requestEvent.metadata.partner ?? "", to).then((token) =>
-      token === undefined ? readable : { type: "cleared", opened: { to: token, content } },
-    );
+    const partner = requestEvent.metadata.partner ?? "";
+    const instead = (other: string | undefined): Verdict =>
+      other === undefined ? readable : { type: "cleared", opened: { to: other, content } };
+    if (tokenOf !== undefined && isDevice(request.channel, to))
+      return tokenOf(partner, to).then(instead);
+    const now = suppressed.movedTo(partner, { channel: request.channel, to });
+    return now instanceof Promise ? now.then(instead) : instead(now);
   }
 
   function held(state: State, opened: Opened | undefined): Verdict | Promise<Verdict> {

@@ -2,6 +2,7 @@ import { originOfLinks } from "@heliograph/api";
 import type { Shard } from "@heliograph/contracts";
 import {
   recordCallback,
+  recordMove,
   recordReceipts,
   type GatewayConfig,
   type GatewayTools,
@@ -68,6 +69,14 @@ const storeOf =
     }
   };
 
+/** Keeps where a recipient is who has moved. */
+const moverOf =
+  ({ log, vault }: ServiceContext): NonNullable<GatewayTools["onMoved"]> =>
+  ({ partner, channel, to: from, messageId }, to) => {
+    const told = { actor: "dispatch", correlation: messageId };
+    return recordMove({ log, vault }, { partner, channel, from, to }, told);
+  };
+
 /** Keeps what a provider tells over a gateway's own connection. */
 const receiverOf =
   ({ log, vault }: ServiceContext): NonNullable<GatewayTools["received"]> =>
@@ -107,6 +116,7 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
       masterKey,
       declaring: settings,
       onReceipt,
+      onMoved: moverOf(context),
       origin: originOfLinks(settings),
       received: receiverOf(context),
     },

@@ -15,7 +15,7 @@ function clearanceOf(tokenOf: () => Promise<string | undefined>) {
   const found = Promise.withResolvers<Stop | undefined>();
   const clear = createClearance(
     loosely(undefined),
-    { find: () => found.promise },
+    { find: () => found.promise, movedTo: () => undefined },
     () => undefined,
     tokenOf,
   );
@@ -43,7 +43,10 @@ test("a sender that no gateway may send to the country ends the message before a
   const to: string[] = [];
   const clear = createClearance(
     loosely(undefined),
-    { find: () => loosely(expect.unreachable("asked for suppressions")) },
+    {
+      find: () => loosely(expect.unreachable("asked for suppressions")),
+      movedTo: () => undefined,
+    },
     () => undefined,
     undefined,
     (_, address) => {
@@ -57,4 +60,25 @@ test("a sender that no gateway may send to the country ends the message before a
     reason: "numbers of +1 take no names",
   });
   expect(to).toEqual(["+15551230001"]);
+});
+
+test("who has moved is written to where he is now, and whoever has not as the message says", async () => {
+  const clear = createClearance(
+    loosely(undefined),
+    {
+      find: () => undefined,
+      movedTo: (partner, { channel, to }) =>
+        `${partner} ${channel} ${to}` === "ptn_1 telegram -55"
+          ? Promise.resolve("-100123")
+          : undefined,
+    },
+    () => undefined,
+  );
+  const of = (to: string): State =>
+    loosely({ ...state, request: { channel: "telegram", to, content: { text: "Hi" } } });
+  expect(await clear(of("-55"))).toEqual({
+    type: "cleared",
+    opened: { to: "-100123", content: { text: "Hi" } },
+  });
+  expect(await clear(of("-56"))).toEqual({ type: "cleared", opened: undefined });
 });

@@ -20,6 +20,7 @@ import { service as suppressions } from "@heliograph/suppressions";
 import { service as wallet } from "@heliograph/wallet";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { service as ingress } from "../src/index.ts";
+import { followsMove } from "./telegram-move.ts";
 
 const origin = "https://in.example";
 /** The most that is taken of a provider at once. */
@@ -238,6 +239,7 @@ test("what a person writes to a bot opens a conversation, and the answer goes to
     const seen = JSON.stringify((await live().vault.open(partner, data))(data));
     expect(seen).toContain("content-type");
     expect(seen).not.toContain(double.secretToken);
+    await followsMove({ world, key, partner, post, comes }, double, made, opened.id);
   } finally {
     await double.close();
   }

@@ -18,6 +18,7 @@ import {
   formatTime,
   timeOfEvent,
 } from "@heliograph/domain";
+import { movesOf } from "@heliograph/gateways";
 import { change, LogUnavailable, type RecordedEvent } from "@heliograph/log";
 import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { erasedText, type Seal } from "@heliograph/vault";
@@ -182,7 +183,7 @@ function timeOf(cause: Cause): string {
   return formatTime(timeOfEvent(cause));
 }
 
-/** The provider may call one person by another form of the number than when STOP came: START counts for all of them, as a send is held against all. */
+/** The provider may call one person by another form of the number than when STOP came, or by another address: START counts for all of them, as a send is held against all. */
 async function forgiveAll(
   tools: ReactorTools,
   cause: Received,
@@ -191,7 +192,11 @@ async function forgiveAll(
   const { vault } = tools.context;
   const partner = cause.metadata.partner ?? "";
   let ended = await forgive(tools, cause, name);
-  for (const other of sameRecipient(channel, to))
+  const others =
+    channelModule(channel).moves === undefined
+      ? sameRecipient(channel, to)
+      : (await movesOf(tools.context, { partner, channel, address: to })).others;
+  for (const other of others)
     if (await forgive(tools, cause, suppressionName(vault, partner, channel, other))) ended = true;
   return ended;
 }

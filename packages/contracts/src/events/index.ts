@@ -29,6 +29,7 @@ import * as gateway from "./gateway.ts";
 import * as hold from "./hold.ts";
 import * as key from "./key.ts";
 import * as message from "./message.ts";
+import * as moved from "./moved.ts";
 import * as pool from "./pool.ts";
 import * as partner from "./partner.ts";
 import * as prices from "./prices.ts";
@@ -80,6 +81,7 @@ const modules = {
   ...callback,
   ...unmatched,
   ...broadcast,
+  ...moved,
 };
 
 /** Every event definition, one per type and version. */
@@ -133,6 +135,7 @@ const byCategory = {
   callback,
   unmatched,
   broadcast,
+  moved,
 };
 type Categories = typeof byCategory;
 

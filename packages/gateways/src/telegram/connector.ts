@@ -5,13 +5,13 @@ import {
   unanswered,
   type HttpOutcome,
 } from "../call.ts";
-import type { Attempt, Gateway, GatewayConfig, SendResult } from "../types.ts";
+import type { Attempt, Gateway, GatewayConfig, GatewayTools, SendResult } from "../types.ts";
 import { readAnswer } from "./answer.ts";
 import { telegramCall, type TelegramCall } from "./content.ts";
 import { telegramError, telegramFailure, type TelegramError } from "./errors.ts";
 import type { TelegramSecrets, TelegramSettings } from "./settings.ts";
 
-/** Chats whose move a process remembers: whoever writes to one that was forgotten is told again. */
+/** Chats whose move a process remembers until those who send look it up: whoever writes to one that was forgotten is told again. */
 const maxMoved = 10_000;
 const defaultBase = "https://api.telegram.org";
 
@@ -23,10 +23,11 @@ type Parts = {
   readonly config: GatewayConfig;
   readonly settings: TelegramSettings;
   readonly secrets: TelegramSecrets;
+  readonly tools: GatewayTools;
 };
 
 /** Sends over the Bot API. Connections are kept open; nothing is sent twice by itself, but to a chat that has moved, which refused the first call. */
-export function createTelegramGateway({ config, settings, secrets }: Parts): Gateway {
+export function createTelegramGateway({ config, settings, secrets, tools }: Parts): Gateway {
   const caller = createCaller(config);
   const base = `${telegramBase(settings)}/bot${secrets.bot_token}`;
   const post = ({ method, parameters }: TelegramCall, signal: AbortSignal): Promise<HttpOutcome> =>
@@ -69,6 +70,7 @@ export function createTelegramGateway({ config, settings, secrets }: Parts): Gat
     const answer = outcome.kind === "answered" ? readAnswer(outcome.answer.body) : undefined;
     if (answer?.type !== "refused" || answer.movedTo === undefined)
       return meaningOf(config.name, outcome, attempt.to);
+    await tell(tools, attempt, answer.movedTo);
     const parameters = { ...call.parameters, chat_id: answer.movedTo };
     const again = await post({ ...call, parameters }, signal);
     const result = meaningOf(config.name, again, String(answer.movedTo));
@@ -91,6 +93,18 @@ export function createTelegramGateway({ config, settings, secrets }: Parts): Gat
     },
     close: () => caller.close(),
   };
+}
+
+/** A move that could not be kept is told of again by the next message. */
+async function tell(
+  { onMoved, logger }: GatewayTools,
+  attempt: Attempt,
+  to: number,
+): Promise<void> {
+  await onMoved?.(attempt, String(to)).catch((error: unknown) => {
+    const about = { message: attempt.messageId, err: error };
+    logger.info(about, "that a chat has moved was not recorded");
+  });
 }
 
 /** An answer that cannot be read says nothing: the message may be on its way. */

@@ -40,6 +40,9 @@ const Message = z.object({
   from: Person.optional(),
   text: z.string().optional(),
   caption: z.string().optional(),
+  /** A group became a supergroup: both chats tell of it. */
+  migrate_to_chat_id: z.int().optional().catch(undefined),
+  migrate_from_chat_id: z.int().optional().catch(undefined),
 });
 type Message = z.infer<typeof Message> & Readonly<Record<string, unknown>>;
 const Reaction = z.object({
@@ -64,13 +67,14 @@ export function readTelegram({ body, contentType }: Callback): readonly Callback
   const update = parse(body);
   const about = update.message ?? update.edited_message ?? update.message_reaction;
   if (about === undefined) return [{ kind: "ignored", what: wordOf(body) }];
-  if (update.message !== undefined && !says(update.message))
+  const move = update.message && moveOf(update.message);
+  if (update.message !== undefined && move === undefined && !says(update.message))
     return [{ kind: "ignored", what: "a message of the service's" }];
   return [
     {
       kind: "inbound",
       providerMessageId: idOf(update),
-      from: String(about.chat.id),
+      from: move?.from ?? String(about.chat.id),
       contentType,
       raw: body,
     },
@@ -81,6 +85,11 @@ export function readTelegram({ body, contentType }: Callback): readonly Callback
 function wordOf(body: Buffer): string {
   const keys = Object.keys(JSON.parse(body.toString("utf8")) as object);
   return (keys.find((key) => key !== "update_id") ?? "an empty update").slice(0, 64);
+}
+
+function moveOf({ chat, migrate_to_chat_id: to, migrate_from_chat_id: from }: Message) {
+  if (to !== undefined) return { from: String(chat.id), movedTo: String(to) };
+  return from === undefined ? undefined : { from: String(from), movedTo: String(chat.id) };
 }
 
 const fileIn = (message: Message): (typeof files)[number] | undefined =>
@@ -150,6 +159,8 @@ export function telegramInbound({ raw, gateway }: InboundRequest): InboundReadin
   }
   const said = message ?? edited;
   if (said === undefined) throw new Error("an update without a message");
+  const move = message && moveOf(message);
+  if (move !== undefined) return { ...shared, ...move, kind: "message", at: at(said.date) };
   const sent = filesOf(said);
   return {
     ...shared,

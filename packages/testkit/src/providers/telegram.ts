@@ -23,6 +23,8 @@ export type TelegramMessage = {
 };
 export type TelegramDouble = Awaited<ReturnType<typeof telegramDouble>>;
 
+const upgraded = "Bad Request: group chat was upgraded to a supergroup chat";
+
 /** The Bot API on 127.0.0.1: it keeps what it takes, misbehaves on demand, and knows what it posts of people. */
 export async function telegramDouble({
   botToken = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
@@ -31,6 +33,8 @@ export async function telegramDouble({
   const messages: TelegramMessage[] = [];
   /** Chats that have moved, and where to: who writes to the old one is told. */
   const moved = new Map<number, number>();
+  /** Chats that somebody wrote to after they had moved. */
+  const missed: number[] = [];
   /** What `getFile` gives out, by the ids of files; undefined: more than it gives to bots. */
   const files = new Map<string, string | undefined>();
   let weather: TelegramWeather = { type: "accept" };
@@ -53,10 +57,8 @@ export async function telegramDouble({
       return refusal(weather.status, weather.description, weather.parameters);
     const chat = parameters["chat_id"] as number | string;
     const to = typeof chat === "number" ? moved.get(chat) : undefined;
-    if (to !== undefined)
-      return refusal(400, "Bad Request: group chat was upgraded to a supergroup chat", {
-        migrate_to_chat_id: to,
-      });
+    if (to !== undefined) missed.push(chat as number);
+    if (to !== undefined) return refusal(400, upgraded, { migrate_to_chat_id: to });
     const id = messages.length + 1;
     messages.push({ id, method, parameters });
     if (weather.type !== "accept") return weather;
@@ -77,6 +79,7 @@ export async function telegramDouble({
     secretToken,
     messages: messages as readonly TelegramMessage[],
     moved,
+    missed: missed as readonly number[],
     files,
     behave: (next: TelegramWeather): void => void (weather = next),
     /** A request of Telegram's about an update; each has an id of its own. */

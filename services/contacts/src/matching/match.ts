@@ -1,7 +1,19 @@
-import { externalIdName, normalExternalId } from "@heliograph/channels";
+import {
+  channelModule,
+  type ExternalIdRef,
+  externalIdName,
+  normalExternalId,
+} from "@heliograph/channels";
 import { type Channel, type EventData, failpoint, uuid5 } from "@heliograph/contracts";
 import { poolOfInbox } from "@heliograph/domain";
-import { bytesOf, type InboundReading, parseInbound, receivedFileId } from "@heliograph/gateways";
+import {
+  bytesOf,
+  type InboundReading,
+  movesOf,
+  parseInbound,
+  receivedFileId,
+  recordMove,
+} from "@heliograph/gateways";
 import { type NewEvent, type RecordedEvent } from "@heliograph/log";
 import type { ServiceContext } from "@heliograph/runtime";
 import { type Seal, erasedText } from "@heliograph/vault";
@@ -64,6 +76,67 @@ function poolAt(
   return pool === undefined ? {} : { pool_id: pool.pool_id };
 }
 
+const ownerOf = (
+  { directory, environment, projectionPool }: ServiceContext,
+  { data: { gateway_id: gatewayId, partner_id: sandboxOf } }: Received,
+  { to }: InboundReading,
+) => {
+  const gateway = gatewayOf({ directory, environment }, gatewayId);
+  return ownerOfInbound(
+    directory,
+    { gatewayId, gatewayPartner: gateway?.partner_id, to, sandboxOf },
+    (partner) => directory.spaceOf(environment, partner),
+    () => lastSender(projectionPool, gateway?.name ?? gatewayId),
+  );
+};
+
+/** The records of it become the partner's, and go with whoever has one of these names. */
+const adoptRecords = (
+  { vault }: ServiceContext,
+  { data, metadata }: Received,
+  partner: string,
+  owners: readonly string[],
+): Promise<void> =>
+  vault.adopt(
+    [
+      metadata.partner === partner ? undefined : data.inbound_id,
+      data.callback_id,
+      ...(data.further_callback_ids ?? []),
+    ]
+      .filter((record) => record !== undefined)
+      .map((subject) => ({ subject, partner, owners: [...owners] })),
+  );
+
+/** The address that a sender was first known by. */
+async function firstOf(
+  { log, vault }: ServiceContext,
+  partner: string,
+  channel: Channel,
+  { source, id }: ExternalIdRef,
+): Promise<ExternalIdRef> {
+  if (channelModule(channel).moves === undefined) return { source, id };
+  const { first } = await movesOf({ log, vault }, { partner, channel, address: id });
+  return { source, id: first };
+}
+
+/** Nobody wrote it: a provider tells that the sender has another address now. That of somebody whom nobody has written to concerns nobody. */
+export async function keepMove(
+  context: ServiceContext,
+  event: Received,
+  reading: InboundReading,
+): Promise<void> {
+  const { channel, message_id: correlation } = event.data;
+  const [from, to] = [reading.from, reading.movedTo!].map((id) => normalExternalId(channel, id));
+  const owner = await ownerOf(context, event, reading);
+  if (owner.kind === "unknown" || from?.kind !== "read" || to?.kind !== "read") return;
+  const { partner } = owner;
+  const names = [from, to].map(({ value }) => externalIdName(context.vault, partner, value));
+  await adoptRecords(context, event, partner, names);
+  const { id: old } = from.value;
+  const move = { partner, channel, from: old, to: to.value.id };
+  await recordMove(context, move, { ...following(event, partner), correlation });
+}
+
 /** Finds whose message it is and who wrote it; makes the contact where there is none. */
 export async function match(
   context: ServiceContext,
@@ -71,31 +144,19 @@ export async function match(
 ): Promise<Matching> {
   const { data } = event;
   if (reading === undefined) return parked(event, "it was erased before it was matched", true);
-  const gateway = gatewayOf(context, data.gateway_id);
-  const gatewayName = gateway?.name ?? data.gateway_id;
-  const owner = await ownerOfInbound(
-    context.directory,
-    {
-      gatewayId: data.gateway_id,
-      gatewayPartner: gateway?.partner_id,
-      to: reading.to,
-      sandboxOf: data.partner_id,
-    },
-    (partner) => context.directory.spaceOf(context.environment, partner),
-    () => lastSender(context.projectionPool, gatewayName),
-  );
+  const gatewayName = gatewayOf(context, data.gateway_id)?.name ?? data.gateway_id;
+  const owner = await ownerOf(context, event, reading);
   if (owner.kind === "unknown") return parked(event, owner.reason, false);
   const { partner, because } = owner;
   const address = normalExternalId(data.channel, reading.from);
   if (address.kind === "fault")
     return parked(event, `its sender ${address.message}`, false, partner);
-  const name = externalIdName(context.vault, partner, address.value);
-  const records = [
-    event.metadata.partner === partner ? undefined : data.inbound_id,
-    data.callback_id,
-    ...(data.further_callback_ids ?? []),
-  ].filter((record) => record !== undefined);
-  await context.vault.adopt(records.map((subject) => ({ subject, partner, owners: [name] })));
+  // Who has moved goes on where he was: his conversation is of the address that he had first.
+  const known = await firstOf(context, partner, data.channel, address.value);
+  const name = externalIdName(context.vault, partner, known);
+  await adoptRecords(context, event, partner, [
+    externalIdName(context.vault, partner, address.value),
+  ]);
   const own = reacting(context, event, partner);
   const unverified = isUnverified(data, reading, partner);
   // Whoever writes in somebody's name chooses what that person is called, too.
@@ -105,15 +166,15 @@ export async function match(
     const found = await sealable(own, address.value, profileName, data.message_id);
     if (found === undefined) continue;
     const { contact, seal } = found;
-    const known = contact.message_id !== data.message_id;
-    const reason = `${because}; the sender ${known ? "was known" : "is new"}`;
+    const isKnown = contact.message_id !== data.message_id;
+    const reason = `${because}; the sender ${isKnown ? "was known" : "is new"}`;
     const matched: EventData<"InboundMatched"> = {
       inbound_id: data.inbound_id,
       message_id: data.message_id,
       contact_id: contact.contact_id,
-      known,
+      known: isKnown,
       channel: data.channel,
-      external_id: { source: address.value.source, id: seal(address.value.id), name },
+      external_id: { source: known.source, id: seal(known.id), name },
       ...contentOf(
         reading,
         [...keptIn(data.files), ...fetchedIn(data.inbound_id, reading.files ?? [])],

@@ -1,7 +1,7 @@
 import { failpoint, streamOf } from "@heliograph/contracts";
 import type { Batch } from "@heliograph/log";
 import { type ReactorTools, type ServiceContext, quarantine, reactor } from "@heliograph/runtime";
-import { type Opened, type Received, match, readOpened } from "./match.ts";
+import { keepMove, type Opened, type Received, match, readOpened } from "./match.ts";
 
 const name = "contact-matching";
 /** Senders are independent of each other; so many messages at once keep the log's flushes full and leave connections to others. */
@@ -40,6 +40,10 @@ async function matchAll(
   const bySender = new Map<string, Opened[]>();
   for (const event of events) {
     const opened = await readOpened(context, { ...event, data: open(event.data) });
+    if (opened.reading?.movedTo !== undefined) {
+      await keepMove(context, event, opened.reading);
+      continue;
+    }
     const sender = `${event.data.channel} ${opened.reading?.from ?? event.id}`;
     const waiting = bySender.get(sender);
     if (waiting === undefined) bySender.set(sender, [opened]);

@@ -1,11 +1,12 @@
-import { sameRecipient, type ExternalIdRef } from "@heliograph/channels";
+import { channelModule, sameRecipient, type ExternalIdRef } from "@heliograph/channels";
 import type { Channel } from "@heliograph/contracts";
+import { movesOf } from "@heliograph/gateways";
 import { named, ownerOf, readClaim } from "../claims.ts";
 import { addExternalId } from "../commands.ts";
 import type { ContactsContext } from "../streams.ts";
 
 /**
- * Who writes from a number that nobody has, and is known by the one that was written to, is that contact: it gets this one as well, so that its history and its answers stand together. Where it cannot
+ * Who writes from an address that nobody has, and is known by the one that was written to, is that contact: it gets this one as well, so that its history and its answers stand together. Where it cannot
  * (it has too many), or another writer is at it, whoever writes becomes a contact as anybody does.
  */
 export async function claimVariant(
@@ -13,7 +14,10 @@ export async function claimVariant(
   channel: Channel,
   address: ExternalIdRef,
 ): Promise<void> {
-  const variants = sameRecipient(channel, address.id);
+  const variants =
+    channelModule(channel).moves === undefined
+      ? sameRecipient(channel, address.id)
+      : (await movesOf(context, { partner: context.partner, channel, address: address.id })).others;
   if (variants.length === 0) return;
   const holderOf = async (ref: ExternalIdRef) =>
     ownerOf(context, await readClaim(context.log, named(context, ref)));

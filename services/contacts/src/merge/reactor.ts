@@ -1,14 +1,23 @@
+import type { EventData } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import { type ReactorTools, type ServiceContext, reactor } from "@heliograph/runtime";
+import { erasedText } from "@heliograph/vault";
 import { release, readClaim } from "../claims.ts";
+import { addExternalId, findByExternalId } from "../commands.ts";
 import { reacting } from "../reacting.ts";
+import type { ContactsContext } from "../streams.ts";
 import { readActivity } from "../tables/activity.ts";
 import { finish, restore } from "./saga.ts";
 
-const types = ["ContactMergeStarted", "ContactReleased", "ContactExternalIdRemoved"] as const;
+const types = [
+  "ContactMergeStarted",
+  "ContactReleased",
+  "ContactExternalIdRemoved",
+  "RecipientMoved",
+] as const;
 type Cause = RecordedEvent<(typeof types)[number]>;
 
-/** Ends what a request began on one stream and a crash kept from another: merges, unmerges, and the claims of removed external ids. */
+/** Ends what began on one stream and concerns another: merges, unmerges, the claims of removed external ids, and addresses that a provider says are others now. */
 export const mergeReactor = reactor({
   kind: "reactor",
   name: "contacts-merge",
@@ -43,7 +52,20 @@ async function settle(context: ServiceContext, event: Cause): Promise<void> {
         await release(own, { name, source, contact_id: claim.owner, revision, reason: "removed" });
       return;
     }
+    case "RecipientMoved":
+      return keepMoved(own, data);
     default:
       return type satisfies never;
   }
+}
+
+/** The contact keeps the address that it has now, beside the one that it had. Nothing happens where it cannot, or another contact has it. */
+async function keepMoved(
+  own: ContactsContext,
+  { from, to }: EventData<"RecipientMoved">,
+): Promise<void> {
+  const [old, now] = (await own.vault.open(own.partner, from.id, to.id))([from, to]);
+  if (old!.id === erasedText || now!.id === erasedText) return;
+  const holder = await findByExternalId(own, old!);
+  if (holder !== undefined) await addExternalId(own, holder.contact.contact_id, now!);
 }
