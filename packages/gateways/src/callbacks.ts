@@ -57,6 +57,8 @@ export type Report = Pick<Receipt, "status" | "permanent" | "error" | "diagnosti
   readonly mayBeOthers?: true;
   /** The same for the same event of the provider's, however often it is told; at most 255 characters. */
   readonly eventId: string;
+  /** The id of the gateway that sent it, where a signature of ours in what the provider gives back says so. */
+  readonly sentBy?: string | undefined;
   /** When it happened by the provider, RFC 3339; left out: when it came. */
   readonly occurredAt?: string | undefined;
 };
@@ -127,6 +129,10 @@ export type Callbacks<Settings, Known> = {
     request: CallbackRequest,
     parts: { readonly settings: Settings; readonly secrets: Known },
   ) => Verdict;
+  /**
+   * Whether a callback of a gateway with settings of its own is believed by another with these as well: the provider tells both, or one for both. Left out: each gateway is told of its own messages.
+   */
+  readonly concerns?: (callback: Pick<Callback, "body">, own: Settings, other: Settings) => boolean;
   /** What is said once it is stored; left out: 200 without a body. */
   readonly answer?: CallbackAnswer;
   /**

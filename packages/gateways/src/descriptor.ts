@@ -269,7 +269,7 @@ const checkedFileOf =
 
 function checkedCallbacks<Settings, Known>(
   { settings, secrets }: Definition<Settings, Known>,
-  { calls, verify, read, idKeys, partOf, ...rest }: Callbacks<Settings, Known>,
+  { calls, concerns, verify, read, idKeys, partOf, ...rest }: Callbacks<Settings, Known>,
 ): Callbacks<unknown, Secrets> {
   // Of history, whose settings may be those of another release.
   const known = (given: unknown): Settings | undefined => settings.safeParse(given).data;
@@ -279,6 +279,12 @@ function checkedCallbacks<Settings, Known>(
       calls: (given) => {
         const sound = known(given);
         return sound !== undefined && calls(sound);
+      },
+    }),
+    ...(concerns !== undefined && {
+      concerns: (callback, own, other) => {
+        const [one, two] = [known(own), known(other)];
+        return one !== undefined && two !== undefined && concerns(callback, one, two);
       },
     }),
     ...(verify !== undefined && {

@@ -12,6 +12,7 @@ export {
 } from "./descriptor.ts";
 export { isSameConfig } from "./configuration.ts";
 export {
+  concernsToo,
   configured,
   createGateway,
   declaredGateways,

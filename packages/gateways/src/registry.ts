@@ -257,6 +257,16 @@ export async function readCallback(
   }
 }
 
+/** Whether what a provider told one gateway is believed by another of its kind as well. */
+export const concernsToo = (
+  { kind, settings }: CalledGateway,
+  callback: Callback,
+  other: Pick<GatewayConfig, "kind" | "settings">,
+): boolean =>
+  kind === other.kind &&
+  settings !== undefined &&
+  (byName.get(kind)?.callbacks?.concerns?.(callback, settings, other.settings) ?? false);
+
 /** What a provider's id of a message is found by; none for a kind that tells nothing of its messages later. */
 export function providerIdKeys(
   { kind, settings }: Pick<CalledGateway, "kind" | "settings">,

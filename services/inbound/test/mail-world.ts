@@ -14,6 +14,7 @@ import { freePort, selfSignedCertificate, smtpSink } from "@heliograph/testkit";
 import { openWorld } from "@heliograph/testkit/world";
 import { service as inbound } from "../src/index.ts";
 
+export const topic = "arn:aws:sns:eu-west-1:123456789012:mail";
 export const domain = "bounces.shop.example";
 
 /** Two gateways that send to a server of the test's, and the listener for what comes back. */
@@ -53,11 +54,24 @@ export async function openMailWorld(sendgridKey: KeyObject) {
       from: "shop@shop.example",
     },
   };
+  /** Two whose mail SES takes and tells of on one topic. */
+  const ses = ["ses-1", "ses-2"].map((name) => ({
+    ...gateway,
+    gateway_id: deterministicId("gtw", name),
+    name,
+    settings: {
+      url: `smtp://127.0.0.1:${sink.port}`,
+      from: "post@ses.example",
+      return_path_domain: "bounces.ses.example",
+      events: "ses",
+      sns_topics: [topic],
+    },
+  }));
   const world = await openWorld({
     services: [inbound, delivery, contacts, conversations, suppressions, mobile],
     consumers: "run",
     driver: "memory",
-    gateways: [gateway, other],
+    gateways: [gateway, other, ...ses],
     partners: [{}, {}],
     env: {
       HELIOGRAPH_DATA_DIR: dataDir,
@@ -135,6 +149,7 @@ export async function openMailWorld(sendgridKey: KeyObject) {
     dataDir,
     gateway,
     other,
+    ses,
     sentTo,
     async close() {
       await world.close();

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { newId, streamOf } from "@heliograph/contracts";
 import { refoldCallbacks } from "@heliograph/delivery";
 import { checkpointOf } from "@heliograph/runtime";
-import { attemptIdOf, callbackUrl, recordCallback, unsubscribeToken } from "@heliograph/gateways";
+import { attemptIdOf, callbackUrl, unsubscribeToken } from "@heliograph/gateways";
 import { until } from "@heliograph/testkit";
 import { createTransport } from "nodemailer";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -13,6 +13,7 @@ import { openRates } from "../src/mail/rates.ts";
 import { mailsOfOne, maxAtOnce, maxConnectionsOfOne } from "../src/mail/limits.ts";
 import { domain, openMailWorld } from "./mail-world.ts";
 import { tryFiles } from "./mail-files.ts";
+import { expectSharedTopic, postSes } from "./ses-topic.ts";
 import { begun, deliverTo, report, talk } from "./servers.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -95,25 +96,7 @@ test("a report finds its message at whichever of the gateways that share an addr
   const one = await sentTo("second@example.com", other);
   const never = `<${attemptIdOf(newId("msg"), 1)}@shop.example>`;
   // Of another program's mail, by what SES calls it.
-  const mail = { messageId: "0102018f-ses-000000" };
-  const posted = {
-    Type: "Notification",
-    TopicArn: "x",
-    MessageId: "x",
-    Timestamp: "x",
-    Message: JSON.stringify({ eventType: "Delivery", mail }),
-    SignatureVersion: "2",
-    Signature: "x",
-    SigningCertURL: "x",
-  };
-  await recordCallback(live(), {
-    gateway,
-    url: "https://api.example.com/callbacks/x",
-    headers: {},
-    contentType: "text/plain",
-    body: Buffer.from(JSON.stringify(posted)),
-    receivedAt: new Date().toISOString(),
-  });
+  await postSes(live(), gateway, { eventType: "Delivery", mail: { messageId: "0102018f-ses" } });
   for (const mailId of [never, one.mailId])
     await deliver({ from: "", to: "shop@shop.example" }, report("5.1.1", mailId));
   await until(async () => (await one.state()).status === "bounced");
@@ -122,6 +105,9 @@ test("a report finds its message at whichever of the gateways that share an addr
   const types = ["ReceiptUnmatched"] as const;
   expect((await live().log.readAll({ after: 0n, limit: 9, types })).events).toEqual([]);
 });
+
+test("what SES tells of a mail finds it by whichever gateway of its topic it comes, and counts once", () =>
+  expectSharedTopic(setting));
 
 test("events of the provider that passes mail on say the same as mail that comes back, and what it did not sign says nothing", async () => {
   const gone = await sentTo("gone-2@example.com");

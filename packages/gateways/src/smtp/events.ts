@@ -2,7 +2,7 @@ import type { Callback, CallbackItem, CallbackRequest, Signer, Verdict } from ".
 import { jsonIn } from "../json-in.ts";
 import { readMail } from "./reports.ts";
 import { readSns } from "./ses-events.ts";
-import { verifySns } from "./sns.ts";
+import { SnsMessage, verifySns } from "./sns.ts";
 import { readSendgrid } from "./sendgrid-events.ts";
 import { verifySendgrid } from "./sendgrid.ts";
 import type { SmtpSettings } from "./settings.ts";
@@ -11,6 +11,18 @@ import type { SmtpSettings } from "./settings.ts";
 export function verifyEvents(request: CallbackRequest, settings: SmtpSettings): Verdict {
   if (settings.events === "sendgrid") return verifySendgrid(request, settings.sendgrid_public_key);
   return settings.events === "ses" ? verifySns(request, settings.sns_topics) : { kind: "forged" };
+}
+
+/** A topic of SNS has the events of all that use it, and a key of SendGrid's those of one account. */
+export function isOfBoth(
+  { body }: Pick<Callback, "body">,
+  own: SmtpSettings,
+  other: SmtpSettings,
+): boolean {
+  if (own.events !== other.events) return false;
+  if (own.events === "sendgrid") return own.sendgrid_public_key === other.sendgrid_public_key;
+  const topic = SnsMessage.safeParse(jsonIn(body.toString("utf8"))).data?.TopicArn;
+  return [own, other].every(({ sns_topics: topics = [] }) => topics.some((each) => each === topic));
 }
 
 /** What came of a mail: as a mail itself, or as events of the provider. Each is known by its shape, so that history can be read whatever the settings are by now. */

@@ -42,19 +42,26 @@ export function readReturnPath(local: string): ReturnPath | undefined {
   return found === null ? undefined : attemptNamed(found[1]!);
 }
 
-/** Whether one of these gateways gave out the return path, under either key while two are given: reports come for days. */
-export function isReturnPath(
+/** Which of these gateways gave out the return path, under either key while two are given: reports come for days. */
+export function giverOf(
   masterKey: MasterKey,
   gatewayIds: readonly string[],
   local: string,
-): boolean {
+): string | undefined {
   const path = readReturnPath(local);
-  if (path === undefined) return false;
+  if (path === undefined) return undefined;
   const given = Buffer.from(local.toLowerCase().slice(-signatureCharacters));
-  return keysOf(masterKey).some((key) =>
-    gatewayIds.some((gatewayId) => {
+  return gatewayIds.find((gatewayId) =>
+    keysOf(masterKey).some((key) => {
       const expected = Buffer.from(signatureOf(key, gatewayId, path));
       return given.length === expected.length && timingSafeEqual(given, expected);
     }),
   );
 }
+
+/** Whether one of these gateways gave out the return path. */
+export const isReturnPath = (
+  masterKey: MasterKey,
+  gatewayIds: readonly string[],
+  local: string,
+): boolean => giverOf(masterKey, gatewayIds, local) !== undefined;

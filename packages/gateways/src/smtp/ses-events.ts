@@ -7,7 +7,7 @@ import { bounceOf, isComplaint, notOfAddress, stranger } from "./bounce.ts";
 import { deliveredStatus } from "./enhanced-status.ts";
 import { smtpErrors } from "./result.ts";
 import { attemptOfMailId, mailIdsOfPath, ownMailId } from "./mail-id.ts";
-import { isReturnPath, readReturnPath } from "./return-path.ts";
+import { giverOf, readReturnPath } from "./return-path.ts";
 import { SnsMessage } from "./sns.ts";
 
 const Text = z.string().max(4_000);
@@ -48,7 +48,7 @@ const Event = z
   .partial({ eventType: true, notificationType: true })
   .loose();
 type Event = z.infer<typeof Event>;
-type Gateway = Pick<Signer, "masterKey" | "gatewayId"> & { readonly name: string };
+type Gateway = Signer & { readonly name: string };
 
 /** What SES means by a label, where the recipient has no status of its own (SES, "Bounce types"). Of other labels nothing is known: an automatic answer is called `Transient`, `General` too. */
 const labels: Readonly<Record<string, string>> = {
@@ -62,7 +62,10 @@ const labels: Readonly<Record<string, string>> = {
   "Transient/AttachmentRejected": "4.6.0",
 };
 
-type Ids = Pick<Report, "providerMessageId" | "otherIds" | "messageId" | "attempt" | "mayBeOthers">;
+type Ids = Pick<
+  Report,
+  "providerMessageId" | "otherIds" | "messageId" | "attempt" | "sentBy" | "mayBeOthers"
+>;
 type Outcome = Pick<
   Report,
   "status" | "permanent" | "error" | "diagnostic" | "eventId" | "occurredAt"
@@ -88,12 +91,12 @@ function readEvent(event: Event, gateway: Gateway): CallbackItem {
 }
 
 /**
- * SES gives a mail another Message-ID, and tells ours among the headers that it came with; the return path names the attempt as well, where this gateway gave it out: other programs of the account write
+ * SES gives a mail another Message-ID, and tells ours among the headers that it came with; the return path names the attempt as well, where this gateway gave it out, or one that shares the topic: other programs of the account write
  * what they like. Where it tells no header of a mail, what it calls the mail itself stands in its answer to us. Undefined for mail of other programs.
  */
 function idsOf(
   { messageId: sesId, source, headers, commonHeaders }: z.infer<typeof Mail>,
-  { masterKey, gatewayId }: Gateway,
+  { masterKey, gatewayId, sharing = () => [] }: Gateway,
 ): Ids | undefined {
   const own = headers
     .flatMap((header) => Header.safeParse(header).data ?? [])
@@ -101,7 +104,8 @@ function idsOf(
     .map(({ value }) => value);
   const [named] = [...own, commonHeaders.messageId].flatMap((text) => ownMailId(text) ?? []);
   const [, local = "", domain = ""] = /^<?([^@]{1,64})@([^@>]{1,255})>?$/.exec(source) ?? [];
-  const path = isReturnPath(masterKey, [gatewayId], local) ? readReturnPath(local) : undefined;
+  const sentBy = giverOf(masterKey, [gatewayId, ...sharing(domain.toLowerCase())], local);
+  const path = sentBy === undefined ? undefined : readReturnPath(local);
   if (named === undefined && path === undefined && own.length > 0) return undefined;
   const ofPath = path && mailIdsOfPath(masterKey, path, domain.toLowerCase());
   const byPath = ofPath === undefined ? [] : [...ofPath.signed, ofPath.plain];
@@ -112,6 +116,7 @@ function idsOf(
     providerMessageId: first!,
     otherIds: others,
     ...path,
+    ...(sentBy !== undefined && { sentBy }),
     ...(!isProven(masterKey, named) && path === undefined && { mayBeOthers: true }),
   };
 }

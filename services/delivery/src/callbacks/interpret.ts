@@ -1,6 +1,7 @@
 import { externalIdName } from "@heliograph/channels";
 import { streamOf } from "@heliograph/contracts";
 import {
+  concernsToo,
   deliveredTo,
   hasMailDomain,
   providerIdKeys,
@@ -61,7 +62,7 @@ type Pending = {
   readonly gateway: CalledGateway;
   /** It came by mail. */
   readonly isMail: boolean;
-  /** Those that may have sent the message. */
+  /** Those that may have sent the message: by mail those to whose address it may have come back, else those that are told by the same provider. */
   readonly senders: readonly string[];
   readonly report: Report;
   /** Its ids, and by what each is found. */
@@ -89,16 +90,10 @@ export async function interpret(
       erased.add(event);
       continue;
     }
-    const { gateway_id: gatewayId, gateway: name, gateway_kind: kind, channel } = data;
+    const { gateway: name, gateway_kind: kind, channel } = data;
     const gateway = gatewayNow(context, { name, kind, channel });
     const callback = storedCallback(data);
-    const mailedTo = deliveredTo(callback.url);
-    const to = mailedTo?.address;
-    const isMail = to !== undefined;
-    const alike = isMail ? sharing(context, gateway) : [];
-    const senders = sendersOf(name, alike, mailedTo?.domain ?? "");
-    const { masterKey } = context;
-    const signer = { gatewayId, sharing: (at: string) => ofDomain(alike, at), masterKey };
+    const { to, isMail, alike, senders, signer } = surroundings(context, data, gateway, callback);
     for (const item of await readCallback(gateway, callback, signer)) {
       if (item.kind === "unreadable") faults.set(event, item.why);
       else if (item.kind === "ignored") {
@@ -108,12 +103,16 @@ export async function interpret(
         written.push({ event, item, to, gateway, senders, files: data.files });
       else if (item.kind === "part") parts.push({ event, item });
       else {
-        const { providerMessageId, otherIds = [] } = item.report;
-        const ids = [providerMessageId, ...otherIds].map((id) => ({
-          id,
-          keys: providerIdKeys(gateway, id),
-        }));
-        pending.push({ event, gateway, isMail, senders, report: item.report, ids });
+        const ids = idsOf(gateway, item.report);
+        const from = senderOf([{ gateway_id: data.gateway_id, name }, ...alike], item.report);
+        pending.push({
+          event,
+          gateway,
+          isMail,
+          senders: from ?? senders,
+          report: item.report,
+          ids,
+        });
       }
     }
   }
@@ -127,12 +126,13 @@ export async function interpret(
     const [to] = about;
     if (to === undefined)
       return ids.flatMap(({ id, keys }) =>
-        keys.map((key) => {
-          const standIn = standInOf({ gateway: gateway.name, key });
-          return { event, report: named(id), standIn, waits: !isMail && !each.report.mayBeOthers };
+        keysAt(isMail ? [gateway.name] : each.senders, keys).map((at) => {
+          const waits = !isMail && !each.report.mayBeOthers;
+          return { event, report: named(id), standIn: standInOf(at), waits };
         }),
       );
-    const report = named(reported);
+    const report =
+      to.gateway === gateway.name || isMail ? named(reported) : saidBy(to.gateway, named(reported));
     if (about.some(({ message_id }) => message_id !== to.message_id))
       faults.set(event, `${about.length} messages have the provider's id that it names`);
     else receipts.push({ event, report, to, providerMessageId: to.provider_message_id });
@@ -140,6 +140,43 @@ export async function interpret(
   });
   return { receipts, unmatched, inbound, parts, ignored, unproven, erased, faults };
 }
+
+/** Who may have sent what a callback tells of, and whose signatures count in it. */
+function surroundings(
+  context: ReadingContext,
+  { gateway_id: gatewayId, gateway: name }: Pick<CallbackEvent["data"], "gateway_id" | "gateway">,
+  gateway: CalledGateway,
+  callback: ReturnType<typeof storedCallback>,
+) {
+  const mailedTo = deliveredTo(callback.url);
+  const to = mailedTo?.address;
+  const isMail = to !== undefined;
+  const alike = sharing(context, gateway).filter(
+    (each) => isMail || (each.name !== name && concernsToo(gateway, callback, each)),
+  );
+  const senders = sendersOf(name, alike, mailedTo?.domain ?? "");
+  const { masterKey } = context;
+  const signer = { gatewayId, sharing: (at: string) => ofDomain(alike, at), masterKey };
+  return { to, isMail, alike, senders, signer };
+}
+
+const idsOf = (gateway: CalledGateway, { providerMessageId, otherIds = [] }: Report) =>
+  [providerMessageId, ...otherIds].map((id) => ({ id, keys: providerIdKeys(gateway, id) }));
+
+/** The one whose signature a report bears; undefined where it bears none. */
+function senderOf(
+  gateways: readonly Pick<GatewayConfig, "gateway_id" | "name">[],
+  { sentBy }: Report,
+): readonly string[] | undefined {
+  const sender = gateways.find((each) => each.gateway_id === sentBy);
+  return sender && [sender.name];
+}
+
+/** What failed names the gateway that the message was sent by, whichever of those that share its provider was told. */
+const saidBy = (gateway: string, { error, ...report }: Report): Report =>
+  error?.provider === undefined
+    ? { ...report, ...(error && { error }) }
+    : { ...report, error: { ...error, provider: { ...error.provider, name: gateway } } };
 
 /** The messages that reports are about; more than one where the provider's id does not tell. */
 async function find(
@@ -166,7 +203,7 @@ async function find(
   return found;
 }
 
-/** Those whose mail may come back to the same address: what names a mail is ours, and of one gateway alone. */
+/** Those of one kind and channel. */
 const sharing = (
   { directory, environment }: Pick<ReadingContext, "directory" | "environment">,
   { kind, channel }: CalledGateway,
@@ -191,7 +228,7 @@ export function sendersOf(
 /** A message whose id the provider gave back: one of which no name is known, or of an attempt whose answer is not recorded, and may never be. */
 async function byOurId(
   { log, vault }: ReadingContext,
-  { gateway, report }: Pending,
+  { gateway, isMail, senders, report }: Pending,
 ): Promise<ProviderId | undefined> {
   const message_id = report.messageId!;
   const [first, ...others] = await log.readStream(streamOf("message", message_id));
@@ -202,8 +239,12 @@ async function byOurId(
   const partner = first.metadata.partner ?? "";
   const { channel } = first.data;
   const id = (await vault.open(partner, first.data.to))(first.data.to);
+  const tried = others
+    .filter(ofType("DispatchUncertain", "DispatchAttemptFailed"))
+    .find(({ data }) => data.attempt === report.attempt)?.data;
   return {
-    gateway: sent?.gateway ?? gateway.name,
+    // Of those that are told by one provider each says the same, so that what is told twice is told once.
+    gateway: sent?.gateway ?? tried?.gateway ?? (isMail ? gateway.name : senders.toSorted()[0]!),
     key: report.providerMessageId,
     message_id,
     provider_message_id: sent?.provider.message_id ?? report.providerMessageId,
