@@ -44,7 +44,7 @@ type Opening = {
  */
 export class Connections {
   readonly #dial: Dial;
-  readonly #target: DialTarget;
+  #target: DialTarget;
   readonly #idle: Connection[] = [];
   readonly #sessions = new Set<Session>();
   readonly #openings = new Set<Opening>();
@@ -134,6 +134,8 @@ export class Connections {
         // What is sent from here on goes elsewhere.
         if (this.#closed) session.retire();
       },
+      // Over HTTP/1.1 all that it sends is an answer, and has an end.
+      flooded: () => (this.#target = { ...this.#target, http2: false }),
       closed: () => {
         this.#sessions.delete(session);
         for (const exchange of this.#leave(opening))

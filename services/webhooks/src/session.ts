@@ -17,12 +17,17 @@ import {
 
 /** Header fields of one answer. */
 const maxFields = 128;
+/** Node bounds frames that ask for something. Of those that do not, for more room for example, there is no end: what came is weighed so often, against so much for the connection and each request on it. */
+const weighEveryMs = 250;
+const maxBytesWeighed = 256 * 1024;
 
 type Ends = {
   /** A request that the receiver has not looked at, or most likely not, goes over another connection. */
   readonly again: (exchange: Exchange) => void;
   /** The receiver has said how many requests it takes beside each other. */
   readonly ready: (room: number) => void;
+  /** The receiver sends without end what nobody asked for. */
+  readonly flooded: () => void;
   /** The connection is no more. */
   readonly closed: () => void;
 };
@@ -46,6 +51,9 @@ export class Session {
   #idleSince = performance.now();
   /** Bytes received when it was last used after a rest. As long as there are no more, the receiver may have closed it before what was sent since then came. */
   #readAtRest = -1;
+  #readAtWeighing = 0;
+  /** Requests that were on it since. */
+  #sent = 0;
 
   constructor(socket: Socket, ends: Ends) {
     this.#socket = socket;
@@ -68,7 +76,9 @@ export class Session {
     });
     // Each request that is on it hears of it by its own stream.
     this.#http.on("error", () => this.retire());
+    const weighing = setInterval(() => this.#weigh(), weighEveryMs).unref();
     this.#http.on("close", () => {
+      clearInterval(weighing);
       this.#retired = true;
       ends.closed();
     });
@@ -92,6 +102,7 @@ export class Session {
       return this.#unread(exchange, error as Error);
     }
     this.#underWay.set(exchange, stream);
+    this.#sent++;
     exchange.connection = this;
     const heard = (): void => {
       exchange.timing.first_byte_ms ??= Math.round(performance.now() - sentAt);
@@ -126,6 +137,18 @@ export class Session {
   retire(): void {
     this.#retired = true;
     if (this.#underWay.size === 0) this.#http.destroy();
+  }
+
+  #weigh(): void {
+    const read = this.#socket.bytesRead - this.#readAtWeighing;
+    if (read > maxBytesWeighed * (1 + this.#sent)) {
+      this.#ends.flooded();
+      this.#retired = true;
+      this.#http.destroy(new BadAnswer(`${read} bytes where ${this.#sent} answers were due`));
+      return;
+    }
+    this.#readAtWeighing += read;
+    this.#sent = this.#underWay.size;
   }
 
   #unread(exchange: Exchange, error: Error): void {

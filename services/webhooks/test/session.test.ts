@@ -6,7 +6,7 @@ import {
   type ServerHttp2Session,
 } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
-import type { TlsOptions } from "node:tls";
+import { createServer as createBare, type TlsOptions } from "node:tls";
 import { afterEach, expect, it, vi } from "vitest";
 import { createAddressGuard, createDial } from "@heliograph/api";
 import { until } from "@heliograph/testkit";
@@ -203,9 +203,10 @@ it("lets end over their connection what waited for it while its endpoint was edi
 
 it("fails all that waits for a connection with it, and tries once more what one that never began would have taken", async () => {
   [sessions, sockets] = [[], []];
-  const server = createTls({ ...keys, ALPNProtocols: ["h2"] });
+  const server = createBare({ ...keys, ALPNProtocols: ["h2"] }, (socket) => {
+    socket.on("error", () => undefined).destroy();
+  });
   server.on("connection", (socket: Socket) => void sockets.push(socket));
-  server.on("secureConnection", (socket) => socket.on("error", () => undefined).destroy());
   await listen(server as never);
   const cut = ["one", "two", "three", "four"].map((body) => post(body));
   for (const each of cut) expect(await each.ended).toBeInstanceOf(Error);
@@ -221,6 +222,31 @@ it("fails all that waits for a connection with it, and tries once more what one 
   const refused = ["one", "two", "three"].map((body) => post(body));
   for (const each of refused) expect(codeOf(await each.ended)).toBe("connection_failed");
   expect(dials).toBe(1);
+});
+
+it("cuts a receiver off that sends without end what nobody asked for, and speaks 1.1 with it from then on", async () => {
+  [sessions, sockets] = [[], []];
+  const chosen: unknown[] = [];
+  const room = Buffer.from("00000408000000000000000001", "hex");
+  const flood = Buffer.concat(Array.from({ length: 1_000 }, () => room));
+  const server = createBare({ ...keys, ALPNProtocols: ["h2", "http/1.1"] }, (socket) => {
+    chosen.push(socket.alpnProtocol);
+    if (socket.alpnProtocol !== "h2") {
+      socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ncalm"));
+      return;
+    }
+    const pour = (): void => {
+      while (!socket.destroyed && socket.write(flood));
+      if (!socket.destroyed) socket.once("drain", pour);
+    };
+    socket.on("error", () => undefined).resume();
+    socket.write(Buffer.from("000000040000000000", "hex"));
+    pour();
+  });
+  await listen(server as never);
+  expect(codeOf(await post().ended)).toBe("bad_answer");
+  expect(await post().ended).toMatchObject({ status: 200, excerpt: "calm" });
+  expect(chosen).toEqual(["h2", "http/1.1"]);
 });
 
 it("keeps no connection on which the receiver takes nothing", async () => {
