@@ -39,6 +39,7 @@ export { decodeCursor, encodeCursor } from "./cursor.ts";
 export { FailedTries } from "./failed-tries.ts";
 export { etagOf, etagOfBody, requireMatch } from "./etag.ts";
 export { parseIdempotencyKey } from "./idempotency-key.ts";
+export { parseJson } from "./json.ts";
 export { answersUnderKeys } from "./kept-answers.ts";
 export { inProgress, keyReused, requireSameRequest } from "./idempotency.ts";
 export { type Located, listAcross } from "./list-across.ts";

@@ -44,8 +44,9 @@ export function retryAfter(value: string | undefined, now: number): number | und
 export function failure(error: Error): Result {
   const own = (error as { code?: unknown }).code;
   const code = typeof own === "string" ? own : error.name;
-  const text = (error.message || code).slice(0, maxErrorChars);
-  return { type: "error", code: publicCode(code), message: text };
+  // It is kept as JSON, which the database takes without NUL and halves of characters alone: the cut may make one.
+  const text = (error.message || code).slice(0, maxErrorChars).toWellFormed();
+  return { type: "error", code: publicCode(code), message: text.replaceAll("\0", "\u{fffd}") };
 }
 
 const ownCodes: ReadonlySet<string> = new Set([

@@ -160,6 +160,25 @@ describe("dialing", () => {
     expect(await why(server, ["127.0.0.1"])).toMatch(/^tls_failed: /);
   });
 
+  it("cuts off a receiver that sends session tickets without end", async () => {
+    const server = createTlsServer({ cert: certificate, key: privateKey });
+    const port = await new Promise<number>((resolve) =>
+      server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port)),
+    );
+    const socket = await createDial({
+      guard: createAddressGuard(["127.0.0.1/32"]),
+      resolve: async () => ["127.0.0.1"],
+      timeoutMs: 2_000,
+      ca: certificate,
+    })({ host: "sink.test", port, secure: true }, {});
+    const told = new Promise((resolve) => socket.once("error", (error) => resolve(reason(error))));
+    for (let ticket = 0; ticket < 32; ticket++) socket.emit("session", Buffer.from("ticket"));
+    expect(socket.destroyed).toBe(false);
+    for (let ticket = 0; ticket < 3; ticket++) socket.emit("session", Buffer.from("ticket"));
+    expect(await told).toBe("tls_failed: more than 32 session tickets");
+    await new Promise((resolve) => server.close(resolve));
+  });
+
   it("does not tell to which private addresses a name leads", async () => {
     const told = await createDial({
       guard: createAddressGuard([]),

@@ -31,7 +31,7 @@ function listen(
   const dial = createDial({
     guard: createAddressGuard(["127.0.0.1/32"]),
     resolve: async () => ["127.0.0.1"],
-    timeoutMs: 2_000,
+    timeoutMs: 20_000,
     ca: certificate,
   });
   close = () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { readSketch } from "@heliograph/domain";
 import { expect, test } from "vitest";
 import { statisticsView } from "../src/api/statistics.ts";
-import { outcomeOf, type Result } from "../src/result.ts";
+import { failure, outcomeOf, type Result } from "../src/result.ts";
 import { hourOf, Tally } from "../src/tally.ts";
 import { attemptOutcomes, type HourCounts } from "../src/tables/statistics.ts";
 
@@ -113,6 +113,12 @@ test("A busy endpoint has one row an hour, and what is older than a month goes w
   const forgets = tally.take(now + hourMs, 0).find(({ name }) => name === "forget_hours");
   expect(forgets?.values).toEqual([[id], hourOf(now + hourMs) - 31 * 24]);
   expect(tally.take(now + hourMs, 0)).toEqual([]);
+});
+
+test("What a receiver makes an error say can be kept, wherever it is cut", () => {
+  const long = failure(new Error(`${"x".repeat(299)}😀`));
+  expect(long).toMatchObject({ message: `${"x".repeat(299)}\u{fffd}` });
+  expect(failure(new Error("a\0b"))).toMatchObject({ message: "a\u{fffd}b" });
 });
 
 test.each<[Result, string | undefined]>([
