@@ -49,7 +49,8 @@ test("haproxy gives each request to the next copy that is ready, asks another on
     await answer.arrayBuffer();
     return answer.headers.get("x-copy") ?? answer.status;
   };
-  const asked = async () => [await ask(), await ask(), await ask(), await ask()].toSorted();
+  const asked = async () =>
+    [await ask(), await ask(), await ask(), await ask()].map(String).toSorted();
   await until(async () => (await ask()) === "one", { what: "haproxy serves" });
   expect(await asked()).toEqual(["one", "one", "two", "two"]);
   for (const path of ["/metrics", "/api/v1/readyz", "/api/v1/%61dmin/partners"])

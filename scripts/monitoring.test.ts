@@ -1,4 +1,7 @@
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   apiClient,
   newDataDir,
@@ -10,7 +13,15 @@ import {
   type Instance,
   type WebhookSink,
 } from "@heliograph/testkit";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  afterAll,
+  beforeAll,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+  type TestContext,
+} from "vitest";
 import { parse } from "yaml";
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
@@ -164,6 +175,65 @@ describe("what is built on the metrics", () => {
     // Those of Node and the process are named by prom-client; the page explains the ones that are of use.
     const own = [...all.keys()].filter((name) => name.startsWith("heliograph_"));
     expect(own.filter((name) => !explained.includes(name))).toEqual([]);
+  });
+});
+
+describe("promtool, the program of Prometheus that checks,", () => {
+  const promtool = (context: TestContext, args: readonly string[], input = "") => {
+    const { error, status, stdout, stderr } = spawnSync("promtool", args, {
+      input,
+      encoding: "utf8",
+    });
+    if (error) process.stderr.write("promtool is not there: what it would check is not checked\n");
+    context.skip(error !== undefined, "promtool is not there");
+    return { status, said: `${stdout}${stderr}` };
+  };
+  const folder = new URL("../infra/monitoring/", import.meta.url).pathname;
+  const scratch = (): string => {
+    const made = mkdtempSync(join(tmpdir(), "heliograph-promtool-"));
+    onTestFinished(() => rmSync(made, { recursive: true }));
+    return made;
+  };
+
+  test("takes the configuration of docs/operating/monitoring.md with the rules", (context) => {
+    const [, yaml] = /```yaml\n(# prometheus\.yml\n.*?)```/s.exec(
+      read("docs/operating/monitoring.md"),
+    )!;
+    const place = scratch();
+    writeFileSync(join(place, "alerts.yaml"), read("infra/monitoring/alerts.yaml"));
+    writeFileSync(join(place, "prometheus.yml"), yaml!);
+    const { status, said } = promtool(context, ["check", "config", join(place, "prometheus.yml")]);
+    expect({ status, said }).toEqual({
+      status: 0,
+      said: expect.stringContaining(`${rules.length} rules found`),
+    });
+  });
+
+  test("sees each alert fire where it should, and none while all is well", (context) => {
+    const tests = read("infra/monitoring/alerts.test.yaml");
+    for (const { alert } of rules)
+      expect(tests.split(`alertname: ${alert}`).length, alert).toBeGreaterThan(2);
+    const tested = promtool(context, ["test", "rules", join(folder, "alerts.test.yaml")]);
+    expect(tested).toMatchObject({ status: 0 });
+  });
+
+  test("has nothing to say of the metrics", async (context) => {
+    expect(promtool(context, ["check", "metrics"], await metrics())).toEqual({
+      status: 0,
+      said: "",
+    });
+  });
+
+  test("reads them as OpenMetrics too", async (context) => {
+    const headers = { accept: "application/openmetrics-text;version=1.0.0" };
+    const answer = await fetch(`${instance.baseUrl}/metrics`, { headers });
+    expect(answer.headers.get("content-type")).toMatch(/^application\/openmetrics-text; version=1/);
+    const place = scratch();
+    // What is read into a store needs times; a scrape has that of its own.
+    const timed = (await answer.text()).replaceAll(/^([^#\n]\S*(?: [^ \n]+)?)$/gm, "$1 1800000000");
+    writeFileSync(join(place, "metrics"), timed);
+    const create = ["tsdb", "create-blocks-from", "openmetrics", join(place, "metrics"), place];
+    expect(promtool(context, create)).toMatchObject({ status: 0 });
   });
 });
 

@@ -1182,7 +1182,7 @@ class AsyncOperationsRoot:
         return answer
 
     async def metrics(self, *, timeout: Optional[float] = None) -> str:
-        """Metrics in the text format of Prometheus: GET /metrics"""
+        """Metrics in the text format of Prometheus; as OpenMetrics, with traces as exemplars, where `Accept` prefers that: GET /metrics"""
         answer: str = await self._core.call("GET", "/metrics", (), {}, timeout=timeout)
         return answer
 
@@ -1484,6 +1484,6 @@ class AsyncOperations:
         return answer
 
     async def metrics(self, *, timeout: Optional[float] = None) -> str:
-        """Metrics in the text format of Prometheus: GET /api/v1/metrics"""
+        """Metrics in the text format of Prometheus; as OpenMetrics, with traces as exemplars, where `Accept` prefers that: GET /api/v1/metrics"""
         answer: str = await self._core.call("GET", "/api/v1/metrics", (), {}, timeout=timeout)
         return answer

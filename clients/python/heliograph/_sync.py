@@ -1182,7 +1182,7 @@ class OperationsRoot:
         return answer
 
     def metrics(self, *, timeout: Optional[float] = None) -> str:
-        """Metrics in the text format of Prometheus: GET /metrics"""
+        """Metrics in the text format of Prometheus; as OpenMetrics, with traces as exemplars, where `Accept` prefers that: GET /metrics"""
         answer: str = self._core.call("GET", "/metrics", (), {}, timeout=timeout)
         return answer
 
@@ -1484,6 +1484,6 @@ class Operations:
         return answer
 
     def metrics(self, *, timeout: Optional[float] = None) -> str:
-        """Metrics in the text format of Prometheus: GET /api/v1/metrics"""
+        """Metrics in the text format of Prometheus; as OpenMetrics, with traces as exemplars, where `Accept` prefers that: GET /api/v1/metrics"""
         answer: str = self._core.call("GET", "/api/v1/metrics", (), {}, timeout=timeout)
         return answer

@@ -132,7 +132,7 @@ export class Pipeline {
   /** Counts and logs an answer; of one that streams, how long it took to begin. */
   #observe({ route, identity, request, started, id, path, span }: Underway, status: number): void {
     const tookMs = performance.now() - started;
-    observeRequest(route, request.method, status, tookMs);
+    observeRequest(route, request.method, status, tookMs, span?.traceparent);
     span?.end(
       {
         "http.request.method": request.method,

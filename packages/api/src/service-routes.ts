@@ -1,4 +1,4 @@
-import { metricsRegister, metricsText } from "@heliograph/runtime";
+import { metricsAnswer } from "@heliograph/runtime";
 import { z } from "zod";
 import type { Service } from "./service.ts";
 import type { Call } from "./call.ts";
@@ -11,11 +11,10 @@ const readiness = (call: Call<undefined, undefined>): Answer => {
   return { status: ready ? 200 : 503, body: { status: ready ? "ready" : "not_ready" } };
 };
 
-const metrics = async (): Promise<Answer> => ({
-  status: 200,
-  body: await metricsText(),
-  headers: { "content-type": metricsRegister.contentType },
-});
+const metrics = async (call: Call<undefined, undefined>): Promise<Answer> => {
+  const { type, body } = await metricsAnswer(call.request.headers.accept);
+  return { status: 200, body, headers: { "content-type": type, vary: "Accept" } };
+};
 
 /** For load balancers and monitoring: at the root, where they look, and below the API. */
 const serviceRoutes: readonly Route[] = [true, false].flatMap((root) => [
@@ -45,7 +44,8 @@ const serviceRoutes: readonly Route[] = [true, false].flatMap((root) => [
     path: "/metrics",
     root,
     scope: "public",
-    summary: "Metrics in the text format of Prometheus",
+    summary:
+      "Metrics in the text format of Prometheus; as OpenMetrics, with traces as exemplars, where `Accept` prefers that",
     response: undefined,
     contentType: "text/plain",
     status: 200,

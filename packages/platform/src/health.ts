@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { metricsRegister, metricsText, type RunningConsumers } from "@heliograph/runtime";
+import { metricsAnswer, type RunningConsumers } from "@heliograph/runtime";
 
 /**
  * Whether the consumers of this process are where they can be: running, or waiting as standby for another copy. One whose tables are rebuilt for this release is
@@ -29,8 +29,8 @@ export async function serveHealth(
       const ready = consumersReady(running);
       answer(ready ? 200 : 503, "application/json", `{"status":"${ready ? "ready" : "starting"}"}`);
     } else if (path === "/metrics")
-      metricsText().then(
-        (body) => answer(200, metricsRegister.contentType, body),
+      metricsAnswer(request.headers.accept).then(
+        ({ type, body }) => answer(200, type, body),
         () => answer(500, "text/plain", ""),
       );
     else

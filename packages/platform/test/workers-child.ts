@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import { metricsRegister, metricsText } from "@heliograph/runtime";
+import { metricsAnswer, metricsRegister } from "@heliograph/runtime";
 import { Counter } from "prom-client";
 import { inWorkers } from "../src/workers.ts";
 
@@ -9,7 +9,8 @@ await inWorkers(async () => {
   const answers = new Counter({ name: "answers", help: "Answers", registers: [metricsRegister] });
   const server = createServer((request, response) => {
     response.setHeader("connection", "close");
-    if (request.url === "/metrics") return void metricsText().then((text) => response.end(text));
+    if (request.url === "/metrics")
+      return void metricsAnswer(undefined).then(({ body }) => response.end(body));
     answers.inc();
     response.end(String(process.pid));
   });

@@ -22,10 +22,11 @@ export {
   retryDeadLetter,
   type DeadLetter,
 } from "./tables/dead-letters.ts";
+export { tracedHistogram, type TracedSeries } from "./exemplars.ts";
 export {
   collectProcessMetrics,
+  metricsAnswer,
   metricsRegister,
-  metricsText,
   tellWorkersMetrics,
 } from "./process-metrics.ts";
 export type { ConsumerStatus } from "./status.ts";

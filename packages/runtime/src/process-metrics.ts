@@ -1,15 +1,20 @@
 import cluster from "node:cluster";
 import { AggregatorRegistry, collectDefaultMetrics, register } from "prom-client";
+import { openMetricsType, prefersOpenMetrics, toOpenMetrics } from "./open-metrics.ts";
 
 export { register as metricsRegister };
 
 let collecting = false;
+
+/** prom-client's sums of what it also shows by type. They go up and down, and are called what only counters are. */
+const misnamed = ["handles", "requests", "resources"].map((what) => `nodejs_active_${what}_total`);
 
 /** Processor time, memory, event loop and garbage collection of this process, under the names that prom-client gives them. A second call changes nothing. */
 export function collectProcessMetrics(): void {
   if (collecting) return;
   collecting = true;
   collectDefaultMetrics();
+  for (const name of misnamed) register.removeSingleMetric(name);
 }
 
 type Asked = { readonly heliograph: "metrics"; readonly number: number };
@@ -22,11 +27,17 @@ const answerMs = 6_000;
 let asked = 0;
 
 /**
- * The metrics of this process in the text format of Prometheus; in one of several workers behind one port, those of all of them together, since nobody can say whom the next scrape
+ * The metrics of this process in the format that `accept` prefers, the text format of Prometheus or OpenMetrics; in one of several workers behind one port, those of all of them together, since nobody can say whom the next scrape
  * reaches. Rejects where a worker does not answer within some seconds.
  */
-export const metricsText = (): Promise<string> =>
-  cluster.isWorker ? metricsOfAll() : register.metrics();
+export async function metricsAnswer(
+  accept: string | undefined,
+): Promise<{ readonly type: string; readonly body: string }> {
+  const text = await (cluster.isWorker ? metricsOfAll() : register.metrics());
+  return prefersOpenMetrics(accept)
+    ? { type: openMetricsType, body: toOpenMetrics(text) }
+    : { type: register.contentType, body: text };
+}
 
 if (cluster.isWorker) new AggregatorRegistry();
 

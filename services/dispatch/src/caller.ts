@@ -1,5 +1,6 @@
 import { failpoint } from "@heliograph/contracts";
 import type { Attempt, SendResult } from "@heliograph/gateways";
+import { activeTracing } from "@heliograph/tracing";
 import type { Logger } from "pino";
 import type { Connection } from "./connections.ts";
 import type { CallFiles, CallResult, NotCalled } from "./call-files.ts";
@@ -83,7 +84,12 @@ export function createCaller({ logger, now, ownership, inbox, broken, files }: O
   }
 
   function handIn(job: Called, result: CallResult, durationMs: number): void {
-    job.given.connection.count(result.type, durationMs);
+    const { connection, sending } = job.given;
+    connection.count(
+      result.type,
+      durationMs,
+      activeTracing() === undefined ? undefined : sending.traceparent,
+    );
     inbox.put({ type: "answered", job, result, durationMs });
   }
 

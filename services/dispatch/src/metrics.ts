@@ -1,5 +1,6 @@
 import type { BreakerState } from "./breaker.ts";
-import { Counter, Gauge, Histogram } from "prom-client";
+import { tracedHistogram } from "@heliograph/runtime";
+import { Counter, Gauge } from "prom-client";
 
 const labelNames = ["environment", "gateway"];
 
@@ -9,7 +10,7 @@ const calls = new Counter({
   help: "Provider calls by outcome",
   labelNames: [...labelNames, "outcome"],
 });
-const duration = new Histogram({
+const duration = tracedHistogram({
   name: "heliograph_dispatch_call_seconds",
   help: "How long providers take to answer",
   labelNames,
@@ -48,8 +49,8 @@ export function callMetrics(environment: string, gateway: string) {
     not_called: calls.labels({ ...bound, outcome: "not_called" }),
   };
   const seconds = duration.labels(bound);
-  return (outcome: keyof typeof outcomes, durationMs: number): void => {
+  return (outcome: keyof typeof outcomes, durationMs: number, traceparent?: string): void => {
     outcomes[outcome].inc();
-    seconds.observe(durationMs / 1_000);
+    seconds.observe(durationMs / 1_000, traceparent);
   };
 }

@@ -65,6 +65,11 @@ async function sent(last: string, traceparent?: string) {
   return events.map(({ metadata }) => metadata.traceparent);
 }
 
+const metricsAs = async (accept: string): Promise<string> =>
+  (await fetch(`http://127.0.0.1:${world.port}/metrics`, { headers: { accept } })).text();
+/** As Prometheus asks. */
+const openMetrics = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2,*/*;q=0.1";
+
 test("without a collector a caller's trace is carried, none is begun, and nothing is loaded", async () => {
   world = await openWorld({ services: [service], partners: [{ funds: "10" }] });
   try {
@@ -72,6 +77,9 @@ test("without a collector a caller's trace is carried, none is begun, and nothin
     expect(await sent("MessageRequested")).toEqual([undefined]);
     expect(await sent("MessageRequested", "00-no-such-01")).toEqual([undefined]);
     expect(activeTracing()).toBeUndefined();
+    const shown = await metricsAs(openMetrics);
+    expect(shown).toContain("heliograph_http_request_seconds_bucket");
+    expect(shown).not.toContain("trace_id");
     expect(loaded).toEqual([]);
   } finally {
     await world.close();
@@ -91,6 +99,7 @@ test("with one, a message is one trace from its request to its delivery, and the
     },
   });
   let carried: readonly (string | undefined)[];
+  let [withTraces, without] = ["", ""];
   try {
     // Its second attempt is made from the table.
     receiver.queue({ type: "answer", status: 500 });
@@ -104,6 +113,7 @@ test("with one, a message is one trace from its request to its delivery, and the
       what: "both attempts at the webhook",
       timeoutMs: 20_000,
     });
+    [withTraces, without] = [await metricsAs(openMetrics), await metricsAs("text/plain")];
   } finally {
     await world.close();
   }
@@ -130,5 +140,14 @@ test("with one, a message is one trace from its request to its delivery, and the
     expect(names).toContain(name);
   for (const span of ours.filter((each) => each !== server))
     expect(span.parentSpanId, span.name).toBe(server.spanId);
+  for (const bucket of [
+    'heliograph_http_request_seconds_bucket{le="[^"]+",method="POST",route="/messages",status="202"}',
+    'heliograph_dispatch_call_seconds_bucket{le="[^"]+",environment="sandbox",gateway="sim-sms"}',
+    'heliograph_webhook_attempt_seconds_bucket{le="[^"]+",environment="sandbox"}',
+  ])
+    expect(withTraces).toMatch(
+      new RegExp(`^${bucket} \\d+ # {trace_id="${server.traceId}"} [\\d.e-]+ \\d+\\.\\d{3}$`, "m"),
+    );
+  expect(without).not.toContain("trace_id");
   expect(JSON.stringify(all)).not.toMatch(/15551230001|hello/);
 }, 60_000);

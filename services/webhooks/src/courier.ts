@@ -1,5 +1,6 @@
 import { shardPart, webhookAnswerMs } from "@heliograph/contracts";
 import { createAlarm, type ReactorTools } from "@heliograph/runtime";
+import { activeTracing } from "@heliograph/tracing";
 import { dialAs, type DialOptions } from "@heliograph/api";
 import type { Attempt } from "./attempt.ts";
 import { DueLook } from "./due.ts";
@@ -264,7 +265,8 @@ export class Courier {
     }
     const again = askedAgain(lane, job);
     const verdict = judge(result, job.tries, now, Math.random(), this.#scale);
-    this.#metrics.attempt(verdict.type, attempt.duration_ms);
+    const traced = activeTracing() === undefined ? undefined : job.traceparent;
+    this.#metrics.attempt(verdict.type, attempt.duration_ms, traced);
     const outcome = outcomeOf(result);
     const hopeless =
       outcome === undefined

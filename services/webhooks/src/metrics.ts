@@ -1,5 +1,6 @@
 import { environments, type Environment } from "@heliograph/contracts";
-import { Counter, Gauge, Histogram } from "prom-client";
+import { tracedHistogram } from "@heliograph/runtime";
+import { Counter, Gauge } from "prom-client";
 import type { Verdict } from "./schedule.ts";
 
 const attempts = new Counter({
@@ -7,7 +8,7 @@ const attempts = new Counter({
   help: "Attempts to deliver a webhook by what they came to: delivered, retry, failed (the last one), gone (410)",
   labelNames: ["environment", "outcome"],
 });
-const attemptSeconds = new Histogram({
+const attemptSeconds = tracedHistogram({
   name: "heliograph_webhook_attempt_seconds",
   help: "How long receivers took to answer, or not to",
   labelNames: ["environment"],
@@ -41,7 +42,8 @@ new Gauge({
 const countEveryMs = 15_000;
 
 export type DeliveryMetrics = {
-  attempt(outcome: Verdict["type"], durationMs: number): void;
+  /** `traceparent` where its trace is told to somebody. */
+  attempt(outcome: Verdict["type"], durationMs: number, traceparent: string | undefined): void;
   close(): void;
 };
 
@@ -71,9 +73,9 @@ export function deliveryMetrics(
   };
   const timer = setInterval(count, countEveryMs).unref();
   return {
-    attempt(outcome, durationMs) {
+    attempt(outcome, durationMs, traceparent) {
       outcomes[outcome].inc();
-      seconds.observe(durationMs / 1_000);
+      seconds.observe(durationMs / 1_000, traceparent);
     },
     close() {
       clearInterval(timer);

@@ -304,7 +304,7 @@ export type Operations = {
     };
     /** Whether the process is alive: `GET /healthz` */ healthz(options?: C.Options<never>): Promise<T.ServiceStatus>;
     /** Whether the process is ready for requests; 503 while it is not: `GET /readyz` */ readyz(options?: C.Options<never>): Promise<T.ServiceStatus>;
-    /** Metrics in the text format of Prometheus: `GET /metrics` */ metrics(options?: C.Options<never>): Promise<string>;
+    /** Metrics in the text format of Prometheus; as OpenMetrics, with traces as exemplars, where `Accept` prefers that: `GET /metrics` */ metrics(options?: C.Options<never>): Promise<string>;
   };
   /** The AsyncAPI document of the public topics: `GET /api/v1/asyncapi.json` */ asyncapiJson(options?: C.Options<never>): Promise<Readonly<Record<string, unknown>>>;
   readonly webhookEndpoints: {
@@ -364,5 +364,5 @@ export type Operations = {
   /** This document: `GET /api/v1/openapi.json` */ openapiJson(options?: C.Options<never>): Promise<Readonly<Record<string, unknown>>>;
   /** Whether the process is alive: `GET /api/v1/healthz` */ healthz(options?: C.Options<never>): Promise<T.ServiceStatus>;
   /** Whether the process is ready for requests; 503 while it is not: `GET /api/v1/readyz` */ readyz(options?: C.Options<never>): Promise<T.ServiceStatus>;
-  /** Metrics in the text format of Prometheus: `GET /api/v1/metrics` */ metrics(options?: C.Options<never>): Promise<string>;
+  /** Metrics in the text format of Prometheus; as OpenMetrics, with traces as exemplars, where `Accept` prefers that: `GET /api/v1/metrics` */ metrics(options?: C.Options<never>): Promise<string>;
 };
