@@ -47,6 +47,8 @@ export type Lane = {
   /** Failures in a row; those of attempts that began before the last one count once. */
   failures: number;
   failedAt: number;
+  /** Its last answer was late, or one that is due is. */
+  isSlow: boolean;
   /** Nothing is sent before (epoch ms): cooling, or the receiver asked for it. */
   waitUntil: number;
   /** Token bucket for `rate_limit`: what may be sent at once at `tokensAt`. */
@@ -126,6 +128,7 @@ export const newLane = (endpoint: Endpoint, masterKey: Buffer, now: number): Lan
   limit: firstLimit,
   failures: 0,
   failedAt: 0,
+  isSlow: false,
   waitUntil: 0,
   tokens: 1,
   tokensAt: now,
@@ -169,6 +172,7 @@ export function trustAnew(lane: Lane): void {
   lane.limit = firstLimit;
   lane.failures = 0;
   lane.failedAt = 0;
+  lane.isSlow = false;
   lane.waitUntil = 0;
 }
 

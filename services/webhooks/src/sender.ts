@@ -16,8 +16,13 @@ type Flight = {
   readonly job: Job;
   readonly attempt: Attempt;
   readonly healthy: boolean;
+  /** Its endpoint is failing or slow, or turns out to be. */
+  isHeld: boolean;
   span?: Span | undefined;
 };
+
+/** What has no answer after so long is slow, and so is its endpoint until it answers sooner. */
+const slowAfterMs = 1_000;
 
 const unknownTrace: Pick<Job, "traceparent"> = { traceparent: undefined };
 const faultOf = (result: Result): string | undefined => {
@@ -28,21 +33,27 @@ const faultOf = (result: Result): string | undefined => {
 /**
  * Sends what waits in lanes. Lanes that have something to send stand in a queue and get one turn after another, so the global limit is shared fairly;
  * a lane that must wait for time is given to `onWait`.
+ *
+ * Who answers slowly holds his room for long, and a turn for each does not help the others: a hundred endpoints that answer 200 just before the deadline would have nearly all of it for good. So slow and
+ * failing ones leave a quarter, and the others have as much even while those that turned out to be slow only in the air hold all: what is above the limit then is theirs.
  */
 export class Sender {
   readonly #dial: Dial;
   readonly #deadlineMs: number;
   readonly #maxActive: number;
-  /** Endpoints that are failing share a quarter of all requests, so that however many are dead the others find room. */
-  readonly #maxActiveUnhealthy: number;
+  /** Endpoints that are failing share so much of it, so that however many are dead the others find room; and these find as much whoever is slow. */
+  readonly #quarter: number;
   readonly #now: () => number;
   readonly #open: Vault["openJson"];
   readonly #onDone: (lane: Lane, job: Job, result: Result, attempt: Attempt) => void;
   readonly #onWait: (lane: Lane) => void;
   readonly #turns = new Set<Lane>();
+  /** Slow and failing ones that find no room. */
+  readonly #crowded = new Set<Lane>();
   /** In order of their start: the first is the first to reach the deadline. */
   readonly #flights = new Set<Flight>();
   #unhealthyActive = 0;
+  #heldActive = 0;
   #draining = false;
   #stopped = false;
 
@@ -61,7 +72,7 @@ export class Sender {
     this.#dial = options.dial;
     this.#deadlineMs = options.deadlineMs;
     this.#maxActive = options.maxActive;
-    this.#maxActiveUnhealthy = Math.ceil(options.maxActive / 4);
+    this.#quarter = Math.ceil(options.maxActive / 4);
     this.#now = options.now;
     this.#open = options.open;
     this.#onDone = options.onDone;
@@ -78,13 +89,23 @@ export class Sender {
     this.#drain();
   }
 
-  /** Ends attempts that passed the deadline. */
+  /** Ends attempts that passed the deadline, and notes which endpoints are slow. */
   expire(): void {
-    const before = performance.now() - this.#deadlineMs;
-    for (const { attempt } of this.#flights) {
-      if (attempt.startedAtTick > before) break;
-      attempt.abort("timeout", `no complete answer within ${this.#deadlineMs} ms`);
+    const now = performance.now();
+    for (const flight of this.#flights) {
+      const { attempt, lane } = flight;
+      const forMs = now - attempt.startedAtTick;
+      if (forMs >= this.#deadlineMs) {
+        attempt.abort("timeout", `no complete answer within ${this.#deadlineMs} ms`);
+        continue;
+      }
+      if (forMs <= slowAfterMs) break;
+      if (!flight.isHeld) {
+        flight.isHeld = lane.isSlow = true;
+        this.#heldActive++;
+      }
     }
+    this.#drain();
   }
 
   /** Ends a lane's attempts: its endpoint is gone or was moved. */
@@ -104,17 +125,34 @@ export class Sender {
   stop(): void {
     this.#stopped = true;
     this.#turns.clear();
+    this.#crowded.clear();
   }
 
   abortAll(code: string, message: string): void {
     for (const { attempt } of this.#flights) attempt.abort(code, message);
   }
 
+  get #hasRoom(): boolean {
+    const active = this.#flights.size;
+    const isLeft = active - this.#heldActive < this.#quarter && active < 2 * this.#maxActive;
+    return active < this.#maxActive || isLeft;
+  }
+
+  get #hasRoomForSlow(): boolean {
+    return (
+      this.#flights.size < this.#maxActive && this.#heldActive < this.#maxActive - this.#quarter
+    );
+  }
+
+  #hasRoomFor(lane: Lane): boolean {
+    if (isHealthy(lane)) return !lane.isSlow || this.#hasRoomForSlow;
+    return this.#hasRoomForSlow && this.#unhealthyActive < this.#quarter;
+  }
+
   #drain(): void {
     if (this.#draining) return; // a start that fails at once comes back here: the loop below goes on
     this.#draining = true;
-    const waitingForRoom: Lane[] = [];
-    while (this.#flights.size < this.#maxActive && !this.#stopped) {
+    while (this.#hasRoom && !this.#stopped) {
       const lane = this.#turns.values().next().value;
       if (lane === undefined) break;
       this.#turns.delete(lane);
@@ -122,14 +160,11 @@ export class Sender {
       const state = gate(lane, this.#now());
       if (state === "time") this.#onWait(lane);
       if (state !== "open") continue; // busy: the end of an attempt brings it back
-      if (!isHealthy(lane) && this.#unhealthyActive >= this.#maxActiveUnhealthy)
-        waitingForRoom.push(lane);
-      else {
+      if (this.#hasRoomFor(lane)) {
         this.#start(lane, nextJob(lane));
         this.#turns.add(lane);
-      }
+      } else this.#crowded.add(lane);
     }
-    for (const lane of waitingForRoom) this.#turns.add(lane);
     this.#draining = false;
   }
 
@@ -143,7 +178,8 @@ export class Sender {
       if (recorded === undefined) this.#done(flight, result);
       else void recorded.then(() => this.#done(flight, result));
     });
-    const flight: Flight = { lane, job, attempt, healthy };
+    const flight: Flight = { lane, job, attempt, healthy, isHeld: lane.isSlow || !healthy };
+    if (flight.isHeld) this.#heldActive++;
     this.#flights.add(flight);
     const before = failpoint("webhooks.before_attempt");
     if (before === undefined) this.#dispatch(flight);
@@ -196,6 +232,12 @@ export class Sender {
     span?.end(undefined, faultOf(result));
     lane.active--;
     if (!flight.healthy) this.#unhealthyActive--;
+    if (flight.isHeld) this.#heldActive--;
+    lane.isSlow = performance.now() - attempt.startedAtTick > slowAfterMs;
+    if (this.#hasRoomForSlow) {
+      for (const crowded of this.#crowded) this.#turns.add(crowded);
+      this.#crowded.clear();
+    }
     lane.usedAt = this.#now();
     this.#onDone(lane, job, result, attempt);
     this.kick(lane);

@@ -58,6 +58,22 @@ it("lets dead and slow endpoints delay neither the others nor the checkpoint", a
   await mute.close();
 });
 
+it("leaves room for the others where endpoints that answer late hold all there is", async () => {
+  h = await openHarness({ deadlineMs: 60_000, shutdownMs: 0 });
+  const late = await webhookSink();
+  late.behave({ type: "hang" });
+  // Each is trusted with four requests at once.
+  for (let index = 0; index < 130; index++) await h.endpoint(`${late.url}/${index}`);
+  for (let index = 0; index < 4; index++) await h.event();
+  await h.start();
+  await until(() => late.requests.length >= 512);
+  h.newPartner();
+  const quick = await h.endpoint(sink.url);
+  for (let index = 0; index < 10; index++) await h.event();
+  await h.settled(quick.id, "delivered", 10);
+  await late.close();
+});
+
 it("gives up after ten attempts", async () => {
   await open({ retryScale: 0 });
   sink.behave({ type: "answer", status: 500 });
