@@ -3,10 +3,12 @@ import { testBrowser } from "@heliograph/testkit/browser";
 import { deterministicId } from "@heliograph/contracts";
 import { afterAll, describe, expect, test } from "vitest";
 import { form, hiddenIn, openDesk } from "./desk.ts";
+import { expectSenderRules } from "./sender-rules.ts";
 
 const { browser, skip } = await testBrowser();
 afterAll(() => browser?.close());
-const { world, keys, base, press, read, signedIn, fetchPage } = await openDesk();
+const desk = await openDesk();
+const { world, keys, base, press, read, signedIn, fetchPage } = desk;
 const sink = await webhookSink();
 afterFile(() => sink.close());
 const cookie = await signedIn();
@@ -340,6 +342,9 @@ describe("gateways and routing", () => {
     expect((await press(operator, rules, rules, { "rules[0.gateways]": "" })).status).toBe(303);
     expect(await read(operator, "/console/routing")).toContain("No rule");
   });
+
+  test("an operator says which senders countries take, rule by rule, and nobody else does", () =>
+    expectSenderRules(desk, { cookie, partner }));
 });
 
 /** A browser on a busy machine takes its time. */

@@ -28,6 +28,7 @@ import { projectionPages } from "./projections.ts";
 import { routingPages } from "./routing.ts";
 import { sandboxPages } from "./sandbox.ts";
 import { senderPoolPages } from "./sender-pools.ts";
+import { senderRulePages } from "./sender-rules.ts";
 import { sendPages } from "./send.ts";
 import { shortcutPages } from "./shortcuts.ts";
 import { templateWritingPages } from "./template-writing.ts";
@@ -59,6 +60,7 @@ export const allPages: readonly Page[] = [
   ...gatewayPages,
   ...routingPages,
   ...senderPoolPages,
+  ...senderRulePages,
   ...backtestPages,
   ...forkPages,
   ...sandboxPages,

@@ -18,6 +18,7 @@ import {
   type Names,
   type Rule,
 } from "./routing-rules.ts";
+import { toSenderRules } from "./sender-rules.ts";
 
 type Routing = Answers["Routing"];
 type Explained = Answers["ExplainedRoute"];
@@ -122,7 +123,7 @@ ${
       )
 }
 ${(more || partners.more) && html`<p class="hint">Of the first ${mostChoices.toLocaleString("en")} gateways and partners the names are shown, of others the ids.</p>`}
-<p class="bar"><a class="go" href="${home}/rules">Change the rules</a><a href="${base}/backtests/new">Try others on the past</a></p></section>`;
+<p class="bar"><a class="go" href="${home}/rules">Change the rules</a><a href="${base}/backtests/new">Try others on the past</a>${toSenderRules(visit)}</p></section>`;
 }
 
 async function edit(visit: Visit, problem?: Problem): Promise<Shown> {
