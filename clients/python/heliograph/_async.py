@@ -234,7 +234,7 @@ class AsyncOperationsTemplates:
         return answer
 
     async def update(self, id: Union[str, int], body: "t.ChangeTemplate", *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Template":
-        """Change texts or variables of a template: the newest version with the change is the next one: PATCH /api/v1/templates/{id}"""
+        """Change texts, variables, description or default language of a template: the newest version with the change is the next one: PATCH /api/v1/templates/{id}"""
         answer: "t.Template" = await self._core.call("PATCH", "/api/v1/templates/{id}", (id,), {"channel": channel}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 

@@ -70,13 +70,28 @@ export type TemplateAt = {
   readonly version: TemplateVersion;
 };
 
+type Said = Pick<Added, "default_language" | "description">;
+
+/** What a version says beside its texts, or the stream's first event where it does not. */
+export const saidIn = (
+  created: Pick<Created, "default_language" | "description">,
+  { default_language = created.default_language, description = created.description }: Said,
+): { readonly default_language: string; readonly description: string | null } => ({
+  default_language,
+  description: description ?? null,
+});
+
 /** The version in `event`, with what stands only in the stream's first event. */
 export const templateAt = (
   created: Pick<Created, "default_language">,
-  { template_id, slug, version, languages, variables }: Added,
+  { template_id, slug, version, languages, variables, default_language }: Added,
 ): TemplateAt => ({
   id: template_id,
   slug,
   number: version,
-  version: { languages, variables, default_language: created.default_language },
+  version: {
+    languages,
+    variables,
+    default_language: default_language ?? created.default_language,
+  },
 });

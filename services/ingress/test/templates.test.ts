@@ -85,8 +85,8 @@ describe("a template", () => {
     expect(changed.body).toMatchObject({ version: 3, languages: { en: { text: "Hi {{name}}" } } });
     expect((await call("PATCH", "/versions", { variables: {} }, seen)).status).toBe(412);
     const said = { languages: { EN: { text: "Hi {{name}}" }, de: null }, variables: {} };
-    const same = await call("PATCH", "/versions", said);
-    expect([same.status, same.body]).toEqual([200, changed.body]);
+    expect((await call("PATCH", "/versions", said)).body).toEqual(changed.body);
+    expect((await call("PATCH", "/versions", { description: "x" })).body.description).toBe("x");
   });
 
   test("version is added once for an idempotency key", async () => {

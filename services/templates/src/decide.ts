@@ -8,6 +8,7 @@ import {
   canonicalLanguage,
   checkTemplate,
   maxTemplateVersions,
+  saidIn,
 } from "@heliograph/domain";
 
 export type Created = EventData<"TemplateCreated">;
@@ -17,6 +18,11 @@ export type Version = EventData<"TemplateVersionAdded">;
 export type Texts = {
   readonly languages: Readonly<Record<string, TemplateBody>>;
   readonly variables?: Readonly<Record<string, TemplateVariable>> | undefined;
+};
+/** Of the version after: what is left out is as it was. */
+type NextVersion = Texts & {
+  readonly default_language?: string | undefined;
+  readonly description?: string | null | undefined;
 };
 export type NewTemplate = Texts & {
   readonly slug: string;
@@ -63,10 +69,13 @@ export function decideTemplate(
 /** The version after `newest`, or what is wrong with it. */
 export function decideVersion(
   { created, newest }: { readonly created: Created; readonly newest: Version },
-  command: Texts,
+  command: NextVersion,
   createdAt: string,
 ): Decided<Version> {
-  const { template_id, slug, channel, default_language } = created;
+  const { template_id, slug, channel } = created;
+  const before = saidIn(created, newest);
+  const { description = before.description } = command;
+  const default_language = canonicalLanguage(command.default_language ?? before.default_language);
   const languages = canonicalLanguages(command.languages);
   if ("errors" in languages) return { kind: "invalid", errors: languages.errors };
   const texts = { languages: languages.value, variables: { ...command.variables } };
@@ -76,13 +85,23 @@ export function decideVersion(
   const version = newest.version + 1;
   return {
     kind: "decided",
-    data: { template_id, slug, version, ...texts, created_at: createdAt },
+    data: {
+      template_id,
+      slug,
+      version,
+      ...texts,
+      default_language,
+      description,
+      created_at: createdAt,
+    },
   };
 }
 
 type Patch = {
   readonly languages?: Readonly<Record<string, object | null>> | undefined;
   readonly variables?: Readonly<Record<string, object | null>> | undefined;
+  readonly default_language?: string | undefined;
+  readonly description?: string | null | undefined;
 };
 
 /** The newest version with what changes of it (RFC 7396). Of two spellings of one language both stay, so that the version is refused as one that has it twice. */
@@ -100,8 +119,19 @@ export function patched(newest: Texts, { languages = {}, variables = {} }: Patch
 }
 
 /** Whether a patch says only what the newest version has already: it then makes no version of its own. */
-export const changesNothing = (newest: Texts, patch: Patch): boolean =>
-  isDeepStrictEqual(patched(newest, patch), patched(newest, {}));
+export function changesNothing(
+  { created, newest }: { readonly created: Created; readonly newest: Version },
+  patch: Patch,
+): boolean {
+  const before = saidIn(created, newest);
+  const { default_language: language = before.default_language } = patch;
+  const { description = before.description } = patch;
+  return (
+    isDeepStrictEqual(patched(newest, patch), patched(newest, {})) &&
+    canonicalLanguage(language) === canonicalLanguage(before.default_language) &&
+    description === before.description
+  );
+}
 
 function merged(value: object, patch: object): Record<string, unknown> {
   const result = new Map(Object.entries(value));

@@ -18,6 +18,8 @@ const versionOf = (data: EventData<"TemplateVersionAdded">): VersionRow => ({
   version: data.version,
   language_codes: JSON.stringify(Object.keys(data.languages)),
   variables: JSON.stringify(data.variables),
+  ...(data.default_language !== undefined && { default_language: data.default_language }),
+  ...(data.description !== undefined && { description: data.description }),
   updated_at: data.created_at,
 });
 
@@ -46,7 +48,7 @@ function project(events: readonly TemplateEvent[]): readonly WritePart[] {
     else {
       // Made in this very batch: one row is written once.
       const own = created.get(version.id);
-      if (own === undefined) changed.set(version.id, version);
+      if (own === undefined) changed.set(version.id, { ...changed.get(version.id), ...version });
       else created.set(version.id, { ...own, ...version });
     }
   }

@@ -11,6 +11,9 @@ export type VersionRow = {
   readonly version: number;
   readonly language_codes: string;
   readonly variables: string;
+  /** Left out: as it is. */
+  readonly default_language?: string;
+  readonly description?: string | null;
   readonly updated_at: string;
 };
 export type CreatedRow = VersionRow & {
@@ -71,8 +74,10 @@ export function updateTemplates(rows: readonly VersionRow[]): readonly WritePart
   return [
     {
       name: "templates_update",
-      sql: `update {schema}.templates as t set version = v.version, language_codes = v.language_codes, variables = v.variables, updated_at = v.updated_at
-        from unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[]) as v(id, version, language_codes, variables, updated_at)
+      sql: `update {schema}.templates as t set version = v.version, language_codes = v.language_codes, variables = v.variables, updated_at = v.updated_at,
+          default_language = coalesce(v.default_language, t.default_language), description = case when v.described then v.description else t.description end
+        from unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bool[])
+          as v(id, version, language_codes, variables, updated_at, default_language, description, described)
         where t.id = v.id`,
       values: [
         column("id"),
@@ -80,6 +85,9 @@ export function updateTemplates(rows: readonly VersionRow[]): readonly WritePart
         column("language_codes"),
         column("variables"),
         column("updated_at"),
+        rows.map((row) => row.default_language ?? null),
+        rows.map((row) => row.description ?? null),
+        rows.map((row) => row.description !== undefined),
       ],
     },
   ];

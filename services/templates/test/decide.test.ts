@@ -1,8 +1,11 @@
+import { saidIn } from "@heliograph/domain";
 import { describe, expect, it } from "vitest";
 import {
   type Decided,
   type NewTemplate,
+  type Version,
   decideTemplate,
+  changesNothing,
   decideVersion,
   patched,
 } from "../src/decide.ts";
@@ -124,5 +127,41 @@ describe("a change of a part", () => {
   it("with one language in two spellings is refused as one that is there twice", () => {
     const { languages } = patched(newest, { languages: { EN: { text: "a" }, en: { text: "b" } } });
     expect(Object.keys(languages)).toEqual(["en", "EN"]);
+  });
+});
+
+describe("description and default language", () => {
+  const languages = { en: { text: "Hi" }, de: { text: "Hallo" } };
+  const created = decided(
+    decideTemplate(
+      { slug: "a", channel: "sms", languages, default_language: "en", description: "x" },
+      at,
+    ),
+  );
+  const next = (newest: typeof created | Version, change: object) =>
+    decideVersion({ created, newest }, { languages, ...change }, at.createdAt);
+
+  it("are of a version, and of those behind it until one says something else", () => {
+    const second = decided(next(created, { default_language: "DE", description: null }));
+    expect(second).toMatchObject({ version: 2, default_language: "de", description: null });
+    expect(saidIn(created, created)).toEqual({ default_language: "en", description: "x" });
+    const third = decided(next(second, {}));
+    expect(saidIn(created, third)).toEqual({ default_language: "de", description: null });
+    expect(decided(next(third, { description: "y" }))).toMatchObject({ description: "y" });
+    expect(faults(next(third, { default_language: "fr" }))).toEqual(["default_language not_found"]);
+  });
+
+  it("change nothing where they are so already", () => {
+    const found = { created, newest: created };
+    const nothing = (patch: object) => changesNothing(found, patch);
+    expect([{}, { description: "x" }, { default_language: "EN" }].map(nothing)).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect([{ description: null }, { default_language: "de" }].map(nothing)).toEqual([
+      false,
+      false,
+    ]);
   });
 });

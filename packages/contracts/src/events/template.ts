@@ -38,7 +38,14 @@ export const TemplateVersionAdded = defineEvent(
   "TemplateVersionAdded",
   1,
   "A further version of a template.",
-  z.strictObject({ ...version, created_at: Time }),
+  z.strictObject({
+    ...version,
+    /** Of this version on; left out by earlier releases: as the template was created. */
+    default_language: plainText(z.string()).optional(),
+    /** The same; null: it has none. */
+    description: z.string().max(500).nullable().optional(),
+    created_at: Time,
+  }),
 );
 /** The last event of its stream. The slug may be given to a new template, which has another id. */
 export const TemplateDeleted = defineEvent(

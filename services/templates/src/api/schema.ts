@@ -84,6 +84,13 @@ export const ChangeTemplate = z
     variables: Patched.refine(entries(maxVariables), `at most ${maxVariables} variables`)
       .optional()
       .meta({ description: "By name what changes of a variable; null takes it away." }),
+    default_language: Language.optional(),
+    description: z
+      .string()
+      .max(500)
+      .nullable()
+      .optional()
+      .meta({ description: "null takes it away." }),
   })
   .meta({
     id: "ChangeTemplate",

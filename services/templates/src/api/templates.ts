@@ -10,7 +10,7 @@ import {
 } from "@heliograph/api";
 import { channels } from "@heliograph/contracts";
 import { valueFaults } from "@heliograph/channels";
-import { renderTemplate, templateMissing, templateRefusal } from "@heliograph/domain";
+import { renderTemplate, templateAt, templateMissing, templateRefusal } from "@heliograph/domain";
 import { z } from "zod";
 import type { Version } from "../decide.ts";
 import { type TemplateRow, listTemplates } from "../tables/templates.ts";
@@ -72,14 +72,10 @@ async function list(call: Call<undefined, z.infer<typeof TemplatesQuery>>): Prom
 async function preview(call: Call<z.infer<typeof Preview>, ChannelQuery>): Promise<Answer> {
   const found = await find(call);
   const { language, variables = {}, version } = call.body;
-  const { slug, channel, default_language } = found.created;
+  const { slug, channel } = found.created;
   const wanted = await findVersion(call, found, version ?? found.newest.version);
   if (wanted === undefined) throw templateMissing({ slug, channel, version }, "version");
-  const rendered = renderTemplate(
-    { languages: wanted.languages, variables: wanted.variables, default_language },
-    language,
-    variables,
-  );
+  const rendered = renderTemplate(templateAt(found.created, wanted).version, language, variables);
   if (rendered.kind !== "rendered") throw templateRefusal(slug, rendered);
   const { kind: _, variables: values, ...body } = rendered;
   const errors = valueFaults(channel, values);
@@ -145,7 +141,7 @@ export const templateRoutes: readonly Route[] = [
     path: "/templates/:id",
     scope: "templates:write",
     summary:
-      "Change texts or variables of a template: the newest version with the change is the next one",
+      "Change texts, variables, description or default language of a template: the newest version with the change is the next one",
     mutates: true,
     etag: true,
     body: ChangeTemplate,

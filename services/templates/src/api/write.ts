@@ -104,9 +104,10 @@ export const addVersion = (call: Call<AddVersion, ByChannel>): Promise<Added> =>
 export const changeTemplate = (call: Call<ChangeTemplate, ByChannel>): Promise<Added> =>
   nextVersion(call, "change", (found) => {
     requireMatch(call, () => etagOfBody(templateView(found)));
-    if (changesNothing(found.newest, call.body)) return undefined;
+    if (changesNothing(found, call.body)) return undefined;
+    const { default_language, description } = call.body;
     const read = AddVersion.safeParse(patched(found.newest, call.body), { error: wordsOf });
-    if (read.success) return read.data;
+    if (read.success) return { ...read.data, default_language, description };
     throw notValid(
       "body",
       read.error.issues.map(({ path, message, code }) => ({ path: path.join("."), code, message })),
@@ -119,7 +120,7 @@ type Added = { readonly found: Found; readonly version: Version; readonly positi
 async function nextVersion(
   call: Call<unknown, ByChannel>,
   verb: string,
-  textsOf: (found: Found) => AddVersion | undefined,
+  textsOf: (found: Found) => Parameters<typeof decideVersion>[1] | undefined,
 ): Promise<Added> {
   const id = call.params["id"]!;
   const eventId = call.eventId(`${verb} ${id}`);
