@@ -50,6 +50,13 @@ if (process.argv[3]) await client.messages.send({ channel: "pigeon", to: "x" });
 if (process.argv[3]) await client.messages.get("msg_1", {}, { idempotencyKey: "x" });
 `;
 
+/** Whoever requires it where others import it has the same classes. Node before 20.19 has no `require` of modules. */
+const requiredAndImported = `
+if (!process.features.require_module) console.log("needs import");
+else import("@heliograph/client").then((there) =>
+  console.log(require("@heliograph/client").ProblemError === there.ProblemError));
+`;
+
 let project: string;
 beforeAll(async () => {
   project = mkdtempSync(join(tmpdir(), "heliograph-client-"));
@@ -96,6 +103,8 @@ test("what is packed has no dependency, compiles strictly without the types of N
       const program = join(project, "node_modules/.bin/heliograph");
       expect((await run(node, [program, "--help"])).stdout, node).toContain("listen");
       expect(ended.stdout.trim(), node).toBe("sent,a status of next year,not_found,+1,function");
+      const both = await run(node, ["-e", requiredAndImported], { cwd: project });
+      expect(both.stdout, node).toMatch(/^(true|needs import)$/m);
     }
   } finally {
     server.closeAllConnections();

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { answerInfo, heliograph, isEvent, NotFoundError, verifyWebhook } from "@heliograph/client";
 import { main } from "heliograph";
-import { webhookSink } from "@heliograph/testkit";
+import { tcpProxy, webhookSink } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { services } from "../src/index.ts";
@@ -285,6 +285,41 @@ test("listen forwards what happens, signed, in order, over a receiver that is aw
   expect(code).toBe(0);
   expect(printed).toMatch(/contact\.created {2}evt_\w+ {2}-> {2}200/);
   await sink.close();
+});
+
+test("listen is ready once the platform is there, and loses nothing while that is away", async () => {
+  const platform = await tcpProxy({ host: "127.0.0.1", port: world.port });
+  await platform.cut();
+  const sink = await webhookSink();
+  const stop = new AbortController();
+  const said: string[] = [];
+  const listening = cli(["listen", "--forward", sink.url], {
+    signal: stop.signal,
+    env: { HELIOGRAPH_URL: `http://127.0.0.1:${platform.config.port}` },
+    onSay: (line) =>
+      said.push(/^(Ready|Disconnected|The platform does not answer)/.exec(line)?.[0] ?? ""),
+  });
+  const hears = (line: string, times = 1) =>
+    expect
+      .poll(() => said.filter((each) => each === line).length, { timeout: 20_000 })
+      .toBeGreaterThanOrEqual(times);
+  await hears("The platform does not answer");
+  expect(said).not.toContain("Ready");
+  await platform.mend();
+  await hears("Ready");
+  const client = clientOf();
+  const made = [(await client.contacts.create({ name: "there" })).id];
+  const ids = () => sink.requests.map(({ body }) => JSON.parse(body).data.contact_id as string);
+  await expect.poll(ids, { timeout: 20_000 }).toEqual(made);
+  await platform.cut();
+  await hears("Disconnected");
+  for (const name of ["away", "still away"]) made.push((await client.contacts.create({ name })).id);
+  await platform.mend();
+  await hears("Ready", 2);
+  await expect.poll(ids, { timeout: 20_000 }).toEqual(made);
+  stop.abort();
+  expect((await listening).code).toBe(0);
+  await Promise.all([sink.close(), platform.close()]);
 });
 
 test("listen goes on where a consumer of its name was, with what came while it was away", async () => {

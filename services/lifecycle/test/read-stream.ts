@@ -20,6 +20,8 @@ export async function readStream(
     },
   );
   expect(response.headers.get("content-type")).toContain("text/event-stream");
+  expect(response.headers.get("cache-control")).toBe("no-store, no-transform");
+  expect(response.headers.get("x-accel-buffering")).toBe("no");
   options.opened?.();
   const ids: string[] = [];
   const data: string[] = [];

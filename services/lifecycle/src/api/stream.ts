@@ -45,6 +45,8 @@ export async function streamEvents(
     call.beginStream({
       "Content-Type": "text/event-stream; charset=utf-8",
       "X-Accel-Buffering": "no",
+      // A proxy that packs answers holds small pieces back until there are enough of them.
+      "Cache-Control": "no-store, no-transform",
     });
     if (call.request.method !== "HEAD")
       await whileAllowed(call, (signal) =>
