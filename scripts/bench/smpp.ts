@@ -5,17 +5,16 @@ import { deterministicId } from "@heliograph/contracts";
 import { configured, createGateway, type Attempt } from "@heliograph/gateways";
 import { stopChild } from "./instance.ts";
 import { limitRow, ratioRow, type Row } from "./row.ts";
+import { kannelSubmits, type Seen } from "./smpp-kannel.ts";
 
 const submits = 100_000;
 const warmUp = 20_000;
 const window = 50;
 const text = "Your order TR-204821 is on its way. It should be with you by Friday.";
 
-type Seen = { readonly perSecond: number; readonly cpuMs: number };
-
 /**
  * Submits through the gateway of kind smpp, on one bind and on four, and beside it in the same run a loop that writes ready PDUs to the same message centre. Each has the same window;
- * the centre is a process of its own and does next to nothing, so what is measured is the sender.
+ * the centre is a process of its own and does next to nothing, so what is measured is the sender. Kannel has a row where it is installed.
  */
 export async function benchSmpp(): Promise<Row[]> {
   const centre = fork(new URL("smpp-centre.ts", import.meta.url));
@@ -45,12 +44,26 @@ export async function benchSmpp(): Promise<Row[]> {
           undefined,
           `the bare loop: ${round(bare.cpuMs)} ms`,
         ),
+        ...(binds === 1 ? await besideKannel(ours) : []),
       );
     }
     return rows;
   } finally {
     await stopChild(centre);
   }
+}
+
+async function besideKannel(ours: Seen): Promise<readonly Row[]> {
+  const kannel = await kannelSubmits(window, text);
+  if (kannel === undefined) return [];
+  const of = { value: kannel.perSecond, of: "Kannel" };
+  return [
+    {
+      ...ratioRow("smpp: submits on one bind beside Kannel", "/s", ours.perSecond, of, 0),
+      goal: "",
+      note: `a window of ${window} each; Kannel's from its queue in memory, ${round(kannel.cpuMs)} ms of the processors each`,
+    },
+  ];
 }
 
 const round = (value: number): number => Math.round(value * 10_000) / 10_000;

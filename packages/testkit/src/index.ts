@@ -40,6 +40,7 @@ export { tcpProxy } from "./tcp-proxy.ts";
 export { testVault } from "./test-vault.ts";
 export { runningCells } from "./running-cells.ts";
 export { consumerOn, runConsumerHere } from "./run-consumer-here.ts";
+export { kannelMissing, startKannel } from "./kannel.ts";
 export { telegramDouble, type TelegramDouble } from "./providers/telegram.ts";
 export { apnsDouble, type ApnsDouble } from "./providers/apns.ts";
 export { fcmDouble, type FcmDouble } from "./providers/fcm.ts";

@@ -1,0 +1,48 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { freePort, kannelMissing, startKannel, until } from "@heliograph/testkit";
+import { stopChild } from "./instance.ts";
+
+/** So many are handed to Kannel over HTTP before it has anybody to submit them to: that takes longer than to submit them. */
+const submits = 20_000;
+/** Calls of its HTTP interface at once. */
+const lanes = 32;
+const longestMs = 120_000;
+
+export type Seen = { readonly perSecond: number; readonly cpuMs: number };
+
+/** Submits of Kannel on one transceiver, and what they cost it; undefined, with the reason on the terminal, where it is not installed. */
+export async function kannelSubmits(window: number, text: string): Promise<Seen | undefined> {
+  const missing = kannelMissing();
+  if (missing !== undefined) {
+    console.log(`skipped: ${missing}`);
+    return undefined;
+  }
+  const port = await freePort();
+  const kannel = await startKannel({ port, systemId: "bench", password: "bench", window });
+  let centre: ChildProcess | undefined;
+  try {
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      for (let n = next++; n < submits; n = next++)
+        await kannel.send({ from: "Shop", to: `+1555${String(1_000_000 + n)}`, text });
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+    const before = await kannel.cpuMs();
+    centre = fork(new URL("smpp-centre.ts", import.meta.url), [String(port)]);
+    await once(centre, "message");
+    const { ms } = await until(() => allSeen(centre!), { timeoutMs: longestMs });
+    const cpuMs = ((await kannel.cpuMs()) - before) / submits;
+    return { perSecond: submits / (ms / 1_000), cpuMs };
+  } finally {
+    await kannel.close();
+    if (centre !== undefined) await stopChild(centre);
+  }
+}
+
+/** How long the centre took from the first submit to the last, once all are there. */
+async function allSeen(centre: ChildProcess): Promise<{ readonly ms: number } | undefined> {
+  centre.send("seen");
+  const [seen] = (await once(centre, "message")) as [{ count: number; ms: number }];
+  return seen.count >= submits ? seen : undefined;
+}
