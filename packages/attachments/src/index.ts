@@ -6,6 +6,7 @@ export {
   fileKey,
   giveUp,
   giveUpUnsent,
+  hasRoom,
   keepFile,
   maxAttachmentBytes,
   spoolPath,

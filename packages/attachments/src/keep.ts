@@ -17,6 +17,7 @@ import {
   type AttachmentRow,
   type FileOrigin,
   type Quota,
+  receivedRoom,
 } from "./tables/attachments.ts";
 
 /** What one file may have, however it comes. */
@@ -63,6 +64,15 @@ export type Kept =
   | { readonly kind: "kept"; readonly row: AttachmentRow }
   | { readonly kind: "full" }
   | { readonly kind: "taken" };
+
+/** Whether a file of so many bytes from outside would be kept now. It may be another answer by the time that it is there. */
+export const hasRoom = async (
+  pool: pg.Pool,
+  { quotaBytes }: Attachments,
+  partner: string,
+  bytes: number,
+): Promise<boolean> =>
+  Math.max(leastCharged, bytes) <= (await receivedRoom(pool, partner, quotaOf(quotaBytes)));
 
 /** A place in the spool that nobody else writes to. */
 export const spoolPath = ({ spool }: Attachments): string => join(spool, randomUUID());

@@ -9,12 +9,14 @@ export type FileAddress = {
   readonly headers: Readonly<Record<string, string>>;
   /** At the address that the operator configured, which may be any; else it has to pass the address guard. */
   readonly isConfigured: boolean;
+  /** How much it is, where the provider says so with its address. */
+  readonly bytes?: number | undefined;
 };
 const lasting: ReadonlySet<string> = new Set(["gone", "too_large"]);
 
 /** Why there is no file; `permanent`: asking again does not help. */
 export class NoReceivedFile extends Error {
-  readonly code: "gone" | "too_large" | "refused" | "unreachable";
+  readonly code: "gone" | "too_large" | "no_room" | "refused" | "unreachable";
   readonly permanent: boolean;
 
   constructor(code: NoReceivedFile["code"], message: string) {

@@ -5,6 +5,7 @@ import { type Channel, newId, streamOf } from "@heliograph/contracts";
 import { configured, receivedFileId, recordInbound } from "@heliograph/gateways";
 import { telegramDouble, until, whatsappDouble } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
+import { register } from "prom-client";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { service } from "../src/index.ts";
 
@@ -209,6 +210,12 @@ it("what cannot be had is said with its reason, and the token goes to nobody but
   ]);
   // It was tried as long as that of a provider that fails: there may be room in a day.
   expect(meta.requests.filter(({ path }) => path.includes("/333?"))).toHaveLength(9);
+  // What is too much is known before it comes, each time from the provider's answer alone.
+  expect(meta.requests.filter(({ path }) => path.endsWith("/files/333"))).toEqual([]);
+  const counted = await register.getSingleMetricAsString("heliograph_received_files_total");
+  const again =
+    'heliograph_received_files_total{environment="live",outcome="again",reason="no_room"}';
+  expect(counted).toContain(`${again} 8\n`);
   expect(stranger.requests).toEqual([]);
   await stranger.close();
 });

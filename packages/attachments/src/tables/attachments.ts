@@ -148,6 +148,17 @@ export async function findAttachment(
   return rows[0];
 }
 
+/** What is left for more that comes from outside, bytes; below zero where the quota is exceeded. */
+export async function receivedRoom(pool: pg.Pool, partner: string, quota: Quota): Promise<number> {
+  const { rows } = await pool.query<Quota>({
+    name: "mobile.attachment_room",
+    text: "select bytes::float8 as bytes, received::float8 as received from mobile_attachments.usage where partner = $1",
+    values: [partner],
+  });
+  const { bytes, received } = rows[0] ?? { bytes: 0, received: 0 };
+  return Math.min(quota.bytes - bytes, quota.received - received);
+}
+
 /**
  * Makes a row for an upload, and charges it, where the quota has room. The quota is kept by one row for each partner, so two uploads at once cannot both take the last of it; `taken`: there
  * is a row of this id.

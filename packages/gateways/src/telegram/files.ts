@@ -12,7 +12,12 @@ import type { TelegramSecrets, TelegramSettings } from "./settings.ts";
 const Answer = z.object({
   ok: z.boolean(),
   description: z.string().catch(""),
-  result: z.object({ file_path: z.string().max(512) }).optional(),
+  result: z
+    .object({
+      file_path: z.string().max(512),
+      file_size: z.int().min(0).optional().catch(undefined),
+    })
+    .optional(),
 });
 /** A relative path of Telegram's, such as `photos/file_7.jpg`: it leads nowhere else. */
 const filePath = /^(?!.*(^|\/)\.\.?(\/|$))[\w.-]+(\/[\w.-]+)*$/;
@@ -35,5 +40,6 @@ export async function telegramFile(
   if (status !== 200) throw refusedFile(status, [400]);
   const path = answer?.result?.file_path ?? "";
   if (!filePath.test(path)) throw new NoReceivedFile("unreachable", "the provider names no file");
-  return { url: `${base}/file/${bot}/${path}`, headers: {}, isConfigured: true };
+  const bytes = answer?.result?.file_size;
+  return { url: `${base}/file/${bot}/${path}`, headers: {}, isConfigured: true, bytes };
 }

@@ -10,7 +10,11 @@ import { graphAddress } from "./connector.ts";
 import type { WhatsappSecrets, WhatsappSettings } from "./settings.ts";
 
 const MediaId = z.string().regex(/^[\w-]{1,128}$/);
-const Media = z.object({ url: z.string().max(4_000) });
+const Media = z.object({
+  url: z.string().max(4_000),
+  /** Meta's documentation has it as a text. */
+  file_size: z.coerce.number().int().min(0).optional().catch(undefined),
+});
 
 /** Meta's own, from where it gives files out. The token goes nowhere else, whatever an answer says. */
 const metaHost = /(^|\.)(fbsbx\.com|facebook\.com|fbcdn\.net|whatsapp\.net)$/;
@@ -30,7 +34,7 @@ export async function whatsappFile(
     headers,
   );
   if (status !== 200) throw refusedFile(status, [400, 404, 410]);
-  const url = Media.safeParse(jsonIn(body)).data?.url ?? "";
+  const { url = "", file_size: bytes } = Media.safeParse(jsonIn(body)).data ?? {};
   const address = URL.canParse(url) ? new URL(url) : undefined;
   const isConfigured = address?.origin === new URL(base).origin;
   if (
@@ -38,5 +42,5 @@ export async function whatsappFile(
     !(isConfigured || (address.protocol === "https:" && metaHost.test(address.hostname)))
   )
     throw new NoReceivedFile("refused", "the provider names an address that is none of its own");
-  return { url, headers, isConfigured };
+  return { url, headers, isConfigured, bytes };
 }

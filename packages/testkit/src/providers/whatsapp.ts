@@ -54,7 +54,8 @@ export async function whatsappDouble({
     }
     if (file === undefined) return refusal({ type: "refuse", status: 400, code: 100 });
     const url = file.at ?? `${sink.url}/files/${id}`;
-    return json(200, { messaging_product: "whatsapp", url, id });
+    const file_size = Buffer.byteLength(file.content);
+    return json(200, { messaging_product: "whatsapp", url, id, file_size });
   }
   function take(body: WhatsappMessage["body"]): SinkBehaviour {
     const wamid = `wamid.HBgL${String(messages.length + 1).padStart(8, "0")}`;

@@ -11,9 +11,10 @@ const connectMs = 10_000;
 export type Download = {
   /** Reads an address that the operator configured. */
   readonly ask: AskProvider;
-  /** The bytes at an address, 10 MB at most. Nobody is followed to another one: credentials go where they belong. Throws NoReceivedFile. */
+  /** The bytes at an address, 10 MB at most; `announced` hears how many there will be, where that is said, and may throw. Nobody is followed to another one: credentials go where they belong. Throws NoReceivedFile. */
   file<Result>(
     address: FileAddress,
+    announced: (bytes: number) => Promise<void>,
     take: (chunks: AsyncIterable<Buffer>) => Promise<Result>,
   ): Promise<Result>;
 };
@@ -38,12 +39,13 @@ export function openDownload(
         end();
       }
     },
-    async file(address, take) {
+    async file(address, announced, take) {
       const dial = address.isConfigured ? configured : guarded;
       const { answer, end } = await get(dial, address, signal);
       try {
         if (answer.statusCode !== 200) throw refusedAs(answer.statusCode ?? 0);
-        if (Number(answer.headers["content-length"] ?? 0) > maxAttachmentBytes) throw tooLarge();
+        const length = Number(answer.headers["content-length"]);
+        if (Number.isSafeInteger(length)) await announced(length);
         return await take(bounded(answer, maxAttachmentBytes, signal));
       } finally {
         end();
@@ -52,7 +54,7 @@ export function openDownload(
   };
 }
 
-const tooLarge = (): NoReceivedFile =>
+export const tooLarge = (): NoReceivedFile =>
   new NoReceivedFile("too_large", `the file has more than ${maxAttachmentBytes / 1_000_000} MB`);
 /** An address that has passed is asked for again, so a file that is not at it is not gone. */
 const refusedAs = (status: number): NoReceivedFile =>

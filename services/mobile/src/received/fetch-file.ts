@@ -5,7 +5,9 @@ import {
   type Fetch,
   fileKey,
   findAttachment,
+  hasRoom,
   keepFile,
+  maxAttachmentBytes,
   spoolPath,
   spoolSealed,
 } from "@heliograph/attachments";
@@ -20,15 +22,15 @@ import {
 } from "@heliograph/gateways";
 import type { ServiceContext } from "@heliograph/runtime";
 import { erasedText } from "@heliograph/vault";
-import { openDownload } from "./download.ts";
+import { openDownload, tooLarge } from "./download.ts";
 
 /** For the whole of a file, from the first name to the last byte: 10 MB at 1.4 Mbit/s. */
 export const fetchMs = 60_000;
 
 type InboundFile = NonNullable<InboundReading["files"]>[number];
-/** `over`: nobody wants it any more, or it is there. A reason is a code, which the API says where the file is lost. */
+/** `over`: nobody wants it any more, or it is there, `kept` by this very try. A reason is a code, which the API says where the file is lost. */
 export type Outcome =
-  | { readonly kind: "over" }
+  | { readonly kind: "over"; readonly kept?: true }
   | { readonly kind: "lost"; readonly reason: string }
   | { readonly kind: "again"; readonly reason: string };
 const over: Outcome = { kind: "over" };
@@ -89,10 +91,19 @@ async function keep(
   if (gateway === undefined) return { kind: "again", reason: "no_gateway" };
   if ((await findAttachment(pool, id, partner))?.status === "ready") return over;
   const attachments = attachmentsIn(settings);
+  /** What has no room is not fetched: it would be each time it is tried, for nothing. */
+  const requireRoom = async (bytes: number | undefined): Promise<void> => {
+    if (bytes === undefined) return;
+    if (bytes > maxAttachmentBytes) throw tooLarge();
+    if (!(await hasRoom(pool, attachments, partner, bytes)))
+      throw new NoReceivedFile("no_room", "the quota has no room for it");
+  };
+  await requireRoom(file.bytes);
   const download = openDownload(settings, AbortSignal.any([signal, AbortSignal.timeout(fetchMs)]));
   const address = await receivedFileAddress(gateway, masterKey, file.file, download.ask);
+  await requireRoom(address.bytes);
   const key = fileKey();
-  const spooled = await download.file(address, (chunks) =>
+  const spooled = await download.file(address, requireRoom, (chunks) =>
     spoolSealed(chunks, key, spoolPath(attachments)),
   );
   try {
@@ -115,7 +126,7 @@ async function keep(
     );
     switch (kept.kind) {
       case "kept":
-        return over;
+        return { kind: "over", kept: true };
       case "full":
         // The partner may make room.
         return { kind: "again", reason: "no_room" };

@@ -6,8 +6,10 @@ import {
   nextFetchAt,
   takeFetches,
 } from "@heliograph/attachments";
+import type { Environment } from "@heliograph/contracts";
 import { createAlarm, messageOf, oneAtATime, type ReactorTools } from "@heliograph/runtime";
 import { fetchFile, fetchMs, type Outcome } from "./fetch-file.ts";
+import { countFile } from "./metrics.ts";
 
 /** Fetched at once in a process, and of one partner: whose provider is slow keeps nobody else's files. */
 const maxAtOnce = 8;
@@ -27,6 +29,13 @@ const delaysMs = [
   16 * 60 * minuteMs,
 ] as const;
 
+function countOutcome(environment: Environment, outcome: Outcome, tries: number): void {
+  if (outcome.kind !== "over") {
+    const goesOn = outcome.kind === "again" && tries <= delaysMs.length;
+    countFile(environment, goesOn ? "again" : "lost", outcome.reason);
+  } else if (outcome.kept) countFile(environment, "kept");
+}
+
 export type Fetcher = {
   /** There is something to fetch. */
   ring(): void;
@@ -35,7 +44,7 @@ export type Fetcher = {
 
 /** Fetches what is due in an environment. */
 export function openFetcher({ context, fail, logger }: ReactorTools): Fetcher {
-  const { pool, settings } = context;
+  const { pool, settings, environment } = context;
   const turn = oneAtATime();
   const closing = new AbortController();
   const alarm = createAlarm(() => ring());
@@ -44,6 +53,7 @@ export function openFetcher({ context, fail, logger }: ReactorTools): Fetcher {
 
   async function settle(fetch: Fetch, outcome: Outcome): Promise<unknown> {
     const { id, tries, partner, inbound_id } = fetch;
+    countOutcome(environment, outcome, tries);
     if (outcome.kind === "over") return endFetch(pool, id);
     const delayMs = delaysMs[tries - 1];
     const { reason } = outcome;
