@@ -46,8 +46,9 @@ describe.each(["heliograph.service", "heliograph@.service"])("the unit %s", (fil
   );
 
   test("runs a file that exists, for every service that has a process", () => {
-    const [node, helpers, script] = one("Service.ExecStart").split(" ");
-    expect(helpers).toBe("--v8-pool-size=0");
+    const [node, ...rest] = one("Service.ExecStart").split(" ");
+    const script = rest.pop();
+    expect(rest).toEqual(["--v8-pool-size=0", "--heap-growing-percent=150"]);
     expect(node).toBe(`${one("Service.WorkingDirectory")}/node_modules/.bin/node`);
     expect(existsSync(join(root, "node_modules/.bin/node"))).toBe(true);
     const names = file.includes("@") ? own : ["standalone"];

@@ -46,7 +46,7 @@ const edits: readonly (readonly [file: string, from: string, to: string])[] = [
   [
     "package.json",
     '    "start:ingress"',
-    '    "start:greetings": "node scripts/with-pnpm.mjs node --v8-pool-size=0 services/greetings/src/main.ts",\n    "start:ingress"',
+    '    "start:greetings": "node scripts/with-pnpm.mjs node --v8-pool-size=0 --heap-growing-percent=150 services/greetings/src/main.ts",\n    "start:ingress"',
   ],
   [
     "infra/compose/compose.yaml",

@@ -5,7 +5,8 @@ import { newDataDir, removeDataDir, until, type Instance } from "@heliograph/tes
 import type { Stormed, Taken } from "./broadcast-provider.ts";
 import { cpuMs, ownCpuMs, postmasterOf, residentMb } from "./cpu.ts";
 import { sms } from "./flood-sms.ts";
-import { askable, inUseMb } from "./heap.ts";
+import { inUseMb } from "./heap.ts";
+import { askable } from "./inspector.ts";
 import { startMeasured, stopChild } from "./instance.ts";
 import { drive } from "./load.ts";
 import { caughtUp, partnerOf } from "./people.ts";

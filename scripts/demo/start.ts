@@ -32,7 +32,7 @@ export async function startInstance(
   mkdirSync(dataDir, { recursive: true });
   const logFile = join(dataDir, "demo.log");
   const log = openSync(logFile, "w");
-  const child = spawn(process.execPath, ["--v8-pool-size=0", entry], {
+  const child = spawn(process.execPath, ["--v8-pool-size=0", "--heap-growing-percent=150", entry], {
     env: {
       ...process.env,
       HELIOGRAPH_DATA_DIR: dataDir,

@@ -61,7 +61,7 @@ export function wrongLists(root: string, services: readonly Listed[]): readonly 
 }
 
 const startCommand = (name: string): string =>
-  `node scripts/with-pnpm.mjs node --v8-pool-size=0 services/${name}/src/main.ts`;
+  `node scripts/with-pnpm.mjs node --v8-pool-size=0 --heap-growing-percent=150 services/${name}/src/main.ts`;
 
 function differ(
   where: string,

@@ -91,7 +91,7 @@ export async function launchInstance(options: InstanceOptions): Promise<{
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(VITEST|NODE_OPTIONS|NODE_ENV|TEST$|DEV$|HELIOGRAPH_)/.test(name),
   );
-  const child = spawn(process.execPath, ["--v8-pool-size=0", entry], {
+  const child = spawn(process.execPath, ["--v8-pool-size=0", "--heap-growing-percent=150", entry], {
     env: {
       ...Object.fromEntries(inherited),
       HELIOGRAPH_DATA_DIR: options.dataDir,
