@@ -179,8 +179,9 @@ describe("what is built on the metrics", () => {
 });
 
 describe("promtool, the program of Prometheus that checks,", () => {
+  const program = "promtool";
   const promtool = (context: TestContext, args: readonly string[], input = "") => {
-    const { error, status, stdout, stderr } = spawnSync("promtool", args, {
+    const { error, status, stdout, stderr } = spawnSync(program, args, {
       input,
       encoding: "utf8",
     });
