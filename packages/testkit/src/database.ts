@@ -121,44 +121,48 @@ export async function stopOwnServer(): Promise<void> {
   const server = await own;
   own = undefined;
   delete process.env[serverVariable];
+  await Promise.all([...pools.values()].map((pool) => pool.end()));
+  pools.clear();
   await server.stop();
 }
 
-async function query(
+/** Those who make and remove databases all day long keep a connection: one costs the server more than most of what is asked. They end with the process. */
+const pools = new Map<string, pg.Pool>();
+
+function poolOf(config: pg.PoolConfig): pg.Pool {
+  const key = urlOf(config);
+  let pool = pools.get(key);
+  if (pool === undefined) {
+    pool = new pg.Pool({ ...config, max: 2, idleTimeoutMillis: 60_000, allowExitOnIdle: true });
+    // One that is lost while nobody asks is replaced when somebody does.
+    pool.on("error", () => undefined);
+    pools.set(key, pool);
+  }
+  return pool;
+}
+
+const query = (
   config: pg.PoolConfig,
   text: string,
   values: unknown[] = [],
-): Promise<pg.QueryResult> {
-  const client = new pg.Client(config);
-  await client.connect();
-  try {
-    return await client.query(text, values);
-  } finally {
-    await client.end();
-  }
-}
+): Promise<pg.QueryResult> => poolOf(config).query(text, values);
 
 /** A pool says that it has ended while its connections are still closing; one that is cut then fails outside of every call. */
 const closingMs = 300;
 
 /** Removes a database, at first waiting a little for the connections that are about to end. */
 async function dropDatabase(config: pg.PoolConfig, name: string): Promise<void> {
-  const client = new pg.Client(config);
-  await client.connect();
-  try {
-    const deadline = performance.now() + closingMs;
-    for (let open = 1; open > 0 && performance.now() < deadline;) {
-      const { rows } = await client.query<{ open: number }>(
-        "select count(*)::int as open from pg_stat_activity where datname = $1",
-        [name],
-      );
-      open = rows[0]!.open;
-      if (open > 0) await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    await client.query(`drop database if exists "${name}" with (force)`);
-  } finally {
-    await client.end();
+  const deadline = performance.now() + closingMs;
+  for (let open = 1; open > 0 && performance.now() < deadline;) {
+    const { rows } = await query(
+      config,
+      "select count(*)::int as open from pg_stat_activity where datname = $1",
+      [name],
+    );
+    open = rows[0].open;
+    if (open > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   }
+  await query(config, `drop database if exists "${name}" with (force)`);
 }
 
 /** The sessions on databases whose names begin with the prefix: the database and what the client calls itself. */

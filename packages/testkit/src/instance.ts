@@ -5,17 +5,17 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
-  realpathSync,
   rmSync,
   symlinkSync,
 } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { destroyEmbeddedPostgres } from "@heliograph/embedded-postgres";
-import { bundleProduct } from "./bundled-product.ts";
+import { bundlePrograms } from "./bundled-programs.ts";
 import { giveFirstCluster, giveFirstFolder, isPlain, madeOnce } from "./first-start.ts";
 import { freePort } from "./free-port.ts";
 import { memoryFolder } from "./memory-folder.ts";
+import { madeProgram, madePrograms } from "./made-program.ts";
 import type { Exit } from "./spawn-service.ts";
 import { until } from "./until.ts";
 
@@ -173,10 +173,10 @@ export async function prepareInstances(): Promise<void> {
 }
 
 async function ownProduct(): Promise<string> {
-  const made = await madeOnce("product", async (making) => {
-    symlinkSync(await bundleProduct(ownEntry), join(making, "main.mjs"));
+  await madeOnce(madePrograms, async (making) => {
+    symlinkSync(await bundlePrograms(), join(making, "folder"));
   });
-  return made === undefined ? ownEntry : realpathSync(join(made, "main.mjs"));
+  return madeProgram(ownEntry);
 }
 
 async function prepare({ dataDir, env, entry, finds }: InstanceOptions): Promise<void> {

@@ -37,15 +37,24 @@ const ordinary = new Set([
  * throws on the first difference.
  */
 export function openapiCheck(document: object): (answer: Checked) => void {
-  const root = closed(structuredClone(document)) as Node;
-  // The document is no schema, so there is nothing in it for the schema of schemas to check.
+  const root = document as Node;
   const ajv = new Ajv2020({
     strict: false,
     meta: false,
     validateSchema: false,
     validateFormats: false,
   });
-  ajv.addSchema({ $id: "openapi", ...root });
+  const { schemas = {} } = (root["components"] ?? {}) as { schemas?: Record<string, unknown> };
+  const added = new Set<string>();
+  /** A schema of the document, closed, with all that it refers to: few of them are ever asked for. */
+  const taken = (schema: unknown): Node => {
+    const own = closed(schema, (name) => {
+      if (added.has(name)) return;
+      added.add(name);
+      ajv.addSchema(taken(schemas[name]), name);
+    });
+    return own as Node;
+  };
   const validators = new Map<string, ValidateFunction>();
   const paths = Object.entries(root["paths"] as Record<string, Node>).map(([path, item]) => ({
     path,
@@ -56,10 +65,9 @@ export function openapiCheck(document: object): (answer: Checked) => void {
   }));
   paths.sort((left, right) => left.parameters - right.parameters);
 
-  const validate = (pointer: string, value: unknown, what: string): void => {
-    let validator = validators.get(pointer);
-    if (validator === undefined)
-      validators.set(pointer, (validator = ajv.compile({ $ref: `openapi#${pointer}` })));
+  const validate = (name: string, schema: unknown, value: unknown, what: string): void => {
+    let validator = validators.get(name);
+    if (validator === undefined) validators.set(name, (validator = ajv.compile(taken(schema))));
     if (!validator(value))
       throw new Error(
         `${what} does not fit the document: ${ajv.errorsText(validator.errors)} ${JSON.stringify(validator.errors?.[0]?.params)}\n${JSON.stringify(value)?.slice(0, 2_000)}`,
@@ -76,9 +84,6 @@ export function openapiCheck(document: object): (answer: Checked) => void {
     const what = `${method} ${place.path} ${status}`;
     const response = (operation["responses"] as Record<string, Node>)[String(status)];
     if (response === undefined) throw new Error(`${what} is not documented: ${text.slice(0, 500)}`);
-    const pointer = ["paths", place.path, verb, "responses", String(status)]
-      .map((part) => `/${encodeURIComponent(part.replaceAll("~", "~0").replaceAll("/", "~1"))}`)
-      .join("");
     checkHeaders(what, response, headers);
     const type = headers.get("content-type")?.split(";")[0];
     const content = response["content"] as Record<string, Node> | undefined;
@@ -92,11 +97,9 @@ export function openapiCheck(document: object): (answer: Checked) => void {
         `${what} is ${type}, and the document names ${Object.keys(content ?? {}).join(", ")}`,
       );
     if (/[/+]json$/.test(type)) {
-      const { $ref } = content[type]["schema"] as { $ref?: string };
-      const media = encodeURIComponent(type.replaceAll("/", "~1"));
+      const { schema } = content[type] as { schema: { $ref?: string } };
       // Most answers are one of a few schemas: each is compiled once.
-      const schema = $ref?.slice(1) ?? `${pointer}/content/${media}/schema`;
-      validate(schema, JSON.parse(text), what);
+      validate(schema.$ref ?? `${what} ${type}`, schema, JSON.parse(text), what);
     }
   };
 }
@@ -112,14 +115,23 @@ function checkHeaders(what: string, response: Node, headers: Headers): void {
       throw new Error(`${what} lacks the header ${name}`);
 }
 
-/** Closes what the document leaves open for later versions: objects have the named fields only, and choices the named values. */
-function closed(node: unknown): unknown {
-  if (Array.isArray(node)) return node.map(closed);
+const componentPrefix = "#/components/schemas/";
+
+/** Closes what the document leaves open for later versions: objects have the named fields only, and choices the named values. Tells of each component that is referred to. */
+function closed(node: unknown, refersTo: (name: string) => void): unknown {
+  if (Array.isArray(node)) return node.map((item) => closed(item, refersTo));
   if (typeof node !== "object" || node === null) return node;
   const copy: Node = {};
-  for (const [key, value] of Object.entries(node)) copy[key] = closed(value);
+  for (const [key, value] of Object.entries(node)) copy[key] = closed(value, refersTo);
   if (copy["type"] === "object" && "properties" in copy && !("additionalProperties" in copy))
     copy["additionalProperties"] = false;
   if ("x-extensible-enum" in copy) copy["enum"] = copy["x-extensible-enum"];
+  const { $ref } = copy;
+  if (typeof $ref === "string") {
+    const name = $ref.slice(componentPrefix.length);
+    if (!$ref.startsWith(componentPrefix)) throw new Error(`${$ref} is no component`);
+    refersTo(name);
+    copy["$ref"] = name;
+  }
   return copy;
 }

@@ -26,7 +26,10 @@ const testSettings = {
   max_wal_size: "1GB",
   wal_level: "minimal",
   max_wal_senders: "0",
-  autovacuum_naptime: "60s",
+  // It is in memory already.
+  wal_compression: "off",
+  // A look at each of dozens of databases that are about to go.
+  autovacuum_naptime: "300s",
 };
 
 /**

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { madeProgram } from "./made-program.ts";
 import { until } from "./until.ts";
 
 export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
@@ -22,12 +23,12 @@ process.once("exit", () => {
   for (const service of running) service.kill("SIGKILL");
 });
 
-/** Starts a TypeScript entry with this very Node, otherwise as `spawnProgram`. */
+/** Starts a TypeScript entry with this very Node, out of the run's file of all programs where it is there; otherwise as `spawnProgram`. */
 export const spawnService = (
   entry: string,
   env: NodeJS.ProcessEnv = {},
   args: readonly string[] = [],
-): SpawnedService => spawnProgram(process.execPath, [entry, ...args], env);
+): SpawnedService => spawnProgram(process.execPath, [madeProgram(entry), ...args], env);
 
 /**
  * Starts a program. The child inherits the environment without vitest's variables, which

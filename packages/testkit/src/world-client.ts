@@ -1,4 +1,4 @@
-import { buildDocument, hostService, type Service } from "@heliograph/api";
+import { buildDocument, hostService, type Route, type Service } from "@heliograph/api";
 import type { ApiAnswer } from "./api-client.ts";
 import { openapiCheck } from "./openapi-check.ts";
 
@@ -13,24 +13,40 @@ export type CallOptions = {
 export type ApiCall = (method: string, path: string, options?: CallOptions) => Promise<ApiAnswer>;
 
 type Check = ReturnType<typeof openapiCheck>;
-const checks: { readonly services: readonly Service[]; readonly check: Check }[] = [];
+type Group = NonNullable<Service["api"]>["groups"][number];
+/** A route with its group, and the addresses that it fits. */
+type Place = { readonly route: Route; readonly group: Group; readonly form: RegExp };
 
-/** The document of some services and what holds answers against it: made once for all worlds of a process that serve the same, because it takes longer than most tests. */
-function checkOf(services: readonly Service[]): Check {
+const checks: { readonly routes: readonly Route[]; readonly check: Check }[] = [];
+
+/** What holds answers against the document of these routes: made once for all worlds of a process. */
+function checkOf(places: readonly Place[]): Check {
   const made = checks.find(
-    (entry) =>
-      entry.services.length === services.length &&
-      entry.services.every((service, index) => service === services[index]),
+    ({ routes }) =>
+      routes.length === places.length &&
+      routes.every((route, index) => route === places[index]!.route),
   );
   if (made) return made.check;
-  const check = openapiCheck(buildDocument([...services, hostService]));
-  checks.push({ services: [...services], check });
+  const groups = places.map(({ route, group }) => ({ ...group, routes: [route] }));
+  const check = openapiCheck(buildDocument([{ name: "called", api: { groups } }]));
+  checks.push({ routes: places.map(({ route }) => route), check });
   return check;
+}
+
+const placesOf = (services: readonly Service[]): readonly Place[] =>
+  services
+    .flatMap(({ api }) => api?.groups ?? [])
+    .flatMap((group) => group.routes.map((route) => ({ route, group, form: formOf(route) })));
+
+function formOf({ root, path }: Route): RegExp {
+  const address = `${root ? "" : "/api/v1"}${path}`.replaceAll(".", "\\.");
+  return new RegExp(`^${address.replaceAll(/:\w+/g, "[^/]+")}$`);
 }
 
 /** Calls of a port at which these services are served. */
 export function checkedCalls(services: readonly Service[], port: () => number): ApiCall {
-  const check = checkOf(services);
+  // A test calls a few routes of many, and the document of all takes longer than most tests.
+  let places: readonly Place[] | undefined;
   return async (method, path, options = {}) => {
     const hasBody = options.body !== undefined || options.raw !== undefined;
     const answer = await fetch(`http://127.0.0.1:${port()}${path}`, {
@@ -44,7 +60,10 @@ export function checkedCalls(services: readonly Service[], port: () => number): 
     });
     const { status, headers } = answer;
     const text = await answer.text();
-    check({ method, path, status, headers, text });
+    places ??= placesOf([...services, hostService]);
+    const address = path.split("?")[0]!;
+    const called = places.filter(({ form }) => form.test(address));
+    if (called.length > 0) checkOf(called)({ method, path, status, headers, text });
     const json = /[/+]json/.test(headers.get("content-type") ?? "");
     return { status, headers, text, body: json ? JSON.parse(text) : undefined };
   };

@@ -142,7 +142,7 @@ describe("the feed", () => {
     const started = performance.now();
     await publish(id, 3, ["message.sent"]);
     expect(await numbersOf(waiting)).toEqual([3]);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(performance.now() - started).toBeLessThan(5_000);
   });
 
   test("answers a long poll with nothing when its time is up", async () => {
