@@ -68,7 +68,7 @@ export async function testServer(): Promise<{
         "select datname from pg_database where starts_with(datname, $1)",
         [namePrefix],
       );
-      for (const row of found.rows) await dropDatabase(baseConfig, row.datname);
+      await Promise.all(found.rows.map((row) => dropDatabase(baseConfig, row.datname)));
     },
   };
 }
@@ -133,7 +133,7 @@ function poolOf(config: pg.PoolConfig): pg.Pool {
   const key = urlOf(config);
   let pool = pools.get(key);
   if (pool === undefined) {
-    pool = new pg.Pool({ ...config, max: 2, idleTimeoutMillis: 60_000, allowExitOnIdle: true });
+    pool = new pg.Pool({ ...config, max: 3, idleTimeoutMillis: 60_000, allowExitOnIdle: true });
     // One that is lost while nobody asks is replaced when somebody does.
     pool.on("error", () => undefined);
     pools.set(key, pool);

@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { destroyEmbeddedPostgres } from "@heliograph/embedded-postgres";
+import { noteInstance } from "./api-client.ts";
 import { bundlePrograms } from "./bundled-programs.ts";
 import { giveFirstCluster, giveFirstFolder, isPlain, madeOnce } from "./first-start.ts";
 import { freePort } from "./free-port.ts";
@@ -141,6 +142,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   });
   if (file === "ended")
     throw new Error(`the instance ended (${JSON.stringify(exit)}):\n${process.output()}`);
+  noteInstance(file.baseUrl, options.entry === undefined);
   return {
     ...file,
     port: process.port,
