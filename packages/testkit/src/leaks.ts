@@ -50,8 +50,9 @@ export function watchLeaks(config: pg.PoolConfig, prefix: string) {
       try {
         await until(
           async () => {
-            // Asking takes as long as Node needs to tell of what has just ended.
             const sessions = await sessionsOf(config, prefix);
+            // Node tells of what has just ended, our own pause too, when it comes to its immediates.
+            await new Promise((resolve) => setImmediate(resolve));
             left = [...timers(), ...sessions];
             return left.length === 0;
           },
