@@ -7,6 +7,9 @@ import { until } from "./until.ts";
 /** Closing takes a moment: backends end after their clients, servers after their last connection. */
 const closingMs = 3_000;
 
+/** Whatever a test has put in its place since. */
+const immediate = globalThis.setImmediate;
+
 const thisFile = fileURLToPath(import.meta.url);
 
 /** The place in our code that asked for a timer; undefined where a library did: those of its connections end with them. */
@@ -52,7 +55,7 @@ export function watchLeaks(config: pg.PoolConfig, prefix: string) {
           async () => {
             const sessions = await sessionsOf(config, prefix);
             // Node tells of what has just ended, our own pause too, when it comes to its immediates.
-            await new Promise((resolve) => setImmediate(resolve));
+            await new Promise((resolve) => immediate(resolve));
             left = [...timers(), ...sessions];
             return left.length === 0;
           },
