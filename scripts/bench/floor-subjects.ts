@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
-import { newDataDir, removeDataDir } from "@heliograph/testkit";
+import { newDataDir, removeDataDir, type Instance } from "@heliograph/testkit";
 import pg from "pg";
 import type { BareLife } from "./bare-life.ts";
 import { cpuMs, postmasterOf } from "./cpu.ts";
@@ -63,7 +63,7 @@ const portOf = async (child: ChildProcess): Promise<number> =>
 export async function openProduct(
   ends: Ends,
   env: Readonly<Record<string, string>>,
-): Promise<Subject> {
+): Promise<Subject & Pick<Instance, "pid" | "output">> {
   const dataDir = newDataDir();
   ends.push(() => removeDataDir(dataDir));
   const instance = await startMeasured(dataDir, env);
@@ -79,6 +79,8 @@ export async function openProduct(
     cpu: () => cpuMs(instance.pid, postmaster),
     database,
     ledger: new Map(),
+    pid: instance.pid,
+    output: instance.output,
   };
 }
 

@@ -67,12 +67,20 @@ export async function countOf(database: pg.Client, type: string, after: string):
   return rows[0].count as number;
 }
 
-/** The same of each message, ms, of what was requested after a position. */
-export async function acceptTimes(database: pg.Client, after: string): Promise<number[]> {
+export type Sent = { readonly requestedAt: number; readonly sentAt: number };
+
+/** When each message that was requested after a position was stored, and its sending; epoch ms. */
+export async function requestedAndSent(database: pg.Client, after: string): Promise<Sent[]> {
   const { rows } = await database.query(
-    `select (sent.recorded_at - requested.recorded_at)::float8 as ms from log.events requested join log.events sent on sent.stream = requested.stream and sent.type = 'MessageSent'
+    `select requested.recorded_at::float8 as "requestedAt", sent.recorded_at::float8 as "sentAt" from log.events requested join log.events sent on sent.stream = requested.stream and sent.type = 'MessageSent'
      where requested.type = 'MessageRequested' and requested.position > $1`,
     [after],
   );
-  return rows.map((row) => row.ms as number);
+  return rows;
+}
+
+/** The same of each message, ms, of what was requested after a position. */
+export async function acceptTimes(database: pg.Client, after: string): Promise<number[]> {
+  const messages = await requestedAndSent(database, after);
+  return messages.map(({ requestedAt, sentAt }) => sentAt - requestedAt);
 }
