@@ -12,7 +12,9 @@ import { claim, giveBack, keep } from "./tables/idempotency.ts";
 
 /** Longer than any handler runs; a crashed first try frees its key after this. */
 const leaseSeconds = 30;
-export const replayed = ["Idempotent-Replayed", "true"];
+/** What an answer to a repetition has, of routes that recognise one by themselves. */
+export const replayedHeader = { "Idempotent-Replayed": "true" } as const;
+const replayed = Object.entries(replayedHeader).flat();
 
 /**
  * Runs the handler once for its key. The same request again gets the first answer byte for byte, another request with the key

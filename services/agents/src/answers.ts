@@ -1,5 +1,5 @@
 import { PublicError, openSecret, sealSecret } from "@heliograph/contracts";
-import { fingerprint, inProgress, keyReused, type Answer } from "@heliograph/api";
+import { fingerprint, inProgress, keyReused, replayedHeader, type Answer } from "@heliograph/api";
 import type pg from "pg";
 import { claimAnswer, dropAnswer, keepAnswer, readAnswer } from "./tables/answers.ts";
 
@@ -83,5 +83,5 @@ export async function keptAnswer(
   if (stored.scope !== scope) throw new PublicError("internal", "An answer is out of its place.");
   if (stored.of !== fingerprint(scope, request)) throw keyReused("an earlier one");
   const { answer } = stored;
-  return { ...answer, headers: { ...answer.headers, "Idempotent-Replayed": "true" } };
+  return { ...answer, headers: { ...answer.headers, ...replayedHeader } };
 }

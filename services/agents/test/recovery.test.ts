@@ -153,10 +153,15 @@ describe("a password", () => {
   test("is reset by mail, once; every session ends; strangers' addresses are answered alike", async () => {
     const ann = await newPerson();
     const signed = await people.signIn(ann.email);
-    const ask = (email: string) => call("POST", "/password-resets", undefined, { email });
+    const ask = (email: string) =>
+      call("POST", "/password-resets", undefined, { email, idempotency_key: "forgot" });
     const [known, unknown] = [await ask(ann.email.toUpperCase()), await ask("nobody@example.org")];
     expect([known.status, known.text]).toEqual([unknown.status, unknown.text]);
-    const [token] = await people.mailTo(ann.email);
+    const again = await ask(ann.email);
+    const marks = [known, unknown, again].map(({ headers }) => headers.get("idempotent-replayed"));
+    expect(marks).toEqual([null, null, "true"]);
+    const [token, ...more] = await people.mailTo(ann.email);
+    expect(more).toEqual([]);
     const confirm = () =>
       call("POST", "/password-resets/confirm", undefined, { token, password: "a new password" });
     expect((await confirm()).status).toBe(204);

@@ -214,10 +214,10 @@ test("whoever asks, the answer is the same, and a second request of one address 
 });
 
 test("an idempotency key makes one evaluation of an address, and tells another body; strangers' keys are their own", async () => {
-  const headers = { "idempotency-key": "demo" };
-  const body = { email: "key@example.com" };
+  const [headers, body] = [{ "idempotency-key": "demo" }, { email: "key@example.com" }];
   const both = await Promise.all([scene.post(body, headers), scene.post(body, headers)]);
-  expect(both[0]!.body).toEqual(both[1]!.body);
+  const marks = new Set(both.map((each) => each.headers.get("idempotent-replayed")));
+  expect([both[0]!.body, marks]).toEqual([both[1]!.body, new Set([null, "true"])]);
   const other = await scene.post({ ...body, company: "Other" }, headers);
   expect([other.status, other.body.code]).toEqual([422, "idempotency_key_reused"]);
   const stranger = await scene.post({ email: "stranger@example.com" }, headers);

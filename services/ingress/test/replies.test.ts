@@ -159,6 +159,9 @@ it("A reply is sent once for its key, also when a newer message has come, and in
   const again = await call("POST", `${one.at}/messages`, { text: "Once" }, key);
   expect(again.body).toEqual(first.body);
   expect(again.headers.get("idempotent-replayed")).toBe("true");
+  // Whoever reads with it sees the thread with the reply in it.
+  const [after, behind] = [first, again].map(({ headers }) => headers.get("log-position")!);
+  expect(behind! >= after!).toBe(true);
   const elsewhere = await call("POST", `${other.at}/messages`, { text: "Once" }, key);
   expect(elsewhere.body.id).not.toBe(first.body.id);
   const another = await call("POST", `${one.at}/messages`, { text: "Other" }, key);

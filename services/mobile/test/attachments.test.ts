@@ -103,9 +103,17 @@ it("links do not rot: each read signs a new one, a changed one opens nothing, an
 it("a lost answer costs no second file: the key gives the first one, and another file is refused", async () => {
   const headers = { "idempotency-key": "photo-1" };
   const before = (await stored()).length;
-  const first = await sent(png, { headers });
-  const again = await sent(png, { headers });
-  expect(again.id).toBe(first.id);
+  const first = await send(png, { headers });
+  // So old that a link of now ends later.
+  const created = "2026-01-02T03:04:05.678Z";
+  await world.platform.contexts.sandbox.pool.query(
+    "update mobile_attachments.attachments set created_at = $2 where id = $1",
+    [first.body.id, created],
+  );
+  const [second, third] = [await send(png, { headers }), await send(png, { headers })];
+  expect(second.body).toMatchObject({ id: first.body.id, created_at: created });
+  expect(new URL(second.body.url).searchParams.get("expires")).toMatch(/^17673/);
+  expect([third.text, third.headers.get("idempotent-replayed")]).toEqual([second.text, "true"]);
   expect((await stored()).length).toBe(before + 1);
   expect(await send(Buffer.from("other"), { headers })).toMatchObject({
     status: 422,

@@ -104,9 +104,19 @@ const AskReset = z
 /** Answers alike whoever is asked for; only an agent who can sign in gets mail. */
 async function askReset(call: Call<z.infer<typeof AskReset>, unknown>): Promise<Answer> {
   const { context, body, ip } = call;
-  const { platformPool, directory, settings } = context;
+  const { platformPool } = context;
   const login = loginOf(body.email);
   await takeTokenTry(platformPool, ip);
+  // A plain hash of an address is found by trying.
+  const caller = context.environments.sandbox.vault.name("password reset", login);
+  return repeatable(call, caller, login, async () => {
+    await mailToken(call, login);
+    return { status: 202, body: { status: "requested" } };
+  });
+}
+
+async function mailToken(call: Call<unknown, unknown>, login: string): Promise<void> {
+  const { platformPool, directory, settings } = call.context;
   const mailed = await takeMailTry(platformPool, login);
   const agent = directory.agentOfLogin(login);
   if (agent !== undefined) tellAbout(call, agent);
@@ -118,7 +128,6 @@ async function askReset(call: Call<z.infer<typeof AskReset>, unknown>): Promise<
   // A token of nobody's takes the same time.
   const owner = can ? agent : { agent_id: login };
   await sendToken(call, "reset", owner, randomBytes(tokenBytes), mail);
-  return { status: 202, body: { status: "requested" } };
 }
 
 const ConfirmReset = z
@@ -140,15 +149,22 @@ async function confirmReset(call: Call<z.infer<typeof ConfirmReset>, unknown>): 
   });
 }
 
-/** A token names who asks: its keys are its own. They are kept with those of the sandbox, which is there wherever an installation is. */
+/** A token names who asks: its keys are its own. */
 const once = (
   call: Call<{ readonly token: string }, unknown>,
   run: () => Promise<Answer>,
+): Promise<Answer> => repeatable(call, call.body.token, call.body, run);
+
+/** Keys of calls without a partner belong to what tells apart who makes them. They are kept with those of the sandbox, which is there wherever an installation is. */
+const repeatable = (
+  { context, routeName, idempotencyKey: key }: Call<unknown, unknown>,
+  caller: string,
+  request: unknown,
+  run: () => Promise<Answer>,
 ): Promise<Answer> => {
-  const { context, body, routeName, idempotencyKey: key } = call;
-  const scope = `${routeName} ${tokenHash(body.token)}`;
+  const scope = `${routeName} ${tokenHash(caller)}`;
   const { pool } = context.environments.sandbox;
-  return answeredOnce(pool, context.masterKey, { scope, key, request: body }, run);
+  return answeredOnce(pool, context.masterKey, { scope, key, request }, run);
 };
 
 const errors = [

@@ -8,6 +8,7 @@ import {
   fingerprint,
   keyReused,
   originOf,
+  replayedHeader,
   route,
   sendStream,
   writeCell,
@@ -125,7 +126,7 @@ async function request(call: ImportCall): Promise<Answer> {
     status: 202,
     body: { id, status: "queued" },
     position: appended?.position,
-    ...(repeated && { headers: { "Idempotent-Replayed": "true" } }),
+    ...(repeated && { headers: replayedHeader }),
   };
 }
 

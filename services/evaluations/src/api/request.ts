@@ -1,6 +1,14 @@
 import { parseEmail } from "@heliograph/channels";
 import { deterministicId, type EventData, newId, streamOf, uuid5 } from "@heliograph/contracts";
-import { type Answer, appendOne, type Call, fingerprint, type Route, route } from "@heliograph/api";
+import {
+  type Answer,
+  appendOne,
+  type Call,
+  fingerprint,
+  replayedHeader,
+  type Route,
+  route,
+} from "@heliograph/api";
 import { operator } from "@heliograph/platform";
 import type { z } from "zod";
 import { afterBusinessTime, businessDayMs } from "../business-time.ts";
@@ -55,7 +63,13 @@ async function request(call: Call<z.infer<typeof RequestEvaluation>, unknown>): 
     throw rendering === undefined ? error : usedForm(error);
   });
   if (stored === undefined) throw new Error(`${id} was begun by something else`);
-  return { status: 202, body: { id, status: "requested" }, position: stored.position };
+  const repeated = key !== undefined && stored.kind === "duplicate";
+  return {
+    status: 202,
+    body: { id, status: "requested" },
+    position: stored.position,
+    ...(repeated && { headers: replayedHeader }),
+  };
 }
 
 /** A form's rendering makes one evaluation. Strangers do not make up their keys together: a key is that of an address. */

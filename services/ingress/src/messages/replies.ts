@@ -123,7 +123,8 @@ async function reply(call: ReplyCall): Promise<Answer> {
       if (settled!.kind === "refused") throw forReply(settled!.error);
       const { sent } = settled!;
       await failpoint("ingress.before_replied");
-      const position = (await noteReply(call, found.thread.name, id)) ?? sent.position;
+      const noted = await noteReply(call, found.thread.name, id);
+      const position = noted > sent.position ? noted : sent.position;
       return { ...sent, body: { ...sent.body, ...more }, position };
     },
     more,
@@ -140,9 +141,9 @@ function forReply(error: PublicError): PublicError {
 
 /**
  * Tells the thread of an accepted reply. The message is on its way whatever becomes of this: a crash or an unavailable log here is made good by the consumer that places
- * messages in threads, which writes the same event.
+ * messages in threads, which writes the same event. Gives where the thread then stands, 0 when that is not known.
  */
-async function noteReply(call: ReplyCall, thread: string, id: string): Promise<bigint | undefined> {
+async function noteReply(call: ReplyCall, thread: string, id: string): Promise<bigint> {
   const { log } = call.deps;
   try {
     const [requested] = await log.readStream(streamOf("message", id), { limit: 1 });
@@ -157,10 +158,10 @@ async function noteReply(call: ReplyCall, thread: string, id: string): Promise<b
       decide: (state) => ({ events: state === undefined ? [] : replyEvents(state, data) }),
       metadata,
     });
-    return changed.kind === "changed" ? changed.position : undefined;
+    return changed.kind === "changed" || changed.kind === "unchanged" ? changed.position : 0n;
   } catch (error) {
     call.context.logger.warn({ err: error, message: id }, "a reply is not in its thread yet");
-    return undefined;
+    return 0n;
   }
 }
 

@@ -5,6 +5,7 @@ import {
   type Call,
   type Answer,
   type Route,
+  replayedHeader,
   route,
   validate,
 } from "@heliograph/api";
@@ -101,7 +102,7 @@ async function sendBatch(call: Call<z.infer<typeof SendBatch>, unknown>): Promis
     position,
     ...(call.idempotencyKey !== undefined &&
       accepted > 0 &&
-      replayed === accepted && { headers: { "Idempotent-Replayed": "true" } }),
+      replayed === accepted && { headers: replayedHeader }),
   };
 }
 

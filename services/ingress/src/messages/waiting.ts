@@ -1,4 +1,4 @@
-import { type Answer, type Call, openedFor, waitSeconds } from "@heliograph/api";
+import { type Answer, type Call, openedFor, replayedHeader, waitSeconds } from "@heliograph/api";
 import { messageDetail, readMessage } from "@heliograph/domain";
 import { sendingOf } from "./state.ts";
 
@@ -26,8 +26,7 @@ export async function answerSend(
   const outcome = seconds > 0 ? sendingOf(call).outcomes.expect(id) : undefined;
   try {
     const { body, position, replayed } = await accept();
-    if (replayed)
-      return { status: 202, body, position, headers: { "Idempotent-Replayed": "true" } };
+    if (replayed) return { status: 202, body, position, headers: replayedHeader };
     if (outcome !== undefined && (await outcome.wait(seconds * 1000, call.signal))) {
       const state =
         outcome.state ?? (await readMessage(call.deps.log, call.partner.partner_id, id))!.state;

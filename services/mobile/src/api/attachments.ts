@@ -6,6 +6,7 @@ import {
   attachmentLink,
   isSigned,
   originOf,
+  replayedHeader,
   route,
   streamed,
 } from "@heliograph/api";
@@ -83,7 +84,11 @@ async function opened(
   return found;
 }
 
-async function show(call: Call<unknown, unknown>, row: AttachmentRow): Promise<object> {
+async function show(
+  call: Call<unknown, unknown>,
+  row: AttachmentRow,
+  nowMs = Date.now(),
+): Promise<object> {
   const { name } = await opened(call.deps, row);
   const { masterKey, settings } = call.context;
   const origin = originOf(call.request, settings);
@@ -92,7 +97,7 @@ async function show(call: Call<unknown, unknown>, row: AttachmentRow): Promise<o
     type: row.type,
     name,
     bytes: row.bytes,
-    url: attachmentLink({ masterKey, origin, environment: call.env }, row.id, Date.now()),
+    url: attachmentLink({ masterKey, origin, environment: call.env }, row.id, nowMs),
     created_at: row.created_at.toISOString(),
   };
 }
@@ -100,13 +105,15 @@ async function show(call: Call<unknown, unknown>, row: AttachmentRow): Promise<o
 async function create(call: Call<undefined, z.infer<typeof UploadQuery>>): Promise<Answer> {
   const { headers } = call.request;
   const given = call.query.name ?? nameInHeader(headers["content-disposition"]);
-  const row = await upload(call, attachments.of(call), {
+  const { row, repeated } = await upload(call, attachments.of(call), {
     id: call.derivedId("att"),
     name: (given === undefined ? undefined : cleanName(given)) ?? null,
     contactId: call.query.contact_id ?? null,
     bytes: headers["content-length"] === undefined ? undefined : Number(headers["content-length"]),
   });
-  return { status: 201, body: await show(call, row) };
+  // The link is as old as the file: a repetition is answered byte for byte.
+  const body = await show(call, row, row.created_at.getTime());
+  return { status: 201, body, ...(repeated && { headers: replayedHeader }) };
 }
 
 async function ownAttachment(call: Call<unknown, unknown>): Promise<AttachmentRow> {

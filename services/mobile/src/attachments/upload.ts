@@ -21,6 +21,12 @@ type Upload = {
   readonly bytes: number | undefined;
 };
 
+type Uploaded = {
+  readonly row: AttachmentRow;
+  /** An earlier request with the key has stored it. */
+  readonly repeated: boolean;
+};
+
 /**
  * Stores what a request brings, once for its key. Throws `attachment_quota_exceeded`, `idempotency_in_progress`, `idempotency_key_reused`, and what reading the body throws.
  */
@@ -28,9 +34,12 @@ export async function upload(
   call: Call<unknown, unknown>,
   attachments: Attachments,
   given: Upload,
-): Promise<AttachmentRow> {
+): Promise<Uploaded> {
   const known = await findAttachment(call.deps.pool, given.id);
-  if (known?.status === "ready") return sameAgain(call, known, given);
+  if (known?.status === "ready") {
+    await requireSame(call, known, given);
+    return { row: known, repeated: true };
+  }
   if (known !== undefined) await giveUpOld(call, attachments, known);
   const key = fileKey();
   const kept = await keepFile(
@@ -52,7 +61,7 @@ export async function upload(
   );
   if (kept.kind === "taken") throw inProgress();
   if (kept.kind === "full") throw quotaExceeded(attachments.quotaBytes);
-  return kept.row;
+  return { row: kept.row, repeated: false };
 }
 
 /** What was asked for, as a name: the digest of a file alone would tell who knows the file that it is here. */
@@ -63,15 +72,14 @@ const contentName = (
 ): string => call.deps.vault.name("attachment", sha256, name ?? "", contactId ?? "");
 
 /** The key was used before: the file is read, and compared. */
-async function sameAgain(
+async function requireSame(
   call: Call<unknown, unknown>,
   known: AttachmentRow,
   given: Upload,
-): Promise<AttachmentRow> {
+): Promise<void> {
   const digest = createHash("sha256");
   for await (const chunk of call.chunks()) digest.update(chunk);
   if (contentName(call, digest.digest("hex"), given) !== known.content) throw keyReused(known.id);
-  return known;
 }
 
 /** An upload of the same key that was cut off leaves its row; one that may still run is waited for. */

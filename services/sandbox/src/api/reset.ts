@@ -2,6 +2,7 @@ import {
   type Answer,
   type Call,
   type Route,
+  replayedHeader,
   requireSandbox,
   route,
   tooManyChanges,
@@ -47,6 +48,7 @@ async function reset(call: Call<unknown, unknown>): Promise<Answer> {
     resets = evolveResets(resets, event);
     if (event.id === id) done = event;
   }
+  const repeated = done !== undefined;
   if (done === undefined) {
     const at = formatTime(Date.now());
     const before = resets ?? 0;
@@ -72,7 +74,11 @@ async function reset(call: Call<unknown, unknown>): Promise<Answer> {
     await failpoint("sandbox.after_reset");
   }
   await untilInEffect(call, done.position);
-  return { status: 202, body: { reset_at: (done.data as EventData<"SandboxReset">).at } };
+  return {
+    status: 202,
+    body: { reset_at: (done.data as EventData<"SandboxReset">).at },
+    ...(repeated && { headers: replayedHeader }),
+  };
 }
 
 export const resetRoutes: readonly Route[] = [
