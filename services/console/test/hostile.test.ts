@@ -2,6 +2,7 @@ import { deterministicId } from "@heliograph/contracts";
 import { afterFile, smtpSink, until } from "@heliograph/testkit";
 import { testBrowser } from "@heliograph/testkit/browser";
 import { afterAll, expect, test } from "vitest";
+import { allPages } from "../src/pages/index.ts";
 import { openDesk } from "./desk.ts";
 
 const { browser, skip } = await testBrowser();
@@ -240,6 +241,21 @@ const shownTo = {
   operator: "case company partner reason remark visitor volume",
   operatorInLive: "partner sender",
 };
+
+test("nothing is shown, and nothing asked, about what is nobody's", async () => {
+  const cookie = await signedIn(keys.operator);
+  const places = allPages
+    .filter(({ method, path }) => method === "GET" && path.includes("/:id"))
+    .map(({ path }) => path);
+  expect(places.length).toBeGreaterThan(20);
+  const answers: unknown[] = [];
+  for (const path of places) {
+    const place = `/console${path.replaceAll(/:\w+/g, "nothing_00000000000000000000000000")}`;
+    const { status } = await fetchPage(place, { headers: { cookie } });
+    if (status !== 404) answers.push([path, status]);
+  }
+  expect(answers).toEqual([]);
+});
 
 test(
   "what strangers fill in is text on every page, and nothing of it runs",

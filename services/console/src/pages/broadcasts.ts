@@ -356,8 +356,9 @@ const act = (name: Command): Page => ({
     ),
 });
 
-const starting = (visit: Visit): Shown =>
-  asked(visit, {
+async function starting(visit: Visit): Promise<Shown> {
+  await visit.api.get<Broadcast>(apiPath(visit));
+  return asked(visit, {
     title: "Start the broadcast to everybody",
     what: "It names no tag and no attribute: every contact that there is now is sent a message, each at its price.",
     action: `${pageOf(visit)}/start`,
@@ -365,9 +366,11 @@ const starting = (visit: Visit): Shown =>
     back: pageOf(visit),
     call: ["POST", `${apiPath(visit)}/start`],
   });
+}
 
-const ending = (visit: Visit, problem?: Problem): Shown =>
-  asked(visit, {
+async function ending(visit: Visit, problem?: Problem): Promise<Shown> {
+  await visit.api.get<Broadcast>(apiPath(visit));
+  return asked(visit, {
     title: "Cancel the broadcast",
     what: "Whoever was not sent anything by now never is. Messages that were accepted go on.",
     action: `${pageOf(visit)}/cancel`,
@@ -376,6 +379,7 @@ const ending = (visit: Visit, problem?: Problem): Shown =>
     problem,
     call: ["POST", `${apiPath(visit)}/cancel`],
   });
+}
 
 const cancel = (visit: Visit): Promise<Shown | Led> =>
   acted(
@@ -396,12 +400,12 @@ export const broadcastPages: readonly Page[] = [
     method: "GET",
     path: `${section}/:id/start`,
     section,
-    answer: async (visit) => starting(visit),
+    answer: starting,
   },
   { method: "GET", path: `${section}/:id/preview`, section, answer: previewed },
   act("start"),
   act("pause"),
   act("resume"),
-  { method: "GET", path: `${section}/:id/cancel`, section, answer: async (visit) => ending(visit) },
+  { method: "GET", path: `${section}/:id/cancel`, section, answer: (visit) => ending(visit) },
   { method: "POST", path: `${section}/:id/cancel`, section, answer: cancel },
 ];

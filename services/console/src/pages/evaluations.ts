@@ -187,18 +187,17 @@ async function closing(visit: Visit, problem?: Problem): Promise<Shown> {
   });
 }
 
-function erasing(visit: Visit): Promise<Shown> {
+async function erasing(visit: Visit): Promise<Shown> {
+  await visit.api.get<Evaluation>(pathOf(visit));
   const here = `${base}${section}/${visit.params["id"]!}`;
-  return Promise.resolve(
-    asked(visit, {
-      title: "Erase an evaluation",
-      what: html`The name, the address, what the visitor wrote and the notes become unreadable for ever, in backups too: their key is destroyed. The evaluation is closed. The visitor's tenant stays. <strong>It cannot be undone.</strong>`,
-      action: `${here}/erase`,
-      label: "Erase it for ever",
-      call: ["POST", `${pathOf(visit)}/erase`, {}],
-      back: here,
-    }),
-  );
+  return asked(visit, {
+    title: "Erase an evaluation",
+    what: html`The name, the address, what the visitor wrote and the notes become unreadable for ever, in backups too: their key is destroyed. The evaluation is closed. The visitor's tenant stays. <strong>It cannot be undone.</strong>`,
+    action: `${here}/erase`,
+    label: "Erase it for ever",
+    call: ["POST", `${pathOf(visit)}/erase`, {}],
+    back: here,
+  });
 }
 
 async function report(visit: Visit): Promise<Shown> {

@@ -196,8 +196,9 @@ async function switched(visit: Visit): Promise<Led> {
   };
 }
 
-const rotation = (visit: Visit, problem?: Problem): Shown =>
-  shown(
+async function rotation(visit: Visit, problem?: Problem): Promise<Shown> {
+  await visit.api.get<Endpoint>(apiPath(visit));
+  return shown(
     "Rotate the signing secret",
     html`${problem !== undefined && refusal(problem)}<form class="sheet" method="post" action="${pageOf(visit)}/rotate">${once(visit)}
 <p>A new secret signs from now on. Until the overlap ends every request has both signatures, so a receiver that knows either goes on.</p>
@@ -206,6 +207,7 @@ ${field({ name: "overlap_seconds", label: "Overlap", value: visit.form.text("ove
 ${curl(visit, "POST", `${apiPath(visit)}/rotate-secret`, { overlap_seconds: 86_400 })}`,
     problem?.status,
   );
+}
 
 const rotate = (visit: Visit): Promise<Shown | Led> =>
   acted(
@@ -260,7 +262,7 @@ export const webhookPages: readonly Page[] = [
   { method: "GET", path: "/webhooks/:id/edit", section, answer: (visit) => edit(visit) },
   { method: "POST", path: "/webhooks/:id/edit", section, answer: change },
   { method: "POST", path: "/webhooks/:id/switch", section, answer: switched },
-  { method: "GET", path: "/webhooks/:id/rotate", section, answer: async (v) => rotation(v) },
+  { method: "GET", path: "/webhooks/:id/rotate", section, answer: (v) => rotation(v) },
   { method: "POST", path: "/webhooks/:id/rotate", section, answer: rotate },
   { method: "GET", path: "/webhooks/:id/delete", section, answer: (visit) => removal(visit) },
   { method: "POST", path: "/webhooks/:id/delete", section, answer: remove },
