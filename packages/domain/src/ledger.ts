@@ -284,7 +284,7 @@ const needs = {
   FundsCaptured: ["held"],
   FundsReleased: ["held"],
   FundsExpired: ["held"],
-  FundsRefunded: ["captured"],
+  FundsRefunded: ["captured", "kept"],
   FundsChargedLate: ["expired"],
   FundsWrittenOff: ["expired", "returned"],
   FundsReturnedBefore: ["expired", "written_off"],

@@ -205,7 +205,13 @@ function corrected(state: MessageState, data: EventData<"MessageCorrected">): Ch
     readAt: status === "read" ? at : undefined,
     diagnostic,
     ...(error !== undefined && { error }),
-    ...(refunds && { failing: "MessageCorrected", charged: false }),
+    // What was kept comes back as well, and that is told like every refund.
+    ...(refunds && {
+      failing: "MessageCorrected" as const,
+      charged: false,
+      charge: undefined,
+      refund: undefined,
+    }),
   };
 }
 

@@ -3,7 +3,7 @@ import { formatTime, timeOfEvent } from "./time.ts";
 
 /**
  * The rules of a partner's wallet: who gets funds, and how each hold ends. Pure; the wallet service stores what is decided here.
- * A hold is resolved once: held → captured (→ refunded, or kept where the message failed and a provider charges for it) or held → released. A declined request never becomes a hold. One whose message came to nothing in
+ * A hold is resolved once: held → captured (→ refunded, or kept where the message failed and a provider charges for it, until a correction says that none does) or held → released. A declined request never becomes a hold. One whose message came to nothing in
  * time expires: what the message says after that is charged by an entry of its own or written off (captured, written_off), or finds its funds given back (returned).
  */
 export type HoldStatus =
@@ -115,6 +115,8 @@ export type WalletCause =
       readonly message_id: string;
       /** Left out by older events: then it is the partner's first wallet. */
       readonly currency?: string | undefined;
+      /** A receipt that was read again says so: what was kept comes back too. */
+      readonly corrects?: true;
     }
   | {
       readonly kind: "capture";
@@ -210,7 +212,13 @@ export function walletCause(event: CauseRecord): WalletCause | undefined {
     }
     case "MessageCorrected":
       return data.refunds
-        ? { kind: "return", position, message_id: data.message_id, currency: data.currency }
+        ? {
+            kind: "return",
+            position,
+            message_id: data.message_id,
+            currency: data.currency,
+            corrects: true,
+          }
         : undefined;
     case "HoldLapsed":
       return { kind: "expire", position, message_id: data.message_id, currency: data.currency };
@@ -292,8 +300,12 @@ const settlements: Readonly<Record<HoldStatus, Readonly<Partial<Record<Settling,
     declined: {},
   };
 
-/** The event that settles a hold; undefined when this settlement can no longer happen. */
-export const settlement = (status: HoldStatus, kind: Settling) => settlements[status][kind];
+/** The event that settles a hold; undefined when this settlement can no longer happen. What was kept comes back by a correction alone. */
+export const settlement = (
+  status: HoldStatus,
+  { kind, ...cause }: { readonly kind: Settling; readonly corrects?: true },
+): SettlingType | undefined =>
+  status === "kept" && cause.corrects === true ? "FundsRefunded" : settlements[status][kind];
 
 /** The period of a day: a new day has spent nothing, a new month neither. An earlier day than the newest counts with that one. */
 export function spentOn(spent: Spent, on: string): Spent {

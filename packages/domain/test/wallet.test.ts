@@ -193,6 +193,20 @@ test("what failed and is charged nevertheless costs its price once, held or capt
   expect(wallet.ignored).toHaveLength(4);
 });
 
+test("what was kept comes back once, by a correction alone", () => {
+  const wallet = openWallet();
+  wallet.decide([topup(1n, "1"), hold(2n, 1, "0.4"), keep(3n, 1, "0.4")]);
+  wallet.decide([settle("return", 4n, 1)]);
+  expect(wallet.balance()).toEqual({ available: 600_000n, held: 0n });
+  const corrected = { ...settle("return", 5n, 1), corrects: true } as WalletCause;
+  wallet.decide([corrected, { ...corrected, position: 6n }]);
+  wallet.decide([{ ...corrected, position: 7n }, keep(8n, 1, "0.4")]);
+  expect(wallet.balance()).toEqual({ available: 1_000_000n, held: 0n });
+  expect(wallet.holds.get(messageId(1))).toMatchObject({ status: "refunded" });
+  expect(proof(wallet.events)).toMatchObject({ matches: true, balance: "1" });
+  expect(wallet.ignored).toEqual(Array(4).fill("already_resolved"));
+});
+
 test("what a batch keeps is one event, however many messages they are", () => {
   const wallet = openWallet();
   const numbers = Array.from({ length: 50 }, (_, number) => number);

@@ -74,18 +74,24 @@ function correctionOf(
   const status: Outcome = told ? outcomeOf[told.type]! : state.charged ? "sent" : "failed";
   const before = state.status as Outcome;
   const isUnderway = before === "sent" && state.failing !== undefined;
-  if (status === before || (isUnderway && status === "failed")) return undefined;
+  const isFree = told?.type === "DeliveryFailed" && !("charge" in told.data);
+  const givesBack = status === "failed" && isFree && costs(state);
+  if ((status === before && !givesBack) || (isUnderway && status === "failed")) return undefined;
   const { gateway, provider_message_id, occurred_at, status: says, before: said } = cause.data;
   const { error, diagnostic } = (told?.data ?? {}) as Pick<Corrected, "error" | "diagnostic">;
   // A failure that a provider charges for costs what it did.
   const refunds =
-    status === "failed" && state.charged && billedBy(state, error).billed === undefined;
+    status === "failed" && costs(state) && billedBy(state, error).billed === undefined;
+  const words =
+    status === before
+      ? "its provider does not charge for it"
+      : `it says ${says}, and was taken for ${said}`;
   const data: Corrected = {
     message_id: state.id,
     message: messageContext(state.request),
     status,
     before: { status: before, ...(isError(before) && state.error && { error: state.error }) },
-    reason: `a receipt of ${gateway} was read again: it says ${says}, and was taken for ${said}`,
+    reason: `a receipt of ${gateway} was read again: ${words}`,
     gateway,
     provider_message_id,
     at: occurred_at,
@@ -97,6 +103,9 @@ function correctionOf(
   };
   return { type: "MessageCorrected", data, cause };
 }
+
+/** It is charged, or it came to nothing and what a provider charges for it was kept. */
+const costs = ({ charged, charge }: MessageState): boolean => charged || charge !== undefined;
 
 const isError = (status: Outcome): boolean => status === "failed" || status === "bounced";
 

@@ -26,13 +26,13 @@ function message(channel: "sms" | "email") {
   let state: MessageState | undefined;
   let revision = 0;
   const moved: string[] = ["charged"];
-  const apply = (event: NewEvent): void => {
+  const apply = (event: NewEvent, money = "FundsRefunded"): void => {
     const stored = { ...event, position: BigInt(revision + 1), stream: "", version: 1 };
     state = evolveMessage(state, loosely({ ...stored, revision: revision++, recordedAt: 0 }));
     const { refunds } = loosely(event.data);
     if (event.type !== "DeliveryFailed" && refunds !== true) return;
     moved.push("refunded");
-    const cause = loosely({ ...fact("FundsRefunded", {}), type: "FundsRefunded" });
+    const cause = loosely({ ...fact(money, {}), type: money });
     const failed = decideRefunded(state!, cause, request.cost);
     if (failed) apply(fact(failed.type, failed.data));
   };
@@ -146,6 +146,67 @@ describe("a message whose receipts are read again", () => {
         cost: "0",
       },
     });
+  });
+
+  it("gives back once what was kept for a failure that its provider does not charge for after all", () => {
+    const on = message("sms");
+    const said = (billable: boolean): SaidOfMessage => ({
+      partner,
+      callbacks: [
+        {
+          event: callback(0),
+          isSound: true,
+          receipts: [
+            {
+              ...receipt(0, "undelivered"),
+              provider_event_id: "event 0",
+              error: {
+                code: "content_rejected",
+                class: "content",
+                permanent: true,
+                ...(billable && { billable }),
+              },
+            },
+          ],
+        },
+      ],
+    });
+    const events: ReceiptsEvent[] = said(true).callbacks.flatMap(({ event, receipts }) =>
+      receipts.map((data) =>
+        loosely({ ...fact("ReceiptReceived", data), metadata: { partner, causation: event.id } }),
+      ),
+    );
+    const { facts } = decideReceipts(on.state(), telling(readingsOf(events)));
+    const [failed] = facts;
+    expect(failed).toMatchObject({ type: "DeliveryFailed", data: { charge: "0.0079" } });
+    on.apply(fact(failed!.type, failed!.data), "FundsKept");
+    expect(on.state()).toMatchObject({ status: "failed", refund: { amount: "0" } });
+    const again = (billable: boolean) => {
+      const rereads = rereadsOf(id, said(billable), events);
+      events.push(...rereads);
+      return rereads.flatMap((cause) =>
+        decideReread(on.state(), telling(readingsOf(events)), cause),
+      );
+    };
+    expect(again(true), "as it was").toEqual([]);
+    const [correction, ...others] = again(false);
+    expect([correction, others]).toMatchObject([
+      {
+        type: "MessageCorrected",
+        data: { status: "failed", before: { status: "failed" }, refunds: true, cost: "0" },
+      },
+      [],
+    ]);
+    expect(correction!.data).toMatchObject({
+      reason: "a receipt of sim-sms was read again: its provider does not charge for it",
+    });
+    on.apply(fact(correction!.type, correction!.data));
+    expect(on.state()).toMatchObject({ status: "failed", charge: undefined, charged: false });
+    expect(on.state().refund!.amount).not.toBe("0");
+    expect(again(false)).toEqual([]);
+    // And back: money that came back is not taken again.
+    expect(again(true)).toEqual([]);
+    expect(again(false)).toEqual([]);
   });
 
   it("keeps what another callback said of the same event, and what a callback that is not understood said before", () => {

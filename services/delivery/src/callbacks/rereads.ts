@@ -63,9 +63,10 @@ function isNews(before: ReceiptEvent | undefined, receipt: Receipt, causation: s
   return before.metadata.causation === causation && !saysTheSame(before.data, receipt);
 }
 
-/** Its words may be others. */
+/** Its words may be others, but not whether it costs something. */
 const saysTheSame = (one: Receipt, other: Receipt): boolean =>
   one.status === other.status &&
   one.permanent === other.permanent &&
+  one.error?.billable === other.error?.billable &&
   one.part?.number === other.part?.number &&
   one.part?.of === other.part?.of;
