@@ -1,3 +1,4 @@
+import { recordMove } from "@heliograph/gateways";
 import { services } from "@heliograph/ingress";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
@@ -5,9 +6,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 let world: World;
 let key: string;
+let partner: string;
 beforeAll(async () => {
   world = await openWorld({ services, consumers: "run" });
-  ({ key } = await world.addPartner());
+  ({ key, id: partner } = await world.addPartner());
   await world.call("POST", "/api/v1/wallet/topups", { key, body: { amount: "10" } });
 }, 60_000);
 afterAll(() => world.close());
@@ -150,4 +152,22 @@ test("START from the other form of a WhatsApp number ends what STOP from the fir
     return all[0]?.ended_at === null ? undefined : (all as readonly { ended_at: string }[]);
   });
   expect(ended!.ended_at).toMatch(/Z$/);
+}, 60_000);
+
+test("a chat that moved stays stopped at either address, and START from the new one ends what STOP from the old one began", async () => {
+  const [old, now] = ["-550000001", "-1001550000001"];
+  const channel = "telegram";
+  const stopped = async (): Promise<readonly { ended_at: string | null }[]> =>
+    (await get(`/suppressions?channel=${channel}&to=${old}`)).data;
+  const send = async (to: string) =>
+    (await post("/messages", { channel, to, text: "x" })).body.code;
+  await says({ channel, from: old, text: "STOP" });
+  await found(stopped);
+  const { log, vault } = world.platform.contexts.sandbox;
+  await recordMove({ log, vault }, { partner, channel, from: old!, to: now! }, {});
+  for (const to of [now, old])
+    await until(async () => (await send(to!)) === "recipient_suppressed", { timeoutMs: 20_000 });
+  await says({ channel, from: now, text: "START" });
+  await until(async () => (await stopped())[0]?.ended_at !== null, { timeoutMs: 20_000 });
+  expect([await send(now!), await send(old!)]).toEqual([undefined, undefined]);
 }, 60_000);
