@@ -12,6 +12,9 @@ import { partnerOn, type Thread } from "./assignment-harness.ts";
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const masterKey = "0".repeat(64);
 
+/** On a busy machine a process loads for many seconds before it does anything. */
+const startMs = 30_000;
+
 it("killed before and after its appends, each conversation is assigned once and nobody gets more than there are places", async () => {
   const world = await openWorld({ env: { HELIOGRAPH_MASTER_KEY: masterKey } });
   const dataDir = await mkdtemp(join(tmpdir(), "assignment-"));
@@ -43,17 +46,22 @@ it("killed before and after its appends, each conversation is assigned once and 
       const service = start(`assignment.${name}:kill${pass === undefined ? "" : `@${pass}`}`);
       if (pass !== undefined) {
         // The first pass decides what is there, the second what comes after it.
-        await until(async () => (await desk.holder(threads.at(-1)!)).reason || undefined);
+        await until(async () => (await desk.holder(threads.at(-1)!)).reason || undefined, {
+          timeoutMs: startMs,
+        });
         threads.push(await desk.open());
       }
       const { signal } = await service.exited;
       if (signal !== "SIGKILL") throw new Error(`${failpoint}:\n${service.output()}`);
     }
     const service = start();
-    await until(async () => {
-      const told = await Promise.all(threads.map((thread) => desk.holder(thread)));
-      return told.every(({ reason }) => reason !== "") || undefined;
-    });
+    await until(
+      async () => {
+        const told = await Promise.all(threads.map((thread) => desk.holder(thread)));
+        return told.every(({ reason }) => reason !== "") || undefined;
+      },
+      { timeoutMs: startMs },
+    );
     await service.stop();
     const held = await Promise.all(threads.map((thread) => desk.holder(thread)));
     expect(held.filter(({ agent: holder }) => holder === ada)).toHaveLength(4);

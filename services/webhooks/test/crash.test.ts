@@ -44,6 +44,9 @@ const counts = (): Map<string, number> => {
   return byId;
 };
 
+/** On a busy machine a process loads for many seconds before it does anything, and each test starts two. */
+const startsMs = 90_000;
+
 it.each([
   ["before an attempt", "webhooks.before_attempt:kill@15"],
   ["when the sink has it and nothing is recorded", "webhooks.after_attempt:kill@15"],
@@ -77,22 +80,27 @@ it.each([
         .at(-1),
     ).toBe(total);
   },
+  startsMs,
 );
 
-it("killed with failures pending, it tries each again after the restart", async () => {
-  const endpoint = await h.endpoint(sink.url);
-  sink.behave({ type: "answer", status: 500 });
-  const first = spawn();
-  await first.outputMatching(/running/);
-  for (let index = 0; index < 5; index++) await h.event();
-  await until(async () => (await h.deliveries(endpoint.id)).length === 5);
-  first.kill("SIGKILL");
-  await first.exited;
-  sink.behave({ type: "answer" });
-  await spawn().outputMatching(/running/);
-  await h.settled(endpoint.id, "delivered", 5);
-  expect(counts().size).toBe(5);
-});
+it(
+  "killed with failures pending, it tries each again after the restart",
+  async () => {
+    const endpoint = await h.endpoint(sink.url);
+    sink.behave({ type: "answer", status: 500 });
+    const first = spawn();
+    await first.outputMatching(/running/);
+    for (let index = 0; index < 5; index++) await h.event();
+    await until(async () => (await h.deliveries(endpoint.id)).length === 5);
+    first.kill("SIGKILL");
+    await first.exited;
+    sink.behave({ type: "answer" });
+    await spawn().outputMatching(/running/);
+    await h.settled(endpoint.id, "delivered", 5);
+    expect(counts().size).toBe(5);
+  },
+  startsMs,
+);
 
 it("killed between attempts and their records, it sends a batch again as it was, and each subject in its order", async () => {
   const batch = { max_events: 10, max_wait_ms: 50 };
