@@ -39,9 +39,9 @@ test("haproxy gives each request to the next copy that is ready, asks another on
   const [one, two] = [await copy("one"), await copy("two")];
   const port = await freePort();
   const balancer = spawnProgram(haproxy, ["-db", "-f", join(folder, "haproxy.cfg")], {
-    HELIOGRAPH_BIND: `127.0.0.1:${port}`,
-    HELIOGRAPH_ONE: one.at,
-    HELIOGRAPH_TWO: two.at,
+    BALANCER_BIND: `127.0.0.1:${port}`,
+    COPY_ONE: one.at,
+    COPY_TWO: two.at,
   });
   onTestFinished(async () => void (await balancer.stop()));
   const ask = async (path = "/api/v1/messages") => {
