@@ -1,13 +1,44 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readSettings } from "@heliograph/runtime";
 import { freePort, spawnProgram, until } from "@heliograph/testkit";
 import { expect, onTestFinished, test, type TestContext } from "vitest";
 
-const folder = new URL("../infra/balancer/", import.meta.url).pathname;
+const root = new URL("..", import.meta.url).pathname;
+const folder = join(root, "infra/balancer");
+const read = (file: string): string => readFileSync(join(root, file), "utf8");
+
+/** What the table of docs/operating/deploying.md keeps inside, and ways to write it otherwise. */
+const inside = [
+  ...[...read("docs/operating/deploying.md").matchAll(/^\| (`\/.*?) \|/gm)].flatMap(([, cell]) => {
+    const isUnderBoth = cell!.includes("also under `/api/v1`");
+    return [...cell!.replace(/, also under.*/, "").matchAll(/`(.+?)`/g)].flatMap(([, path]) => {
+      const written = path!.replace("*", "partners");
+      return isUnderBoth ? [written, `/api/v1${written}`] : [written];
+    });
+  }),
+  "/api/v1/%61dmin/partners",
+  "/console/sign-in",
+  "/c%6fnsole/",
+];
+const outside = ["/api/v1/messages", "/api/v1/unsubscribe/token", "/errors/invalid_request", "/"];
+
+/** Asks the address, and tells which copy answered, or with what it was refused. */
+const askerOf = (port: number) => async (path: string) => {
+  const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+  await answer.arrayBuffer();
+  return answer.headers.get("x-copy") ?? answer.status;
+};
+
+async function keepsInside(ask: (path: string) => Promise<string | number>): Promise<void> {
+  expect(inside.length).toBeGreaterThan(9);
+  for (const path of inside) expect(await ask(path), path).toBe(404);
+  for (const path of outside) expect(["one", "two"], path).toContain(await ask(path));
+}
 
 /** The program; where it is not there that is printed, and the test is skipped. */
 function needs({ skip }: TestContext, program: string): string {
@@ -44,17 +75,15 @@ test("haproxy gives each request to the next copy that is ready, asks another on
     COPY_TWO: two.at,
   });
   onTestFinished(async () => void (await balancer.stop()));
-  const ask = async (path = "/api/v1/messages") => {
-    const answer = await fetch(`http://127.0.0.1:${port}${path}`);
-    await answer.arrayBuffer();
-    return answer.headers.get("x-copy") ?? answer.status;
+  const ask = askerOf(port);
+  const asked = async () => {
+    const names: string[] = [];
+    while (names.length < 4) names.push(String(await ask("/api/v1/messages")));
+    return names.toSorted();
   };
-  const asked = async () =>
-    [await ask(), await ask(), await ask(), await ask()].map(String).toSorted();
-  await until(async () => (await ask()) === "one", { what: "haproxy serves" });
+  await until(async () => (await ask("/")) === "one", { what: "haproxy serves" });
   expect(await asked()).toEqual(["one", "one", "two", "two"]);
-  for (const path of ["/metrics", "/api/v1/readyz", "/api/v1/%61dmin/partners"])
-    expect(await ask(path), path).toBe(404);
+  await keepsInside(ask);
   one.state.ready = false;
   await until(async () => (await asked()).every((name) => name === "two"), { what: "one is out" });
   one.state.ready = true;
@@ -64,15 +93,45 @@ test("haproxy gives each request to the next copy that is ready, asks another on
   expect(await asked()).toEqual(["one", "one", "one", "one"]);
 }, 30_000);
 
-test("nginx takes its configuration", (context) => {
+test("nginx takes its configuration, asks another copy where a connection is refused, and keeps inside what is for us", async (context) => {
   const nginx = needs(context, "nginx");
   const place = mkdtempSync(join(tmpdir(), "heliograph-nginx-"));
   onTestFinished(() => rmSync(place, { recursive: true }));
-  const main = `pid ${place}/pid; error_log stderr; events {} http { access_log off; include ${folder}nginx.conf; }`;
+  const [one, two] = [await copy("one"), await copy("two")];
+  const port = await freePort();
+  const site = read("infra/balancer/nginx.conf")
+    .replace("10.0.0.11:8080", one.at)
+    .replace("10.0.0.12:8080", two.at)
+    .replace("listen 80;", `listen 127.0.0.1:${port};`);
+  writeFileSync(join(place, "site.conf"), site);
+  const folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((name) => `${name}_temp_path ${place}/${name};`)
+    .join(" ");
+  const main = `pid ${place}/pid; error_log stderr; events {} http { access_log off; ${folders} include ${place}/site.conf; }`;
   writeFileSync(join(place, "nginx.conf"), main);
-  const { status, stderr } = spawnSync(nginx, ["-t", "-c", join(place, "nginx.conf")], {
-    encoding: "utf8",
-  });
+  const args = ["-c", join(place, "nginx.conf"), "-g", "daemon off; master_process off;"];
+  const { status, stderr } = spawnSync(nginx, ["-t", ...args], { encoding: "utf8" });
   expect(stderr).not.toContain("[warn]");
   expect({ status, stderr }).toMatchObject({ status: 0 });
+  const balancer = spawnProgram(nginx, args, {});
+  onTestFinished(async () => void (await balancer.stop()));
+  const ask = askerOf(port);
+  await until(async () => (await ask("/")) === "one", { what: "nginx serves" });
+  await keepsInside(ask);
+  two.close();
+  expect([await ask("/"), await ask("/"), await ask("/")]).toEqual(["one", "one", "one"]);
+}, 30_000);
+
+test("the command of the page lets the balancer reach the copies, and links lead to the balancer", () => {
+  const [command] = /^HELIOGRAPH_.*npm start$/m.exec(read("docs/operating/load-balancer.md"))!;
+  const given = [...command.matchAll(/(HELIOGRAPH_\w+)=(\S+)/g)].map(([, name, value]) => [
+    name!,
+    value === "…" ? undefined : value,
+  ]);
+  const { host, publicUrl, trustProxy } = readSettings(Object.fromEntries(given));
+  expect({ host, publicUrl, trustProxy }).toEqual({
+    host: "0.0.0.0",
+    publicUrl: "https://api.example.com",
+    trustProxy: "1",
+  });
 });
