@@ -17,6 +17,8 @@ export type Form = {
   /** `variables[name]` for `variables`: the names that were filled in. */
   map(name: string): Readonly<Record<string, string>>;
   has(name: string): boolean;
+  /** All of them, as they came. */
+  entries(): readonly (readonly [name: string, value: string])[];
   /** Undefined where none was chosen. */
   file(name: string): Upload | undefined;
 };
@@ -29,6 +31,7 @@ export const formOf = (given: Iterable<readonly [string, string]>, files = noFil
     text: (name) => fields.get(name)?.trim() ?? "",
     exact: (name) => fields.get(name) ?? "",
     has: (name) => fields.has(name),
+    entries: () => [...fields],
     file: (name) => files.get(name),
     map: (name) =>
       Object.fromEntries(

@@ -193,7 +193,7 @@ describe("a session", () => {
 
   test("acts for nobody but its own forms", async () => {
     const cookie = await signedIn();
-    const text = await (await fetchPage("/console/send", { headers: { cookie } })).text();
+    const text = await read(cookie, "/console/send");
     const fields = {
       ...hiddenIn(text, "/console/send"),
       channel: "sms",
@@ -222,7 +222,7 @@ describe("a session", () => {
 
   test("sends one message however often one form is posted, and none from the other world's form", async () => {
     const cookie = await signedIn();
-    const text = await (await fetchPage("/console/send", { headers: { cookie } })).text();
+    const text = await read(cookie, "/console/send");
     const fields: Record<string, string> = {
       ...hiddenIn(text, "/console/send"),
       channel: "sms",
@@ -238,12 +238,25 @@ describe("a session", () => {
     expect([...places]).toEqual([expect.stringMatching(/^\/console\/messages\/msg_/)]);
     expect(await messages()).toBe(before + 1);
 
+    // Back is the same address, where the form finds its key again, whatever the browser kept.
+    const entry = (await fetchPage("/console/send?to=x", { headers: { cookie } })).headers;
+    const address = entry.get("location")!;
+    expect(address).toMatch(/^\/console\/send\?to=x&key=./);
+    const from = async (said: string) => {
+      const own = hiddenIn(await read(cookie, address), "/console/send");
+      const given = { ...own, channel: "sms", to: "+15551230001", text: said };
+      return (await fetchPage("/console/send", form(given, { cookie }))).headers.get("location");
+    };
+    const first = await from("from here");
+    expect([await from("from here"), await messages()]).toEqual([first, before + 2]);
+    expect([await from("another"), await messages()]).not.toEqual([first, before + 2]);
+
     const away = { csrf: fields["csrf"]!, environment: "live", back: "/console/send" };
     expect((await fetchPage("/console/environment", form(away, { cookie }))).status).toBe(303);
     const stale = await fetchPage("/console/send", form({ ...fields, key: "another" }, { cookie }));
     expect(stale.status).toBe(409);
     expect(await stale.text()).toContain('data-look="live"');
-    expect(await messages()).toBe(before + 1);
+    expect(await messages()).toBe(before + 3);
   });
 });
 

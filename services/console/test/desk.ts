@@ -14,7 +14,7 @@ export type Desk = {
   fetchPage(path: string, init?: RequestInit): Promise<Response>;
   /** The cookie of a new session; of the demo agent where nobody is named. */
   signedIn(agent?: { readonly email: string; readonly password: string }): Promise<string>;
-  /** The text of a page that answers with `status`. */
+  /** The text of a page that answers with `status`, also under the address to which it leads where that names the key of its form. */
   read(cookie: string, path: string, status?: number): Promise<string>;
   /** Fills in the first form of a page that leads to `action`, and posts it there. */
   press(cookie: string, path: string, action: string, fields?: Fields): Promise<Response>;
@@ -49,7 +49,9 @@ export async function openDesk(): Promise<Desk> {
   const fetchPage: Desk["fetchPage"] = (path, init = {}) =>
     fetch(base + path, { redirect: "manual", ...init });
   const read: Desk["read"] = async (cookie, path, status = 200) => {
-    const answer = await fetchPage(path, { headers: { cookie } });
+    const first = await fetchPage(path, { headers: { cookie } });
+    const to = first.headers.get("location") ?? "";
+    const answer = /[?&]key=/.test(to) ? await fetchPage(to, { headers: { cookie } }) : first;
     const text = await answer.text();
     if (answer.status !== status) throw new Error(`${path} answers ${answer.status}: ${text}`);
     return text;

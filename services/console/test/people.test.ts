@@ -5,6 +5,7 @@ import { regionsIn } from "../src/live/region.ts";
 import { contactImports } from "../src/pages/contact-import.ts";
 import type { Shown, Visit } from "../src/page.ts";
 import { afterAll, describe, expect, test } from "vitest";
+import { enter, sentTwiceByBack } from "./browsing.ts";
 import { form, hiddenIn, openDesk } from "./desk.ts";
 
 const { world, keys, base, signedIn, read, press, fetchPage } = await openDesk();
@@ -393,10 +394,7 @@ describe.skipIf(browser === undefined)(
         const other = await ok("POST", "/contacts", { name: `Ada ${from}` });
         const context = await browser!.newContext({ baseURL: base, javaScriptEnabled });
         const page = await context.newPage();
-        await page.goto("/console/send");
-        await page.fill("[name=email]", keys.agent.email);
-        await page.fill("[name=password]", keys.agent.password);
-        await page.click("button.main");
+        await enter(page, "/console/send", keys.agent);
         await page.fill("[name=to]", "+15551230001");
         await page.fill("[name=text]", "Your parcel is here");
         await page.click("text=Preview and cost");
@@ -405,6 +403,8 @@ describe.skipIf(browser === undefined)(
         // It is confirmed by the answer itself, and not by a look at it later.
         expect(new URL(page.url()).pathname).toMatch(/\/messages\/msg_\w+$/);
         expect(await page.textContent(".lead .pill")).toMatch(/sent|delivered/);
+
+        expect(new Set(await sentTwiceByBack(page)).size).toBe(1);
 
         await page.goto(`/console/conversations/${conversation}`);
         await page.fill("[name=text]", "Until six");

@@ -7,8 +7,8 @@ import { base, shown, type Page, type Shown, type Visit } from "../page.ts";
 import type { Api } from "../platform-session.ts";
 import type { Accepted } from "../shapes.ts";
 import { withTypedVariables } from "../variables.ts";
-import { keyOf, once } from "../view/forms.ts";
-import { bdi, curl, hidden, money, pill, table } from "../view/parts.ts";
+import { keyed, keyOf, keyOfWords, once } from "../view/forms.ts";
+import { bdi, curl, money, pill, table } from "../view/parts.ts";
 
 type Item = {
   readonly index: number;
@@ -38,12 +38,14 @@ const example = `to,text,client_ref
 const textOf = ({ form }: Visit): string =>
   form.file("file")?.bytes.toString("utf8") ?? form.exact("csv");
 
-function ask(visit: Visit, csv: string, refusal?: string): Shown {
+type Asked = { readonly key: string; readonly csv?: string; readonly refusal?: string };
+
+function ask(visit: Visit, { key, csv = "", refusal }: Asked): Shown {
   return shown(
     "Send a batch",
     html`${refusal !== undefined && html`<div class="refusal" role="alert"><p>${bdi(refusal)}</p></div>`}
 <p>One message a line, under a line with the names of the columns: <code>channel</code> (SMS where it is left out), <code>to</code>, <code>text</code>, or <code>template</code>, <code>language</code> and <code>variables[name]</code>; also <code>subject</code>, <code>from</code>, <code>category</code>, <code>client_ref</code>, <code>send_at</code>. Nothing is sent before you have seen what is in it.</p>
-<form class="sheet" method="post" action="${base}/batch" enctype="multipart/form-data">${hidden(visit)}
+<form class="sheet" method="post" action="${base}/batch" enctype="multipart/form-data">${once(visit, undefined, key)}
 <div class="field"><label for="f-csv">Lines</label><textarea id="f-csv" name="csv" rows="8" dir="auto" spellcheck="false" placeholder="${example}">${csv}</textarea></div>
 <div class="field"><label for="f-file">Or a file</label><input type="file" id="f-file" name="file" accept=".csv,text/csv" aria-describedby="f-file-hint"><p class="hint" id="f-file-hint">CSV in UTF-8, with commas, semicolons or tabs; at most ${mostBatchMessages.toLocaleString("en")} lines.</p></div>
 <div class="actions"><button class="main" type="submit">Look at it</button></div>
@@ -116,7 +118,7 @@ ${table(
   ],
   tried,
 )}
-<form class="sheet" method="post" action="${base}/batch" enctype="multipart/form-data">${once(visit)}<input type="hidden" name="send" value="1">
+<form class="sheet" method="post" action="${base}/batch" enctype="multipart/form-data">${once(visit, undefined, keyOf(visit.form))}<input type="hidden" name="send" value="1">
 <details${wrong > 0 && html` open`}><summary>Change it first</summary><div class="field"><label for="f-csv">Lines</label><textarea id="f-csv" name="csv" rows="8" dir="auto" spellcheck="false">${csv}</textarea></div><button type="submit" name="look" value="1">Look at it again</button></details>
 <div class="actions"><button class="main" type="submit">${visit.environment === "live" ? "Send them for real" : "Send them in the sandbox"}</button><a href="${base}/batch">Leave it</a></div></form>`,
   );
@@ -171,18 +173,23 @@ async function sent(api: Api, body: unknown, key: string): Promise<Answer> {
   }
 }
 
-/** First what would happen; then, with the key of that page, one send. Its answer is told on the spot: loaded again it is the same answer. */
+/** First what would happen; then, with the key of the page on which it began, one send. Its answer is told on the spot: loaded again it is the same answer. */
 async function post(visit: Visit): Promise<Shown> {
   const { api, form } = visit;
   const csv = textOf(visit);
   const { rows, refusal } = readBatch(csv);
-  if (rows === undefined) return ask(visit, csv, refusal);
+  if (rows === undefined) return ask(visit, { key: keyOf(form), csv, refusal });
   if (!form.has("send") || form.has("look")) return preview(visit, csv, rows);
   const body = { messages: (await typed(visit, rows)).map(({ message }) => message) };
-  return result(rows, await sent(api, body, keyOf(form)));
+  return result(rows, await sent(api, body, keyOfWords(form, body)));
 }
 
 export const batchPages: readonly Page[] = [
-  { method: "GET", path: "/batch", section: "/batch", answer: async (visit) => ask(visit, "") },
+  {
+    method: "GET",
+    path: "/batch",
+    section: "/batch",
+    answer: async (visit) => keyed(visit, "/batch", () => ask(visit, { key: keyOf(visit.query) })),
+  },
   { method: "POST", path: "/batch", section: "/batch", answer: post },
 ];

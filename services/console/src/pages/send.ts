@@ -5,7 +5,8 @@ import { allOf } from "../all-of.ts";
 import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import type { Accepted, Template, TemplateSummary } from "../shapes.ts";
-import { bdi, curl, errorAt, field, hidden, money, refusal } from "../view/parts.ts";
+import { keyed, keyOf, keyOfWords, once } from "../view/forms.ts";
+import { bdi, curl, errorAt, field, money, refusal } from "../view/parts.ts";
 import { channels } from "./messages.ts";
 import { findTemplate, typedVariables } from "../variables.ts";
 import { furtherOf, quietFields, stepFields } from "./send-more.ts";
@@ -18,7 +19,7 @@ type State = {
   readonly problem?: Problem;
   readonly priced?: Accepted;
   readonly preview?: Html;
-  /** Of this rendering; a form that was refused gets another one, since it will say something else. */
+  /** Of this entry of the browser's history; a form that was refused gets another one, since it will say something else. */
   readonly key: string;
 };
 
@@ -92,7 +93,7 @@ async function show(visit: Visit, form: Form, state: State): Promise<Shown> {
     "Send a message",
     html`${problem !== undefined && refusal(problem)}${priced !== undefined && priceOf(priced)}${preview}
 <form class="sheet" method="post" action="${base}/send">
-${hidden(visit)}<input type="hidden" name="key" value="${key}">
+${once(visit, undefined, key)}
 <div class="row">
 ${field({ name: "channel", label: "Channel", value: form.text("channel") || "sms", options: channels, error: error("channel") })}
 ${field({ name: "to", label: "To", value: form.text("to"), required: true, error: error("to"), placeholder: visit.environment === "sandbox" ? "+15551230001" : "", hint: visit.environment === "sandbox" ? html`<code>…0001</code> is delivered, <code>…0003</code> fails, <code>…0014</code> is read.` : "A number with its country, an address, or what the channel has." })}
@@ -143,14 +144,15 @@ export const templateField = (
       : { options: [["", none] as const, ...slugs.map((slug) => [slug, slug] as const)] }),
   });
 
-const blank = (visit: Visit): Promise<Shown> => show(visit, visit.query, { key: randomUUID() });
+const blank = (visit: Visit): Promise<Shown> | Shown | Led =>
+  keyed(visit, "/send", () => show(visit, visit.query, { key: keyOf(visit.query) }));
 
-/** Waits until it is sent or failed. The key makes one message of a form that is posted twice. */
+/** Waits until it is sent or failed. The key makes one message of what is posted twice, also by who went back to it. */
 async function send(visit: Visit): Promise<Shown | Led> {
   const { api, form } = visit;
   const template = await chosenTemplate(visit, form);
   const body = bodyOf(form, template);
-  const key = form.text("key") || randomUUID();
+  const key = keyOf(form);
   try {
     if (form.has("price")) {
       const priced = await api.send<Accepted>("POST", "/messages?dry_run=true", { body });
@@ -160,7 +162,8 @@ async function send(visit: Visit): Promise<Shown | Led> {
         key,
       });
     }
-    const { id } = await api.send<Accepted>("POST", "/messages", { body, key, waitSeconds });
+    const sent = { body, key: keyOfWords(form, body), waitSeconds };
+    const { id } = await api.send<Accepted>("POST", "/messages", sent);
     return { to: `${base}/messages/${id}` };
   } catch (error) {
     if (!(error instanceof Refused) || error.problem.status === 403) throw error;
@@ -169,6 +172,6 @@ async function send(visit: Visit): Promise<Shown | Led> {
 }
 
 export const sendPages: readonly Page[] = [
-  { method: "GET", path: "/send", section: "/send", answer: blank },
+  { method: "GET", path: "/send", section: "/send", answer: async (visit) => blank(visit) },
   { method: "POST", path: "/send", section: "/send", answer: send },
 ];

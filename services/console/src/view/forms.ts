@@ -1,12 +1,12 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { html, type Html, type Shown as Cell, type Form } from "@heliograph/html";
 import { Refused, type Problem } from "../client.ts";
-import { shown, type Led, type Shown, type Visit } from "../page.ts";
+import { base, shown, type Led, type Shown, type Visit } from "../page.ts";
 import { curl, hidden, refusal } from "./parts.ts";
 
 /** The hidden fields of a form that changes something: ours, and the key that makes one change of it, however often it is posted. */
-export const once = (visit: Visit, etag?: string): Html =>
-  html`${hidden(visit)}<input type="hidden" name="key" value="${randomUUID()}">${etag !== undefined && html`<input type="hidden" name="etag" value="${etag}">`}`;
+export const once = (visit: Visit, etag?: string, key: string = randomUUID()): Html =>
+  html`${hidden(visit)}<input type="hidden" name="key" value="${key}">${etag !== undefined && html`<input type="hidden" name="etag" value="${etag}">`}`;
 
 type Button = {
   readonly fields?: Readonly<Record<string, string>>;
@@ -25,6 +25,27 @@ export const button = (
   html`<form method="post" action="${action}">${once(visit, etag)}${Object.entries(fields).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}<button type="submit"${about !== undefined && html` aria-label="${label} ${about}"`}>${label}</button></form>`;
 
 export const keyOf = (form: Form): string => form.text("key") || randomUUID();
+
+/**
+ * A page with a form that sends, under an address that has the key of the form: whoever goes back to it and sends again what is still in it finds the key that it went with, without scripts and whatever
+ * the browser keeps. `at` is below `/console`.
+ */
+export const keyed = (
+  { query }: Visit,
+  at: string,
+  answer: () => Promise<Shown> | Shown,
+): Promise<Shown> | Shown | Led => {
+  if (query.text("key") !== "") return answer();
+  const given = new URLSearchParams(Object.fromEntries(query.entries()));
+  given.set("key", randomUUID());
+  return { to: `${base}${at}?${given.toString()}` };
+};
+
+/** The key of what a form says now: the same while it says the same, another once something in it was changed. */
+export const keyOfWords = (form: Form, body: unknown): string =>
+  createHash("sha256")
+    .update(`${keyOf(form)}\n${JSON.stringify(body)}`)
+    .digest("base64url");
 
 /** A field of a browser names minutes without a zone: they are meant in UTC, as every time here. */
 export const moment = (text: string): string =>
