@@ -237,7 +237,9 @@ describe("the image", () => {
     const last = (name: string) => dockerfile.findLast((line) => line.name === name)?.text;
     expect(last("USER")).toBe("node");
     expect(last("HEALTHCHECK")).toContain("/healthz");
-    expect(last("CMD")).toContain("exec node --v8-pool-size=0 --heap-growing-percent=150 services/$SERVICE/src/main.ts");
+    expect(last("CMD")).toContain(
+      "exec node --v8-pool-size=0 --heap-growing-percent=150 services/$SERVICE/src/main.ts",
+    );
   });
 
   test("an unknown instruction and an unfinished one are refused", () => {
