@@ -130,9 +130,13 @@ export type Callbacks<Settings, Known> = {
     parts: { readonly settings: Settings; readonly secrets: Known },
   ) => Verdict;
   /**
-   * Whether a callback of a gateway with settings of its own is believed by another with these as well: the provider tells both, or one for both. Left out: each gateway is told of its own messages.
+   * Through what the provider tells several gateways at once, such as a topic: all that stand in the settings, or the one of them through which a callback came. What it tells one gateway, each that has
+   * the same believes as well. Left out: each gateway is told of its own messages.
    */
-  readonly concerns?: (callback: Pick<Callback, "body">, own: Settings, other: Settings) => boolean;
+  readonly toldThrough?: (
+    settings: Settings,
+    callback?: Pick<Callback, "body">,
+  ) => readonly string[];
   /** What is said once it is stored; left out: 200 without a body. */
   readonly answer?: CallbackAnswer;
   /**

@@ -269,7 +269,7 @@ const checkedFileOf =
 
 function checkedCallbacks<Settings, Known>(
   { settings, secrets }: Definition<Settings, Known>,
-  { calls, concerns, verify, read, idKeys, partOf, ...rest }: Callbacks<Settings, Known>,
+  { calls, toldThrough, verify, read, idKeys, partOf, ...rest }: Callbacks<Settings, Known>,
 ): Callbacks<unknown, Secrets> {
   // Of history, whose settings may be those of another release.
   const known = (given: unknown): Settings | undefined => settings.safeParse(given).data;
@@ -281,10 +281,10 @@ function checkedCallbacks<Settings, Known>(
         return sound !== undefined && calls(sound);
       },
     }),
-    ...(concerns !== undefined && {
-      concerns: (callback, own, other) => {
-        const [one, two] = [known(own), known(other)];
-        return one !== undefined && two !== undefined && concerns(callback, one, two);
+    ...(toldThrough !== undefined && {
+      toldThrough: (given, callback) => {
+        const sound = known(given);
+        return sound === undefined ? [] : toldThrough(sound, callback);
       },
     }),
     ...(verify !== undefined && {

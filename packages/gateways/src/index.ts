@@ -12,7 +12,6 @@ export {
 } from "./descriptor.ts";
 export { isSameConfig } from "./configuration.ts";
 export {
-  concernsToo,
   configured,
   createGateway,
   declaredGateways,
@@ -32,6 +31,7 @@ export {
   takesCallbacks,
   takesInbound,
   tellsLater,
+  toldThrough,
   type CalledGateway,
   type MailTaker,
   verifyCallback,

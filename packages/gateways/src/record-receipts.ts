@@ -48,6 +48,8 @@ export async function recordReceipts(
 /** A report on a message that is not known: it waits in the stream of its stand-in. */
 export type UnmatchedSource = {
   readonly standIn: string;
+  /** What the stand-in is of: a gateway, or that through which several are told, where an event counts once by whichever it comes. */
+  readonly under: string;
   readonly data: EventData<"ReceiptUnmatched">;
   readonly causation: string;
 };
@@ -58,8 +60,8 @@ export async function recordUnmatched(
   sources: readonly UnmatchedSource[],
 ): Promise<void> {
   for (const [standIn, all] of Map.groupBy(sources, (source) => source.standIn)) {
-    const events = all.map(({ data, causation }): NewEvent => ({
-      id: uuid5(standIn, data.gateway, data.provider_event_id),
+    const events = all.map(({ under, data, causation }): NewEvent => ({
+      id: uuid5(standIn, under, data.provider_event_id),
       type: "ReceiptUnmatched",
       data,
       metadata: { actor: `gateway:${data.gateway}`, correlation: standIn, causation },

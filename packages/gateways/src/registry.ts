@@ -257,15 +257,21 @@ export async function readCallback(
   }
 }
 
-/** Whether what a provider told one gateway is believed by another of its kind as well. */
-export const concernsToo = (
-  { kind, settings }: CalledGateway,
-  callback: Callback,
-  other: Pick<GatewayConfig, "kind" | "settings">,
-): boolean =>
-  kind === other.kind &&
-  settings !== undefined &&
-  (byName.get(kind)?.callbacks?.concerns?.(callback, settings, other.settings) ?? false);
+/** Through what the provider of a gateway tells others of its kind as well: that through which a callback came, or all. The settings of a gateway are looked at once. */
+export function toldThrough(
+  { kind, settings }: Pick<CalledGateway, "kind" | "settings">,
+  callback?: Callback,
+): readonly string[] {
+  const told = byName.get(kind)?.callbacks?.toldThrough;
+  if (told === undefined || settings === undefined) return [];
+  const named = (names: readonly string[]) => names.map((name) => `${kind} ${name}`);
+  if (callback !== undefined) return named(told(settings, callback));
+  let all = toldThroughOf.get(settings);
+  if (all === undefined) toldThroughOf.set(settings, (all = named(told(settings))));
+  return all;
+}
+/** By the settings, which are not changed in place. */
+const toldThroughOf = new WeakMap<object, readonly string[]>();
 
 /** What a provider's id of a message is found by; none for a kind that tells nothing of its messages later. */
 export function providerIdKeys(

@@ -130,10 +130,15 @@ export async function openMailWorld(sendgridKey: KeyObject) {
       ...(answer === "lost" ? [] : [{ id: uuid7(), type: "MessageSent", data: sent, metadata }]),
     ];
     const stream = streamOf("message", messageId);
-    const [outcome] = await log.append([{ stream, expected: "no_stream", events }]);
-    if (outcome!.kind !== "appended") throw new Error(JSON.stringify(outcome));
+    const add = async (expected: "no_stream" | number, added: typeof events): Promise<void> => {
+      const [outcome] = await log.append([{ stream, expected, events: added }]);
+      if (outcome!.kind !== "appended") throw new Error(JSON.stringify(outcome));
+    };
+    await add("no_stream", events);
     return {
       messageId,
+      /** The answer that was lost is recorded after all. */
+      found: () => add(0, [{ id: uuid7(), type: "MessageSent", data: sent, metadata }]),
       mailId: result.providerMessageId,
       returnPath: sink.messages.at(-1)!.from,
       state: async () => foldMessage(await log.readStream(stream))!,

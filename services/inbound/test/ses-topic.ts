@@ -44,6 +44,42 @@ const bounceOf = (mailId: string, source: string, messageId: string) => ({
   mail: { messageId, source, headers: [{ name: "Message-ID", value: mailId }] },
 });
 
+/** Told by both before the answer of the server is recorded, and again after it. */
+async function expectWaited({
+  world,
+  one,
+  two,
+  sentTo,
+  receipts,
+}: Pick<Setting, "world" | "sentTo"> & {
+  readonly one: GatewayConfig;
+  readonly two: GatewayConfig;
+  readonly receipts: (id: string) => Promise<readonly unknown[]>;
+}): Promise<void> {
+  const { live } = world.platform.contexts;
+  const early = await sentTo("early@example.com", two, "lost");
+  const waiting = async (): Promise<number> => {
+    const types = ["ReceiptUnmatched"] as const;
+    const { events } = await live.log.readAll({ after: 0n, limit: 1_000, types });
+    return events.filter(({ data }) => data.provider_message_id === early.mailId).length;
+  };
+  const told = async () => {
+    for (const by of [one, two])
+      await postSes(live, by, bounceOf(early.mailId, "post@ses.example", "ses-early"));
+    const last = await sentTo("late@example.com", one);
+    await postSes(live, one, bounceOf(last.mailId, last.returnPath, "ses-late"));
+    await until(async () => (await last.state()).status === "bounced");
+  };
+  await told();
+  expect(await waiting(), "once, however many gateways have the topic").toBe(1);
+  await early.found();
+  await until(async () => (await early.state()).status === "bounced");
+  await told();
+  expect(await receipts(early.messageId)).toMatchObject([
+    { status: "bounced", gateway: "ses-2", error: { provider: { name: "ses-2" } } },
+  ]);
+}
+
 export async function expectSharedTopic({ world, ses, other, sentTo }: Setting): Promise<void> {
   const { live } = world.platform.contexts;
   const [one, two] = [ses[0]!, ses[1]!];
@@ -68,6 +104,7 @@ export async function expectSharedTopic({ world, ses, other, sentTo }: Setting):
       { status: "bounced", gateway: "ses-1", error: { provider: { name: "ses-1" } } },
     ]);
   }
+  await expectWaited({ world, one, two, sentTo, receipts });
   // What is no topic of the sender's, and what came for a gateway without one, moves nothing of it.
   const safe = await sentTo("safe@example.com", one);
   const event = bounceOf(safe.mailId, safe.returnPath, "ses-safe");

@@ -4,7 +4,7 @@ import { Failure, Id, Time } from "./common.ts";
 import { receiptStatuses } from "./receipts.ts";
 
 /**
- * Stream `unmatched-<id>`, one for each id that a provider calls a message by: a report on a message that nobody is known to have sent through this gateway. It waits there until the message's `MessageSent` names the
+ * Stream `unmatched-<id>`, one for each id that a provider calls a message by: a report on a message that nobody is known to have sent through this gateway, or those that are told together with it. It waits there until the message's `MessageSent` names the
  * provider's id, and becomes its `ReceiptReceived`.
  */
 export const ReceiptUnmatched = defineEvent(

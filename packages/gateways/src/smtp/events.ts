@@ -14,15 +14,16 @@ export function verifyEvents(request: CallbackRequest, settings: SmtpSettings): 
 }
 
 /** A topic of SNS has the events of all that use it, and a key of SendGrid's those of one account. */
-export function isOfBoth(
-  { body }: Pick<Callback, "body">,
-  own: SmtpSettings,
-  other: SmtpSettings,
-): boolean {
-  if (own.events !== other.events) return false;
-  if (own.events === "sendgrid") return own.sendgrid_public_key === other.sendgrid_public_key;
-  const topic = SnsMessage.safeParse(jsonIn(body.toString("utf8"))).data?.TopicArn;
-  return [own, other].every(({ sns_topics: topics = [] }) => topics.some((each) => each === topic));
+export function toldThrough(
+  { events, sendgrid_public_key: key, sns_topics: topics = [] }: SmtpSettings,
+  callback?: Pick<Callback, "body">,
+): readonly string[] {
+  if (events === "sendgrid") return key === undefined ? [] : [`sendgrid ${key}`];
+  if (events !== "ses") return [];
+  const all = topics.map((topic) => `ses ${topic}`);
+  if (callback === undefined) return all;
+  const came = SnsMessage.safeParse(jsonIn(callback.body.toString("utf8"))).data?.TopicArn;
+  return all.filter((each) => each === `ses ${came}`);
 }
 
 /** What came of a mail: as a mail itself, or as events of the provider. Each is known by its shape, so that history can be read whatever the settings are by now. */

@@ -1,5 +1,5 @@
 import { gatewayKind } from "../descriptor.ts";
-import { isOfBoth, readWhatCame, verifyEvents } from "./events.ts";
+import { readWhatCame, toldThrough, verifyEvents } from "./events.ts";
 import { createSmtpGateway } from "./gateway.ts";
 import { mailInbound } from "./inbound.ts";
 import { smtpErrors } from "./result.ts";
@@ -20,7 +20,7 @@ export const smtp = gatewayKind({
   callbacks: {
     calls: ({ events }) => events !== undefined,
     verify: (request, { settings }) => verifyEvents(request, settings),
-    concerns: isOfBoth,
+    toldThrough,
     read: readWhatCame,
     idKeys: mailKeys,
   },

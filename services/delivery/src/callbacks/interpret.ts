@@ -1,12 +1,12 @@
 import { externalIdName } from "@heliograph/channels";
 import { streamOf } from "@heliograph/contracts";
 import {
-  concernsToo,
   deliveredTo,
   hasMailDomain,
   providerIdKeys,
   readCallback,
   storedCallback,
+  toldThrough,
   type CalledGateway,
   type GatewayConfig,
   type Report,
@@ -15,7 +15,14 @@ import { ofType } from "@heliograph/log";
 import { erasedText } from "@heliograph/vault";
 import { findProviderIds, type ProviderId } from "../tables/provider-ids.ts";
 import { gatewayNow, standInOf } from "./provider-ids.ts";
-import { keysAt, nameOf, type CallbackEvent, type Of, type ReadingContext } from "./reading.ts";
+import {
+  keysAt,
+  nameOf,
+  saidBy,
+  type CallbackEvent,
+  type Of,
+  type ReadingContext,
+} from "./reading.ts";
 import { proveSenders, type SenderProof, type Unproven } from "./senders.ts";
 
 /** A report with its message, and the gateway that this was sent by. `providerMessageId` is as the provider answered with it, which may be written in another way than it reports with. */
@@ -32,6 +39,8 @@ export type Interpreted = {
   readonly unmatched: readonly {
     readonly event: CallbackEvent;
     readonly report: Report;
+    /** As in the stand-in. */
+    readonly under: string;
     readonly standIn: string;
     /** Whether it may be of a message that becomes known yet. Anybody can write a mail that reports on a message which never was, and by mail a report comes after its message is known. */
     readonly waits: boolean;
@@ -64,6 +73,8 @@ type Pending = {
   readonly isMail: boolean;
   /** Those that may have sent the message: by mail those to whose address it may have come back, else those that are told by the same provider. */
   readonly senders: readonly string[];
+  /** Where it waits while its message is not known: at its gateway, or in the one place of all that are told together with it. */
+  readonly under: string;
   readonly report: Report;
   /** Its ids, and by what each is found. */
   readonly ids: readonly { readonly id: string; readonly keys: readonly string[] }[];
@@ -93,7 +104,12 @@ export async function interpret(
     const { gateway: name, gateway_kind: kind, channel } = data;
     const gateway = gatewayNow(context, { name, kind, channel });
     const callback = storedCallback(data);
-    const { to, isMail, alike, senders, signer } = surroundings(context, data, gateway, callback);
+    const { to, isMail, alike, senders, under, signer } = surroundings(
+      context,
+      data,
+      gateway,
+      callback,
+    );
     for (const item of await readCallback(gateway, callback, signer)) {
       if (item.kind === "unreadable") faults.set(event, item.why);
       else if (item.kind === "ignored") {
@@ -103,16 +119,10 @@ export async function interpret(
         written.push({ event, item, to, gateway, senders, files: data.files });
       else if (item.kind === "part") parts.push({ event, item });
       else {
-        const ids = idsOf(gateway, item.report);
-        const from = senderOf([{ gateway_id: data.gateway_id, name }, ...alike], item.report);
-        pending.push({
-          event,
-          gateway,
-          isMail,
-          senders: from ?? senders,
-          report: item.report,
-          ids,
-        });
+        const { report } = item;
+        const from = senderOf([{ gateway_id: data.gateway_id, name }, ...alike], report);
+        const by = from === undefined ? { senders, under } : { senders: [from], under: from };
+        pending.push({ event, gateway, isMail, ...by, report, ids: idsOf(gateway, report) });
       }
     }
   }
@@ -120,17 +130,11 @@ export async function interpret(
   const inbound = await proveSenders({ context, schema }, written);
   const receipts: Told[] = [];
   const unmatched = pending.flatMap((each) => {
-    const { event, gateway, ids, isMail } = each;
+    const { event, gateway, isMail } = each;
     const named = (id: string): Report => ({ ...each.report, providerMessageId: id });
     const { id: reported = "", about = [] } = found.get(each) ?? {};
     const [to] = about;
-    if (to === undefined)
-      return ids.flatMap(({ id, keys }) =>
-        keysAt(isMail ? [gateway.name] : each.senders, keys).map((at) => {
-          const waits = !isMail && !each.report.mayBeOthers;
-          return { event, report: named(id), standIn: standInOf(at), waits };
-        }),
-      );
+    if (to === undefined) return waitingPlaces(each);
     const report =
       to.gateway === gateway.name || isMail ? named(reported) : saidBy(to.gateway, named(reported));
     if (about.some(({ message_id }) => message_id !== to.message_id))
@@ -139,6 +143,17 @@ export async function interpret(
     return [];
   });
   return { receipts, unmatched, inbound, parts, ignored, unproven, erased, faults };
+}
+
+/** Where a report on a message that is not known may be found once it is. */
+function waitingPlaces({ event, isMail, under, ids, report }: Pending): Interpreted["unmatched"] {
+  const waits = !isMail && !report.mayBeOthers;
+  return ids.flatMap(({ id, keys }) =>
+    keys.map((key) => {
+      const standIn = standInOf({ gateway: under, key });
+      return { event, report: { ...report, providerMessageId: id }, under, standIn, waits };
+    }),
+  );
 }
 
 /** Who may have sent what a callback tells of, and whose signatures count in it. */
@@ -151,13 +166,15 @@ function surroundings(
   const mailedTo = deliveredTo(callback.url);
   const to = mailedTo?.address;
   const isMail = to !== undefined;
-  const alike = sharing(context, gateway).filter(
-    (each) => isMail || (each.name !== name && concernsToo(gateway, callback, each)),
-  );
+  const [through] = isMail ? [] : toldThrough(gateway, callback);
+  const isTold = (each: GatewayConfig): boolean =>
+    each.name !== name && through !== undefined && toldThrough(each).includes(through);
+  const alike = sharing(context, gateway).filter((each) => isMail || isTold(each));
   const senders = sendersOf(name, alike, mailedTo?.domain ?? "");
   const { masterKey } = context;
   const signer = { gatewayId, sharing: (at: string) => ofDomain(alike, at), masterKey };
-  return { to, isMail, alike, senders, signer };
+  const under = through === undefined || alike.length === 0 ? name : through;
+  return { to, isMail, alike, senders, under, signer };
 }
 
 const idsOf = (gateway: CalledGateway, { providerMessageId, otherIds = [] }: Report) =>
@@ -167,16 +184,9 @@ const idsOf = (gateway: CalledGateway, { providerMessageId, otherIds = [] }: Rep
 function senderOf(
   gateways: readonly Pick<GatewayConfig, "gateway_id" | "name">[],
   { sentBy }: Report,
-): readonly string[] | undefined {
-  const sender = gateways.find((each) => each.gateway_id === sentBy);
-  return sender && [sender.name];
+): string | undefined {
+  return gateways.find((each) => each.gateway_id === sentBy)?.name;
 }
-
-/** What failed names the gateway that the message was sent by, whichever of those that share its provider was told. */
-const saidBy = (gateway: string, { error, ...report }: Report): Report =>
-  error?.provider === undefined
-    ? { ...report, ...(error && { error }) }
-    : { ...report, error: { ...error, provider: { ...error.provider, name: gateway } } };
 
 /** The messages that reports are about; more than one where the provider's id does not tell. */
 async function find(

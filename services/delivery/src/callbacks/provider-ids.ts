@@ -3,6 +3,7 @@ import { deterministicId } from "@heliograph/contracts";
 import {
   providerIdKeys,
   reportedPart,
+  toldThrough,
   type CalledGateway,
   type Receipt,
 } from "@heliograph/gateways";
@@ -12,9 +13,20 @@ import type { ProviderId } from "../tables/provider-ids.ts";
 
 export type SentEvent = RecordedEvent<"MessageSent" | "MessageResent">;
 
-/** In the place of a message that is not known: what is told of it waits in `unmatched-<this>`. */
+/** In the place of a message that is not known: what is told of it waits in `unmatched-<this>`. Of gateways that are told together, `gateway` is that through which they are. */
 export const standInOf = ({ gateway, key }: Pick<ProviderId, "gateway" | "key">): string =>
   deterministicId("msg", "unmatched", gateway, key);
+
+/** Wherever it may wait what is told of a message that becomes known: at its gateway, or in the place of all that are told together with it. */
+export function standInsOf(
+  { directory, environment }: Pick<ServiceContext, "directory" | "environment">,
+  { gateway, key }: Pick<ProviderId, "gateway" | "key">,
+): readonly string[] {
+  const now = directory.gateways(environment).find(({ name }) => name === gateway);
+  return [gateway, ...(now === undefined ? [] : toldThrough(now))].map((under) =>
+    standInOf({ gateway: under, key }),
+  );
+}
 
 /** A gateway as it is now; of one that is gone there is no more than what the event says. */
 export function gatewayNow(

@@ -10,7 +10,7 @@ import { countItems } from "./count.ts";
 import { interpret } from "./interpret.ts";
 import type { CallbackEvent } from "./reading.ts";
 import { openParts } from "./parts.ts";
-import { providerIdsOf, standInOf, type SentEvent } from "./provider-ids.ts";
+import { providerIdsOf, standInsOf, type SentEvent } from "./provider-ids.ts";
 import { adoptAll, recall, record } from "./record.ts";
 
 const name = "callbacks";
@@ -45,10 +45,14 @@ async function start(tools: ReactorTools): Promise<ReactorInstance<ConsumedType>
   async function learn(events: readonly SentEvent[]): Promise<void> {
     const ids = await providerIdsOf(context, events);
     await addProviderIds(context.pool, schema, ids);
-    const waited = ids.filter((each) => parked.has(standInOf(each)));
+    const waited = ids.flatMap((message) =>
+      standInsOf(context, message)
+        .filter(parked.has)
+        .map((standIn) => ({ message, standIn })),
+    );
     if (waited.length === 0) return;
     await recall(context, waited);
-    for (const each of waited) parked.remove(standInOf(each));
+    for (const { standIn } of waited) parked.remove(standIn);
   }
 
   /** Gives what an operator has to look at, by the callback. */

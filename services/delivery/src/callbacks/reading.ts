@@ -1,3 +1,4 @@
+import type { Failure } from "@heliograph/contracts";
 import type { CallbackItem } from "@heliograph/gateways";
 import type { RecordedEvent } from "@heliograph/log";
 import type { ServiceContext } from "@heliograph/runtime";
@@ -19,3 +20,12 @@ export const keysAt = (gateways: readonly string[], keys: readonly string[]): re
   gateways.flatMap((gateway) => keys.map((key) => ({ gateway, key })));
 
 export const nameOf = ({ gateway, key }: Key): string => `${gateway}\u001f${key}`;
+
+/** What failed names the gateway that the message was sent by, whichever of those that share its provider was told. */
+export const saidBy = <Said extends { readonly error?: Failure | undefined }>(
+  gateway: string,
+  said: Said,
+): Said =>
+  said.error?.provider === undefined
+    ? said
+    : { ...said, error: { ...said.error, provider: { ...said.error.provider, name: gateway } } };

@@ -12,8 +12,8 @@ import type { ServiceContext } from "@heliograph/runtime";
 import type { Adopted, Vault } from "@heliograph/vault";
 import type { ProviderId } from "../tables/provider-ids.ts";
 import type { Interpreted, Told } from "./interpret.ts";
-import type { CallbackEvent, Of } from "./reading.ts";
-import { partNow, standInOf } from "./provider-ids.ts";
+import { saidBy, type CallbackEvent, type Of } from "./reading.ts";
+import { partNow } from "./provider-ids.ts";
 import type { SenderProof } from "./senders.ts";
 
 /** Within what an event has room for, whatever a provider says. */
@@ -60,8 +60,9 @@ export async function record(
     log,
     unmatched
       .filter(({ waits }) => waits)
-      .map(({ event, report, standIn }) => ({
+      .map(({ event, report, under, standIn }) => ({
         standIn,
+        under,
         causation: event.id,
         data: {
           callback_id: event.data.callback_id,
@@ -124,26 +125,27 @@ export const adoptAll = (
     })),
   );
 
-/** What waited for these messages becomes theirs. */
-export async function recall(
-  context: ServiceContext,
-  messages: readonly ProviderId[],
-): Promise<void> {
+/** A message that is known now, and the stand-in under which something waited for it. */
+export type Waited = { readonly message: ProviderId; readonly standIn: string };
+
+/** What waited for these messages becomes theirs, as if it had come now: of the gateway that each was sent by, whichever was told. */
+export async function recall(context: ServiceContext, waited: readonly Waited[]): Promise<void> {
   const { log, vault } = context;
   const streams = await log.readStreams(
-    messages.map((each) => streamOf("unmatched", standInOf(each))),
+    waited.map(({ standIn }) => streamOf("unmatched", standIn)),
   );
   const sources: ReceiptSource[] = [];
   const adopted: Adopted[] = [];
-  for (const message of messages) {
-    const { message_id, provider_message_id, partner, owner } = message;
-    for (const event of streams.get(streamOf("unmatched", standInOf(message))) ?? []) {
+  for (const { message, standIn } of waited) {
+    const { gateway, message_id, provider_message_id, partner, owner } = message;
+    for (const event of streams.get(streamOf("unmatched", standIn)) ?? []) {
       const { callback_id, ...told } = event.data;
       const { causation } = event.metadata;
       adopted.push({ subject: callback_id, partner, owners: [owner] });
-      const part = partNow(context, told.gateway, provider_message_id, told.provider_message_id);
+      const part = partNow(context, gateway, provider_message_id, told.provider_message_id);
+      const said = told.gateway === gateway ? told : saidBy(gateway, told);
       sources.push({
-        receipt: { ...told, ...part, message_id, provider_message_id },
+        receipt: { ...said, ...part, gateway, message_id, provider_message_id },
         partner,
         ...(causation !== undefined && { causation }),
       });
