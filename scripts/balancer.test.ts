@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readSettings } from "@heliograph/runtime";
-import { freePort, spawnProgram, until } from "@heliograph/testkit";
+import { freePort, programMissing, spawnProgram, until } from "@heliograph/testkit";
 import { expect, onTestFinished, test, type TestContext } from "vitest";
 
 const root = new URL("..", import.meta.url).pathname;
@@ -40,11 +40,10 @@ async function keepsInside(ask: (path: string) => Promise<string | number>): Pro
   for (const path of outside) expect(["one", "two"], path).toContain(await ask(path));
 }
 
-/** The program; where it is not there that is printed, and the test is skipped. */
-function needs({ skip }: TestContext, program: string): string {
-  const isMissing = spawnSync(program, ["-v"]).error !== undefined;
-  if (isMissing) process.stderr.write(`${program} is not there: its configuration is not tried\n`);
-  skip(isMissing, `${program} is not there`);
+/** The program; where it is not there the test is skipped. */
+function needs({ skip }: TestContext, program: "haproxy" | "nginx"): string {
+  const missing = programMissing(program);
+  skip(missing !== undefined, missing);
   return program;
 }
 

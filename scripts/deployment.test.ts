@@ -3,6 +3,8 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readSettings, settingNotes } from "@heliograph/runtime";
+import { programMissing } from "@heliograph/testkit";
+import { nodeOptions } from "@heliograph/runtime/node-options";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 
@@ -48,7 +50,7 @@ describe.each(["heliograph.service", "heliograph@.service"])("the unit %s", (fil
   test("runs a file that exists, for every service that has a process", () => {
     const [node, ...rest] = one("Service.ExecStart").split(" ");
     const script = rest.pop();
-    expect(rest).toEqual(["--v8-pool-size=0", "--heap-growing-percent=150"]);
+    expect(rest).toEqual(nodeOptions);
     expect(node).toBe(`${one("Service.WorkingDirectory")}/node_modules/.bin/node`);
     expect(existsSync(join(root, "node_modules/.bin/node"))).toBe(true);
     const names = file.includes("@") ? own : ["standalone"];
@@ -127,6 +129,13 @@ type Values = {
   readonly services: Record<string, Service>;
 };
 
+test("the scripts and the page that start everything in one process give Node what the units do", () => {
+  const { start, site } = JSON.parse(read("package.json")).scripts as Record<string, string>;
+  const [bundle] = /\bnode \S.*heliograph\.mjs$/m.exec(read("docs/operating/deploying.md"))!;
+  for (const command of [start, site, bundle])
+    expect(command).toContain(`node ${nodeOptions.join(" ")} `);
+});
+
 describe("the chart", () => {
   const chart = join(root, "infra/helm/heliograph");
   const values = parse(read("infra/helm/heliograph/values.yaml")) as Values;
@@ -185,7 +194,8 @@ describe("the chart", () => {
 
   test("is one that helm takes: each process with its probes, its secret as files, and a budget where there are two copies", (context) => {
     const helm = (...args: string[]) => spawnSync("helm", args, { encoding: "utf8" });
-    context.skip(helm("version").status !== 0, "helm is not there");
+    const missing = programMissing("helm");
+    context.skip(missing !== undefined, missing);
     expect(helm("lint", "--strict", chart)).toMatchObject({ status: 0 });
     // The oldest cluster that the chart is for; a helm that was built from its source believes in one of long ago.
     const [, oldest] = /^kubeVersion: ">=([\d.]+)/m.exec(read("infra/helm/heliograph/Chart.yaml"))!;

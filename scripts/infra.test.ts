@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { readSettings } from "@heliograph/runtime";
+import { nodeOptions } from "@heliograph/runtime/node-options";
 import { services } from "../services/ingress/src/index.ts";
 import { processNames, wrongLists } from "./generate/lists.ts";
 import { parseDockerfile, readCopy } from "./check/dockerfile.ts";
@@ -238,7 +239,7 @@ describe("the image", () => {
     expect(last("USER")).toBe("node");
     expect(last("HEALTHCHECK")).toContain("/healthz");
     expect(last("CMD")).toContain(
-      "exec node --v8-pool-size=0 --heap-growing-percent=150 services/$SERVICE/src/main.ts",
+      `exec node ${nodeOptions.join(" ")} services/$SERVICE/src/main.ts`,
     );
   });
 

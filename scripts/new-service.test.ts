@@ -11,6 +11,7 @@ import {
   testServer,
   until,
 } from "@heliograph/testkit";
+import { nodeOptions } from "@heliograph/runtime/node-options";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { checkBoundaries } from "./check/boundaries.ts";
@@ -46,7 +47,7 @@ const edits: readonly (readonly [file: string, from: string, to: string])[] = [
   [
     "package.json",
     '    "start:ingress"',
-    '    "start:greetings": "node scripts/with-pnpm.mjs node --v8-pool-size=0 --heap-growing-percent=150 services/greetings/src/main.ts",\n    "start:ingress"',
+    `    "start:greetings": "node scripts/with-pnpm.mjs node ${nodeOptions.join(" ")} services/greetings/src/main.ts",\n    "start:ingress"`,
   ],
   [
     "infra/compose/compose.yaml",

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { freePort, kannelMissing, startKannel, until } from "@heliograph/testkit";
+import { freePort, programMissing, startKannel, until } from "@heliograph/testkit";
 import { stopChild } from "./instance.ts";
 
 /** So many are handed to Kannel over HTTP before it has anybody to submit them to: that takes longer than to submit them. */
@@ -13,7 +13,7 @@ export type Seen = { readonly perSecond: number; readonly cpuMs: number };
 
 /** Submits of Kannel on one transceiver, and what they cost it; undefined, with the reason on the terminal, where it is not installed. */
 export async function kannelSubmits(window: number, text: string): Promise<Seen | undefined> {
-  const missing = kannelMissing();
+  const missing = programMissing("kannel");
   if (missing !== undefined) {
     console.log(`skipped: ${missing}`);
     return undefined;

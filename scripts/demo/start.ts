@@ -4,6 +4,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { nodeOptions } from "@heliograph/runtime/node-options";
 import { findInstance, type Instance } from "../shared/instance.ts";
 
 /** A first start also unpacks and initialises PostgreSQL, which takes seconds on a slow disk. */
@@ -32,7 +33,7 @@ export async function startInstance(
   mkdirSync(dataDir, { recursive: true });
   const logFile = join(dataDir, "demo.log");
   const log = openSync(logFile, "w");
-  const child = spawn(process.execPath, ["--v8-pool-size=0", "--heap-growing-percent=150", entry], {
+  const child = spawn(process.execPath, [...nodeOptions, entry], {
     env: {
       ...process.env,
       HELIOGRAPH_DATA_DIR: dataDir,

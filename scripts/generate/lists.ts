@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { nodeOptions } from "@heliograph/runtime/node-options";
 import { parse } from "yaml";
 
 /** What the lists need to know of a service. */
@@ -61,7 +62,7 @@ export function wrongLists(root: string, services: readonly Listed[]): readonly 
 }
 
 const startCommand = (name: string): string =>
-  `node scripts/with-pnpm.mjs node --v8-pool-size=0 --heap-growing-percent=150 services/${name}/src/main.ts`;
+  `node scripts/with-pnpm.mjs node ${nodeOptions.join(" ")} services/${name}/src/main.ts`;
 
 function differ(
   where: string,

@@ -374,9 +374,9 @@ export const settingsTable = {
     forTests: true,
   }),
   HELIOGRAPH_TEST_REQUIRE: text().meta({
-    allowed: "`kafka`, `browser`, or both with a comma",
+    allowed: "of `kafka`, `browser`, `promtool`, `haproxy`, `nginx`, `kannel`, `helm`, with commas",
     preset: "none",
-    consequence: "Tests that would be skipped for want of it fail instead.",
+    consequence: "Tests that would be skipped for want of one fail instead.",
     forTests: true,
   }),
   HELIOGRAPH_BENCH_SCALE: text().meta({

@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { destroyEmbeddedPostgres } from "@heliograph/embedded-postgres";
+import { nodeOptions } from "@heliograph/runtime/node-options";
 import { noteInstance } from "./api-client.ts";
 import { bundlePrograms } from "./bundled-programs.ts";
 import { giveFirstCluster, giveFirstFolder, isPlain, madeOnce } from "./first-start.ts";
@@ -92,7 +93,7 @@ export async function launchInstance(options: InstanceOptions): Promise<{
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(VITEST|NODE_OPTIONS|NODE_ENV|TEST$|DEV$|HELIOGRAPH_)/.test(name),
   );
-  const child = spawn(process.execPath, ["--v8-pool-size=0", "--heap-growing-percent=150", entry], {
+  const child = spawn(process.execPath, [...nodeOptions, entry], {
     env: {
       ...Object.fromEntries(inherited),
       HELIOGRAPH_DATA_DIR: options.dataDir,

@@ -1,16 +1,10 @@
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
 import { until } from "./until.ts";
-
-/** Why Kannel cannot be run here; undefined where it can. */
-export function kannelMissing(): string | undefined {
-  const { error } = spawnSync("bearerbox", ["--version"]);
-  return error && `there is no bearerbox (apt-get install kannel): ${error.message}`;
-}
 
 /** To a message centre: its port on this machine, and with what Kannel binds. */
 type Centre = {

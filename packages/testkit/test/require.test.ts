@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, afterEach, expect, test, vi } from "vitest";
 import { testBrowser } from "../src/browser.ts";
-import { testKafka, whyNoOwnKafka } from "../src/index.ts";
+import { programMissing, testKafka, whyNoOwnKafka } from "../src/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "heliograph-require-"));
 afterEach(() => vi.unstubAllEnvs());
@@ -39,20 +39,28 @@ test("where a browser is required, a skip is a failure", async () => {
   await expect(testBrowser()).rejects.toThrow("this run requires a browser");
 });
 
-test("a misspelt requirement is refused", async () => {
-  withoutKafka("kafak");
-  await expect(testKafka()).rejects.toThrow('"kafak" is not kafka or browser');
+test("where a program of somebody else's is required, a skip is a failure", () => {
+  vi.stubEnv("PATH", folder);
+  vi.stubEnv("HELIOGRAPH_TEST_REQUIRE", "nginx");
+  expect(programMissing("haproxy")).toMatch(/^haproxy is not there/);
+  expect(() => programMissing("nginx")).toThrow("this run requires nginx");
 });
 
-test("the continuous integration requires Kafka and a browser", () => {
+test("a misspelt requirement is refused", async () => {
+  withoutKafka("kafak");
+  await expect(testKafka()).rejects.toThrow('"kafak" is not kafka or browser or promtool');
+});
+
+test("the continuous integration requires Kafka and a browser, and what its caller has besides", () => {
   const npm = join(folder, "npm");
   writeFileSync(npm, '#!/bin/sh\necho "$1 requires $HELIOGRAPH_TEST_REQUIRE"\n');
   chmodSync(npm, 0o755);
   const script = new URL("../../../.ci/run", import.meta.url).pathname;
-  const { stdout, status } = spawnSync("bash", [script], {
-    env: { PATH: `${folder}${delimiter}${process.env["PATH"]}` },
-    encoding: "utf8",
-  });
-  expect(stdout).toBe("test requires kafka,browser\n");
-  expect(status).toBe(0);
+  const PATH = `${folder}${delimiter}${process.env["PATH"]}`;
+  const run = (env: Readonly<Record<string, string>>) =>
+    spawnSync("bash", [script], { env: { PATH, ...env }, encoding: "utf8" });
+  expect(run({})).toMatchObject({ status: 0, stdout: "test requires kafka,browser\n" });
+  expect(run({ HELIOGRAPH_TEST_REQUIRE: "nginx" }).stdout).toBe(
+    "test requires kafka,browser,nginx\n",
+  );
 });

@@ -1,5 +1,5 @@
 import {
-  kannelMissing,
+  programMissing,
   smscDouble,
   startKannel,
   type Submitted,
@@ -11,7 +11,7 @@ import { createSmppGateway } from "../../src/smpp/gateway.ts";
 import { SmppSettings } from "../../src/smpp/settings.ts";
 import { attemptOf, configOf, toolsOf } from "../support.ts";
 
-const missing = kannelMissing();
+const missing = programMissing("kannel");
 if (missing !== undefined) process.stdout.write(`skipped: ${missing}\n`);
 
 const account = { systemId: "kannel", password: "secret" };
