@@ -73,8 +73,14 @@ function follow({ log, vault }: Source, onError: (error: unknown) => void): Supp
 
   function check(partner: string, sent: Sent): Stop | undefined | Promise<Stop | undefined> {
     return moved.mayHave(partner, sent)
-      ? moved.find(partner, sent).then(({ others }) => checkAll(partner, sent, others))
-      : checkAll(partner, sent, sameRecipient(sent.channel, sent.to));
+      ? moved.find(partner, sent).then(({ suppressions }) => checkAll(partner, sent, suppressions))
+      : checkAll(
+          partner,
+          sent,
+          sameRecipient(sent.channel, sent.to).map((to) =>
+            suppressionName(vault, partner, sent.channel, to),
+          ),
+        );
   }
 
   function checkAll(
@@ -83,9 +89,9 @@ function follow({ log, vault }: Source, onError: (error: unknown) => void): Supp
     others: readonly string[],
   ): Stop | undefined | Promise<Stop | undefined> {
     // Who opted out by the number that WhatsApp knows has opted out by the one that was given, too.
-    const wanted = [sent.to, ...others]
-      .map((to) => suppressionName(vault, partner, sent.channel, to))
-      .filter((name) => !caughtUp || names.mayHave(name));
+    const wanted = [suppressionName(vault, partner, sent.channel, sent.to), ...others].filter(
+      (name) => !caughtUp || names.mayHave(name),
+    );
     return wanted.length === 0 ? undefined : lookUp(log.forPartner(partner), wanted, sent);
   }
 

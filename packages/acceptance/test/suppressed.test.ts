@@ -102,16 +102,19 @@ test("A chat that moved is found where it is, by its partner alone, after a rest
   await told("ptn_1", "-55", "-100123");
   await told("ptn_1", "-55", "-100123");
   await told("ptn_1", "-7", "-7");
+  await told("ptn_1", "-8", "-1008");
   // Nonsense of a provider's: it neither goes in a circle nor on for ever.
   await told("ptn_1", "-1", "-2");
   await told("ptn_1", "-2", "-1");
-  expect((await log.readAll({ after: 0n, limit: 100 })).events).toHaveLength(6);
-  const name = suppressionName(vault, "ptn_1", "telegram", "-55");
+  expect((await log.readAll({ after: 0n, limit: 100 })).events).toHaveLength(8);
   const active = [{ id: "sup_1", applies_to: "all", reason: "keyword" }];
-  const data = { suppression_id: "sup_1", name, channel: "telegram", active };
-  const event = { id: uuid7(), type: "SuppressionStarted", data, metadata: { partner: "ptn_1" } };
-  const stream = streamOf("suppression", name);
-  await log.append([{ stream, expected: "no_stream", events: [event] }]);
+  for (const stopped of ["-55", "-1008"]) {
+    const name = suppressionName(vault, "ptn_1", "telegram", stopped);
+    const data = { suppression_id: "sup_1", name, channel: "telegram", active };
+    const event = { id: uuid7(), type: "SuppressionStarted", data, metadata: { partner: "ptn_1" } };
+    const stream = streamOf("suppression", name);
+    await log.append([{ stream, expected: "no_stream", events: [event] }]);
+  }
 
   const suppressed = openSuppressed({ log, vault }, (error) => expect.fail(String(error)));
   const now = (to: string, partner = "ptn_1", channel: "telegram" | "sms" = "telegram") =>
@@ -127,8 +130,14 @@ test("A chat that moved is found where it is, by its partner alone, after a rest
     expect(
       await suppressed.find("ptn_1", { channel: "telegram", to, category: "transactional" }),
     ).toEqual(active[0]);
-  erased.add("-100123");
+  // The contacts are erased, and their opt-outs outlive that, at whichever address they were said.
+  for (const text of ["-55", "-100123", "-8", "-1008"]) erased.add(text);
   expect(await now("-55")).toBeUndefined();
+  for (const to of ["-55", "-100123", "-8", "-1008"])
+    expect(
+      await suppressed.find("ptn_1", { channel: "telegram", to, category: "transactional" }),
+      to,
+    ).toEqual(active[0]);
   await suppressed.release();
   await log.close();
 });

@@ -194,10 +194,9 @@ async function forgiveAll(
   let ended = await forgive(tools, cause, name);
   const others =
     channelModule(channel).moves === undefined
-      ? sameRecipient(channel, to)
-      : (await movesOf(tools.context, { partner, channel, address: to })).others;
-  for (const other of others)
-    if (await forgive(tools, cause, suppressionName(vault, partner, channel, other))) ended = true;
+      ? sameRecipient(channel, to).map((other) => suppressionName(vault, partner, channel, other))
+      : (await movesOf(tools.context, { partner, channel, address: to })).suppressions;
+  for (const other of others) if (await forgive(tools, cause, other)) ended = true;
   return ended;
 }
 
