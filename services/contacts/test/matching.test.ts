@@ -195,9 +195,17 @@ describe("an inbound message", () => {
   });
 });
 
+const assign = (gateway_id: string, address: string) =>
+  setting.world.appendPlatform(`sender-${uuid5(gateway_id, address)}`, "any", "SenderAssigned", {
+    gateway_id,
+    address,
+    partner_id: me(),
+    environment: "sandbox",
+    assigned_at: new Date().toISOString(),
+  });
+
 describe("whose it is", () => {
   it("says first the sender assignment, and without any it waits among the dead letters until there is one", async () => {
-    const { world } = setting;
     const gateway_id = deterministicId("gtw", "unowned");
     const to = "+15550107777";
     const phone = newPhone();
@@ -220,13 +228,7 @@ describe("whose it is", () => {
     const types = async () =>
       (await context().log.readStream(streamOf("inbound", inboundId))).map(({ type }) => type);
     expect(await types()).toEqual(["InboundReceived", "InboundParked"]);
-    await world.appendPlatform(`sender-${uuid5(gateway_id, to)}`, "any", "SenderAssigned", {
-      gateway_id,
-      address: to,
-      partner_id: me(),
-      environment: "sandbox",
-      assigned_at: new Date().toISOString(),
-    });
+    await assign(gateway_id, to);
     await context().pool.query("update runtime.dead_letters set status = 'retry' where id = $1", [
       letter!.id,
     ]);
@@ -241,6 +243,35 @@ describe("whose it is", () => {
       const open = await context().vault.open(undefined, received!.data);
       return JSON.stringify(open(received!.data)).includes("[erased]");
     });
+  });
+
+  it("says so of a chat that moved, too, whose move is kept once somebody owns the bot", async () => {
+    const gateway_id = deterministicId("gtw", "shared-bot");
+    const message = { message_id: 1, date: 1, chat: { id: -77 }, migrate_to_chat_id: -100_177 };
+    const { inboundId } = await postInbound(context(), undefined, {
+      channel: "telegram",
+      from: "-77",
+      gateway_id,
+      raw: { kind: "telegram", body: { update_id: 1, message } },
+    });
+    const { log, pool, vault } = context();
+    const retry = async () =>
+      (
+        await pool.query(
+          "update runtime.dead_letters set status = 'retry' where consumer = 'contact-matching' and status = 'open' and event_id = $1",
+          [uuid5(inboundId, "InboundReceived")],
+        )
+      ).rowCount === 1;
+    await until(async () => (await log.readStream(streamOf("inbound", inboundId))).length === 2);
+    const [, parked] = await log.readStream(streamOf("inbound", inboundId));
+    expect(parked).toMatchObject({
+      type: "InboundParked",
+      data: { reason: expect.stringContaining("nobody owns") },
+    });
+    await assign(gateway_id, gateway_id);
+    await until(retry);
+    const of = { partner: me(), channel: "telegram", address: "-77" } as const;
+    await until(async () => (await movesOf({ log, vault }, of)).now === "-100177");
   });
 
   it("says last who last sent through the gateway", async () => {

@@ -119,29 +119,30 @@ async function firstOf(
   return { source, id: first };
 }
 
-/** Nobody wrote it: a provider tells that the sender has another address now. That of somebody whom nobody has written to concerns nobody. */
-export async function keepMove(
+/** Nobody wrote it: a provider tells that the sender has another address now. */
+async function keepMove(
   context: ServiceContext,
   event: Received,
-  reading: InboundReading,
-): Promise<void> {
+  partner: string,
+  from: ExternalIdRef,
+  movedTo: string,
+): Promise<Matching | undefined> {
   const { channel, message_id: correlation } = event.data;
-  const [from, to] = [reading.from, reading.movedTo!].map((id) => normalExternalId(channel, id));
-  const owner = await ownerOf(context, event, reading);
-  if (owner.kind === "unknown" || from?.kind !== "read" || to?.kind !== "read") return;
-  const { partner } = owner;
-  const names = [from, to].map(({ value }) => externalIdName(context.vault, partner, value));
+  const to = normalExternalId(channel, movedTo);
+  if (to.kind === "fault")
+    return parked(event, `where its sender is now ${to.message}`, false, partner);
+  const names = [from, to.value].map((id) => externalIdName(context.vault, partner, id));
   await adoptRecords(context, event, partner, names);
-  const { id: old } = from.value;
-  const move = { partner, channel, from: old, to: to.value.id };
+  const move = { partner, channel, from: from.id, to: to.value.id };
   await recordMove(context, move, { ...following(event, partner), correlation });
+  return undefined;
 }
 
-/** Finds whose message it is and who wrote it; makes the contact where there is none. */
+/** Finds whose message it is and who wrote it; makes the contact where there is none. Undefined where nobody wrote it, and what it tells is kept elsewhere. */
 export async function match(
   context: ServiceContext,
   { event, reading }: Opened,
-): Promise<Matching> {
+): Promise<Matching | undefined> {
   const { data } = event;
   if (reading === undefined) return parked(event, "it was erased before it was matched", true);
   const gatewayName = gatewayOf(context, data.gateway_id)?.name ?? data.gateway_id;
@@ -151,6 +152,8 @@ export async function match(
   const address = normalExternalId(data.channel, reading.from);
   if (address.kind === "fault")
     return parked(event, `its sender ${address.message}`, false, partner);
+  if (reading.movedTo !== undefined)
+    return keepMove(context, event, partner, address.value, reading.movedTo);
   // Who has moved goes on where he was: his conversation is of the address that he had first.
   const known = await firstOf(context, partner, data.channel, address.value);
   const name = externalIdName(context.vault, partner, known);

@@ -1,7 +1,7 @@
 import { failpoint, streamOf } from "@heliograph/contracts";
 import type { Batch } from "@heliograph/log";
 import { type ReactorTools, type ServiceContext, quarantine, reactor } from "@heliograph/runtime";
-import { keepMove, type Opened, type Received, match, readOpened } from "./match.ts";
+import { type Opened, type Received, match, readOpened } from "./match.ts";
 
 const name = "contact-matching";
 /** Senders are independent of each other; so many messages at once keep the log's flushes full and leave connections to others. */
@@ -38,10 +38,11 @@ async function matchAll(
 ): Promise<readonly string[]> {
   const open = await context.vault.open(undefined, ...events.map(({ data }) => data));
   const bySender = new Map<string, Opened[]>();
+  const reasons: string[] = [];
   for (const event of events) {
     const opened = await readOpened(context, { ...event, data: open(event.data) });
     if (opened.reading?.movedTo !== undefined) {
-      await keepMove(context, event, opened.reading);
+      reasons.push(...(await matchEach(context, [opened])));
       continue;
     }
     const sender = `${event.data.channel} ${opened.reading?.from ?? event.id}`;
@@ -50,7 +51,6 @@ async function matchAll(
     else waiting.push(opened);
   }
   const senders = [...bySender.values()];
-  const reasons: string[] = [];
   const maxTogether = Math.ceil(maxAtOnce / Math.max(1, senders.length));
   const work = async (): Promise<void> => {
     for (let next = senders.shift(); next !== undefined; next = senders.shift())
@@ -98,13 +98,14 @@ async function matchEach(
   return reasons;
 }
 
-/** What is to be said of a message, and where; undefined when it was matched before. */
+/** What is to be said of a message, and where; undefined when it was matched before, or nothing is to be said there. */
 async function findOne(context: ServiceContext, opened: Opened) {
   const stream = streamOf("inbound", opened.event.data.inbound_id);
   const before = await context.log.readStream(stream);
   if (before.some(({ type }) => type === "InboundMatched")) return undefined;
   const parkedBefore = before.some(({ type }) => type === "InboundParked");
   const matching = await match(context, opened);
+  if (matching === undefined) return undefined;
   return { stream, expected: before.at(-1)!.revision, matching, parkedBefore };
 }
 
