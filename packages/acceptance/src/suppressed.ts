@@ -74,13 +74,7 @@ function follow({ log, vault }: Source, onError: (error: unknown) => void): Supp
   function check(partner: string, sent: Sent): Stop | undefined | Promise<Stop | undefined> {
     return moved.mayHave(partner, sent)
       ? moved.find(partner, sent).then(({ suppressions }) => checkAll(partner, sent, suppressions))
-      : checkAll(
-          partner,
-          sent,
-          sameRecipient(sent.channel, sent.to).map((to) =>
-            suppressionName(vault, partner, sent.channel, to),
-          ),
-        );
+      : checkAll(partner, sent, variantNames(vault, partner, sent));
   }
 
   function checkAll(
@@ -107,6 +101,9 @@ function follow({ log, vault }: Source, onError: (error: unknown) => void): Supp
     },
   };
 }
+
+const variantNames = (vault: Vault, partner: string, { channel, to }: Address): readonly string[] =>
+  sameRecipient(channel, to).map((other) => suppressionName(vault, partner, channel, other));
 
 /** By each of the names that the recipient may have been stopped under. */
 async function lookUp(

@@ -146,6 +146,8 @@ export function requestOfStep(
 /** In the word of gateways for somebody who wrote STOP to the provider, which takes no more messages to that number. */
 export const optedOutCode = "recipient_opted_out";
 
+const unwanted: ReadonlySet<string> = new Set([optedOutCode, "recipient_suppressed"]);
+
 /** What follows when the step came to nothing: the next one, one that was sent before and may arrive still, or the end of the message. */
 export type AfterStep =
   | { readonly type: "next" | "fall_back"; readonly step: number }
@@ -154,7 +156,7 @@ export type AfterStep =
 export function afterStep(failover: Failover, what: FailoverTrigger, error?: Failure): AfterStep {
   const { origin, step, over } = failover;
   // Who wants no messages gets none by another channel either.
-  const goesOn = !over && error?.code !== optedOutCode;
+  const goesOn = !over && !unwanted.has(error?.code ?? "");
   if (goesOn && origin.failover![step]?.on.includes(what)) return { type: "next", step: step + 1 };
   const left = fallBackOf(failover);
   return left === undefined ? { type: "end" } : { type: "fall_back", step: left };

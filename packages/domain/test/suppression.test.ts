@@ -1,6 +1,9 @@
+import type { EventData } from "@heliograph/contracts";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import {
+  afterStep,
+  beginFailover,
   coveredBy,
   decideEnd,
   decideStart,
@@ -78,4 +81,14 @@ it("stops every category, or marketing alone", () => {
     expect(stoppedBy([marketing], category)).toBe(category === "marketing" ? marketing : undefined);
     expect(stoppedBy([], category)).toBeUndefined();
   }
+});
+
+it.each([
+  ["recipient_suppressed", "end"],
+  ["recipient_opted_out", "end"],
+  ["recipient_unreachable", "next"],
+])("after a step that ends with %s a message comes to its %s", (code, type) => {
+  const origin = { failover: [{ on: ["failed"] }] } as unknown as EventData<"MessageRequested">;
+  const error = { code, class: "recipient", permanent: true } as const;
+  expect(afterStep(beginFailover(origin)!, "failed", error).type).toBe(type);
 });

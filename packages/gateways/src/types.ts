@@ -114,8 +114,11 @@ export type GatewayTools = {
   readonly declaring: DeclaringSettings;
   /** A receipt of a message that the gateway itself knows, possibly before `send` answers. Settles once it is stored, and rejects when it cannot be. */
   readonly onReceipt: (receipt: Receipt, partner: string) => Promise<void>;
-  /** The provider says that the recipient has another address now. Settles once that is stored, and rejects when it cannot be; absent where nobody keeps it. */
-  readonly onMoved?: (attempt: Attempt, to: string) => Promise<void>;
+  /**
+   * The provider says that the recipient has another address now, which is kept. Gives whether he may be written to there, and rejects where that cannot be known; absent where nobody
+   * keeps it.
+   */
+  readonly onMoved?: (attempt: Attempt, to: string) => Promise<boolean>;
   /** The open gateway of this id in the same environment; absent where none can be gone through. */
   readonly carrier?: (gatewayId: string) => Carrier | undefined;
   /** Where providers reach us, without a slash at the end. */

@@ -1,8 +1,8 @@
+import { openSuppressed, type Suppressed } from "@heliograph/acceptance";
 import { originOfLinks } from "@heliograph/api";
 import type { Shard } from "@heliograph/contracts";
 import {
   recordCallback,
-  recordMove,
   recordReceipts,
   type GatewayConfig,
   type GatewayTools,
@@ -13,6 +13,7 @@ import { announceTrouble } from "./announce.ts";
 import { type Bucket, createBucket, noBucket } from "./bucket.ts";
 import { createConnections, type Connections } from "./connections.ts";
 import { publishHealth } from "./health.ts";
+import { moverOf } from "./moves.ts";
 import { createSharedBucket } from "./shared-bucket.ts";
 import { openSharedRates } from "./shared-rates.ts";
 
@@ -69,14 +70,6 @@ const storeOf =
     }
   };
 
-/** Keeps where a recipient is who has moved. */
-const moverOf =
-  ({ log, vault }: ServiceContext): NonNullable<GatewayTools["onMoved"]> =>
-  ({ partner, channel, to: from, messageId }, to) => {
-    const told = { actor: "dispatch", correlation: messageId };
-    return recordMove({ log, vault }, { partner, channel, from, to }, told);
-  };
-
 /** Keeps what a provider tells over a gateway's own connection. */
 const receiverOf =
   ({ log, vault }: ServiceContext): NonNullable<GatewayTools["received"]> =>
@@ -86,8 +79,22 @@ const receiverOf =
     return recordCallback({ log, vault }, { ...callback, alwaysNew: true });
   };
 
+const toolsOf = (
+  context: ServiceContext,
+  onReceipt: GatewayTools["onReceipt"],
+  suppressed: Pick<Suppressed, "find">,
+): GatewayTools => ({
+  logger: context.logger,
+  masterKey: context.masterKey,
+  declaring: context.settings,
+  onReceipt,
+  onMoved: moverOf(context, suppressed),
+  origin: originOfLinks(context.settings),
+  received: receiverOf(context),
+});
+
 function open(context: ServiceContext, now: () => number, sharesRates: boolean): Shared {
-  const { environment, settings, directory, logger, masterKey } = context;
+  const { environment, settings, directory, logger } = context;
   const rooms = new Set<() => void>();
   const shards = new Set<Shard>();
   /** Who is told first may take all there is, so whoever took is told last. Turns by the count of tellings fell in step with calls that ended and left nothing to take. */
@@ -104,6 +111,9 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
       opened.receiptsInFlight--;
     }
   };
+  const suppressed = openSuppressed(context, (error) =>
+    logger.error({ err: error }, "the subscription to suppressions broke; it starts again"),
+  );
   const rates = sharesRates ? openSharedRates(context) : undefined;
   const connections = createConnections({
     environment,
@@ -111,15 +121,7 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
     partOf: (calls) => partOf(calls, shards),
     retryScale: settings.retryScale,
     now,
-    tools: {
-      logger,
-      masterKey,
-      declaring: settings,
-      onReceipt,
-      onMoved: moverOf(context),
-      origin: originOfLinks(settings),
-      received: receiverOf(context),
-    },
+    tools: toolsOf(context, onReceipt, suppressed),
     refused: (config, error) =>
       logger.error({ gateway: config.name, err: error }, "a gateway could not be opened or closed"),
   });
@@ -151,6 +153,7 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
       health.close();
       unsubscribe();
       await connections.close();
+      await suppressed.release();
       await rates?.close();
     },
   };

@@ -3,6 +3,7 @@ import { newId } from "@heliograph/contracts";
 import { loosely } from "@heliograph/testkit";
 import { expect, test } from "vitest";
 import { createClearance } from "../src/clearance.ts";
+import { moverOf } from "../src/moves.ts";
 import type { State } from "../src/state.ts";
 
 const state: State = loosely({
@@ -81,4 +82,28 @@ test("who has moved is written to where he is now, and whoever has not as the me
     opened: { to: "-100123", content: { text: "Hi" } },
   });
   expect(await clear(of("-56"))).toEqual({ type: "cleared", opened: undefined });
+});
+
+test("where somebody has moved to he is not written to who opted out there, but for the answer to that, and nothing waits for the move to be kept", async () => {
+  const asked: unknown[] = [];
+  const context = { log: {}, vault: { name: () => "", seal: () => new Promise(() => undefined) } };
+  const onMoved = moverOf(loosely(context), {
+    find: async (...of) => {
+      asked.push(of);
+      return of[1].category === "marketing" ? loosely({ id: "sup_1" }) : undefined;
+    },
+  });
+  const tell = (changes: object) =>
+    onMoved(
+      loosely({ partner: "ptn_1", channel: "telegram", to: "-55", messageId: "msg_1", ...changes }),
+      "-100123",
+    );
+  expect(await tell({ category: "marketing" })).toBe(false);
+  expect(await tell({ category: "transactional" })).toBe(true);
+  const there = { channel: "telegram", to: "-100123" };
+  expect(asked).toEqual([
+    ["ptn_1", { ...there, category: "marketing" }],
+    ["ptn_1", { ...there, category: "transactional" }],
+  ]);
+  expect(await tell({ category: "marketing", automatic: true })).toBe(true);
 });

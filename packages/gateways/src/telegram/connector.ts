@@ -11,8 +11,6 @@ import { telegramCall, type TelegramCall } from "./content.ts";
 import { telegramError, telegramFailure, type TelegramError } from "./errors.ts";
 import type { TelegramSecrets, TelegramSettings } from "./settings.ts";
 
-/** Chats whose move a process remembers until those who send look it up: whoever writes to one that was forgotten is told again. */
-const maxMoved = 10_000;
 const defaultBase = "https://api.telegram.org";
 
 /** Where the Bot API is, without the token. */
@@ -41,26 +39,7 @@ export function createTelegramGateway({ config, settings, secrets, tools }: Part
       signal,
     );
 
-  /** Where chats are now that were told to have moved. */
-  const moved = new Map<string, number>();
-
   async function send(attempt: Attempt, signal: AbortSignal): Promise<SendResult> {
-    const known = moved.get(attempt.to);
-    if (known === undefined) return sendOnce(attempt, signal);
-    return sendOnce({ ...attempt, to: String(known) }, signal, attempt.to);
-  }
-
-  function remember(from: string, to: number): void {
-    moved.delete(from);
-    moved.set(from, to);
-    if (moved.size > maxMoved) moved.delete(moved.keys().next().value!);
-  }
-
-  async function sendOnce(
-    attempt: Attempt,
-    signal: AbortSignal,
-    asked = attempt.to,
-  ): Promise<SendResult> {
     const call = telegramCall(attempt);
     if (typeof call === "string") {
       const error = telegramFailure(config.name, "content_rejected", { text: call });
@@ -70,12 +49,14 @@ export function createTelegramGateway({ config, settings, secrets, tools }: Part
     const answer = outcome.kind === "answered" ? readAnswer(outcome.answer.body) : undefined;
     if (answer?.type !== "refused" || answer.movedTo === undefined)
       return meaningOf(config.name, outcome, attempt.to);
-    await tell(tools, attempt, answer.movedTo);
+    const stopped = await stoppedThere(tools, attempt, answer.movedTo, signal);
+    if (stopped !== undefined) {
+      const error = telegramFailure(config.name, stopped, { text: answer.description });
+      return { type: "rejected", error };
+    }
     const parameters = { ...call.parameters, chat_id: answer.movedTo };
     const again = await post({ ...call, parameters }, signal);
-    const result = meaningOf(config.name, again, String(answer.movedTo));
-    if (result.type === "accepted") remember(asked, answer.movedTo);
-    return result;
+    return meaningOf(config.name, again, String(answer.movedTo));
   }
   return {
     name: config.name,
@@ -95,16 +76,27 @@ export function createTelegramGateway({ config, settings, secrets, tools }: Part
   };
 }
 
-/** A move that could not be kept is told of again by the next message. */
-async function tell(
+/** Why a chat is not written to where it is now; undefined where it may be. The call's time bounds the question, too. */
+async function stoppedThere(
   { onMoved, logger }: GatewayTools,
   attempt: Attempt,
   to: number,
-): Promise<void> {
-  await onMoved?.(attempt, String(to)).catch((error: unknown) => {
+  signal: AbortSignal,
+): Promise<TelegramError | undefined> {
+  if (onMoved === undefined) return undefined;
+  const { promise: over, resolve } = Promise.withResolvers<undefined>();
+  const end = (): void => resolve(undefined);
+  signal.addEventListener("abort", end);
+  if (signal.aborted) end();
+  const asked = onMoved(attempt, String(to)).catch((error: unknown) => {
     const about = { message: attempt.messageId, err: error };
-    logger.info(about, "that a chat has moved was not recorded");
+    logger.info(about, "whether a chat that has moved may be written to is not known");
+    return undefined;
   });
+  const may = await Promise.race([asked, over]);
+  signal.removeEventListener("abort", end);
+  if (may === undefined) return "recipient_moved";
+  return may ? undefined : "recipient_suppressed";
 }
 
 /** An answer that cannot be read says nothing: the message may be on its way. */

@@ -12,6 +12,10 @@ export const telegramErrors = {
   recipient_unreachable: { class: "recipient", permanent: true },
   content_rejected: { class: "content", permanent: true },
   account_not_allowed: { class: "account", permanent: true },
+  /** Where it is now it wants nothing. */
+  recipient_suppressed: { class: "recipient", permanent: true },
+  /** Whether it wants something where it is now was not known in time. */
+  recipient_moved: { class: "recipient", permanent: false },
 } as const satisfies Record<string, Class>;
 export type TelegramError = keyof typeof telegramErrors;
 
