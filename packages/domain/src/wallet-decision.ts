@@ -203,7 +203,8 @@ class Draft {
     const hold = known && charges ? this.#priced(known, cause) : known;
     if (hold?.status === "captured" && cause.kind === "capture" && cause.anew === true)
       return this.#ignore(cause, "charged");
-    const type = hold && settlement(hold.status, cause);
+    const type =
+      hold && settlement(hold.status, cause.kind, cause.kind === "return" && cause.corrects);
     if (hold === undefined) this.#ignore(cause, "no_hold");
     else if (type === undefined)
       this.#ignore(cause, hold.status === "declined" ? "declined" : "already_resolved");

@@ -303,9 +303,10 @@ const settlements: Readonly<Record<HoldStatus, Readonly<Partial<Record<Settling,
 /** The event that settles a hold; undefined when this settlement can no longer happen. What was kept comes back by a correction alone. */
 export const settlement = (
   status: HoldStatus,
-  { kind, ...cause }: { readonly kind: Settling; readonly corrects?: true },
+  kind: Settling,
+  corrects = false,
 ): SettlingType | undefined =>
-  status === "kept" && cause.corrects === true ? "FundsRefunded" : settlements[status][kind];
+  status === "kept" && kind === "return" && corrects ? "FundsRefunded" : settlements[status][kind];
 
 /** The period of a day: a new day has spent nothing, a new month neither. An earlier day than the newest counts with that one. */
 export function spentOn(spent: Spent, on: string): Spent {

@@ -180,7 +180,7 @@ function fundsAfter({ hold, price }: Life, event: MessageEvent): Pick<Life, "hol
   const cause = walletCause(event);
   if (cause?.kind === "keep") return kept({ hold, price }, cause.amount);
   if (cause?.kind !== "capture" && cause?.kind !== "return") return { hold, price };
-  const settled = settlement(hold, cause);
+  const settled = settlement(hold, cause.kind, cause.kind === "return" && cause.corrects);
   const isCharged =
     cause.kind === "capture" &&
     (settled !== undefined || (hold === "captured" && cause.anew === true));
@@ -192,7 +192,7 @@ function fundsAfter({ hold, price }: Life, event: MessageEvent): Pick<Life, "hol
 
 /** A message that came to nothing and costs something nevertheless; never more than it was charged already. */
 function kept(before: Pick<Life, "hold" | "price">, amount: string): Pick<Life, "hold" | "price"> {
-  const settled = settlement(before.hold, { kind: "keep" });
+  const settled = settlement(before.hold, "keep");
   if (settled === undefined) return before;
   const price = parseMoney(amount)!;
   return { hold: statusAfter.FundsKept, price: price < before.price ? price : before.price };
