@@ -166,7 +166,13 @@ function changes(state: MessageState, event: FoldableEvent): Changes {
     case "BounceDeferred":
       return { error: data.error, deferredAttempt: data.attempt };
     case "MessageFailed":
-      return { status: to("failed"), error: data.error, refund: data.refund };
+      // What the wallet says of it: it may have had nothing to keep.
+      return {
+        status: to("failed"),
+        error: data.error,
+        refund: data.refund,
+        charge: data.charge,
+      };
     case "MessageRejected":
       return { status: to("rejected"), error: data.error, charge: data.charge };
     case "MessageExpired":

@@ -1,5 +1,12 @@
 import type { EventData } from "@heliograph/contracts";
-import { billedBy, costOf, messageContext, type MessageState } from "@heliograph/domain";
+import {
+  billedBy,
+  costOf,
+  evolveMessage,
+  messageContext,
+  type FoldableEvent,
+  type MessageState,
+} from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import { decideReceipts, type Fact, type ReceiptEvent } from "./decide.ts";
 
@@ -53,12 +60,29 @@ export function decideReread(
 ): readonly Fact[] {
   // Steps may follow still: the receipts count as if they had come like this.
   if (state.failover?.over === false) return decideReceipts(state, receipts).facts;
-  const { facts } = decideReceipts(asTaken(state), receipts);
-  const correction = correctionOf(state, facts, cause);
+  const now = asRead(state, receipts);
+  const { facts } = decideReceipts(asTaken(now), receipts);
+  const correction = correctionOf(now, facts, cause);
   return [
     ...(correction === undefined ? [] : [correction]),
     ...facts.filter(({ type }) => type === "MessageComplained"),
   ];
+}
+
+/** What readings come to that were told while the wallet had not answered yet what a failure costs: nothing was given back by them. `facts` are about to be appended. */
+export function decideKept(
+  state: MessageState,
+  facts: readonly Fact[],
+  { receipts, cause }: { readonly receipts: readonly ReceiptEvent[]; readonly cause: Reread },
+): readonly Fact[] {
+  let after: MessageState = state;
+  for (const { type, data } of facts) {
+    const { position, revision } = after;
+    const event = { type, data, position, revision: revision + 1, metadata: {}, recordedAt: 0 };
+    after = evolveMessage(after, event as FoldableEvent) ?? after;
+  }
+  if (after.status !== "failed") return [];
+  return decideReread(after, receipts, cause).filter(({ type }) => type === "MessageCorrected");
 }
 
 /**
@@ -74,16 +98,14 @@ function correctionOf(
   const status: Outcome = told ? outcomeOf[told.type]! : state.charged ? "sent" : "failed";
   const before = state.status as Outcome;
   const isUnderway = before === "sent" && state.failing !== undefined;
-  const isFree = told?.type === "DeliveryFailed" && !("charge" in told.data);
-  const givesBack = status === "failed" && isFree && costs(state);
-  if ((status === before && !givesBack) || (isUnderway && status === "failed")) return undefined;
-  const { gateway, provider_message_id, occurred_at, status: says, before: said } = cause.data;
   const { error, diagnostic } = (told?.data ?? {}) as Pick<Corrected, "error" | "diagnostic">;
   // A failure that a provider charges for costs what it did.
   const refunds =
     status === "failed" && costs(state) && billedBy(state, error).billed === undefined;
+  if ((status === before && !refunds) || (isUnderway && status === "failed")) return undefined;
+  const { gateway, provider_message_id, occurred_at, status: says, before: said } = cause.data;
   const words =
-    status === before
+    status === before && says === said
       ? "its provider does not charge for it"
       : `it says ${says}, and was taken for ${said}`;
   const data: Corrected = {
@@ -108,6 +130,10 @@ function correctionOf(
 const costs = ({ charged, charge }: MessageState): boolean => charged || charge !== undefined;
 
 const isError = (status: Outcome): boolean => status === "failed" || status === "bounced";
+
+/** What was billed by receipts is not any more where none of them says so; what dispatch was answered is no receipt. */
+const asRead = (state: MessageState, receipts: readonly ReceiptEvent[]): MessageState =>
+  receipts.some(({ data }) => data.error?.billable) ? state : { ...state, billed: state.answered };
 
 /** As if no receipt had come yet. */
 const asTaken = (state: MessageState): MessageState =>

@@ -2,7 +2,14 @@ import { failpoint, shardPart, streamOf } from "@heliograph/contracts";
 import type { MessageState } from "@heliograph/domain";
 import { LogUnavailable, type Batch, type RecordedEvent, ofType } from "@heliograph/log";
 import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
-import { decideReread, readingsOf, type ReceiptsEvent, type Reread, telling } from "./correct.ts";
+import {
+  decideKept,
+  decideReread,
+  readingsOf,
+  type ReceiptsEvent,
+  type Reread,
+  telling,
+} from "./correct.ts";
 import {
   appendOf,
   decideDeclined,
@@ -66,6 +73,8 @@ type Work = {
   /** The last of its receipts that was read again: all of them are then looked at anew. */
   reread?: Reread;
   funds: { readonly cause: FundsEvent; readonly amount: string } | undefined;
+  /** Of a failure that costs something: its receipts, where they were read again before the wallet said so. */
+  kept?: { readonly receipts: readonly ReceiptEvent[]; readonly cause: Reread };
 };
 
 /** Turns receipts and refunds into the facts of the message: delivered, read, bounced, complained about, failed, rejected. */
@@ -95,6 +104,7 @@ async function startReceipts(tools: ReactorTools): Promise<ReactorInstance<Consu
       // What one receipt was taken to say is not to be believed where another reading has replaced it.
       for (const id of works.keys()) if (states.get(id)?.corrected) recalled.add(id);
       if (recalled.size > 0) await recall(tools, works, recalled);
+      await recallKept(tools, [...works.values()]);
       await settle([...works.values()]);
     }
     parked.reached(batch.position);
@@ -185,6 +195,18 @@ async function recall(
   }
 }
 
+/** The wallet's word on what a failure costs may come after a reading by which it costs nothing. */
+async function recallKept({ context }: ReactorTools, works: readonly Work[]): Promise<void> {
+  const kept = works.filter(({ funds }) => funds?.cause.type === "FundsKept");
+  if (kept.length === 0) return;
+  const streams = await context.log.readStreams(kept.map(({ id }) => streamOf("receipts", id)));
+  for (const work of kept) {
+    const events: readonly ReceiptsEvent[] = streams.get(streamOf("receipts", work.id)) ?? [];
+    const cause = events.findLast((event) => event.type === "ReceiptReread");
+    if (cause !== undefined) work.kept = { receipts: telling(readingsOf(events)), cause };
+  }
+}
+
 const received = (work: Work, event: ReceiptEvent): void => {
   work.receipts = [...work.receipts, event];
 };
@@ -210,6 +232,7 @@ function decideWork(work: Work, states: States, parked: Parked, logger: ReactorT
     const fact = decideFunds(state, work.funds);
     if (fact !== undefined) facts.push(fact);
   }
+  if (work.kept !== undefined) facts.push(...decideKept(state, facts, work.kept));
   if (facts.length === 0) return [];
   return [{ work, append: appendOf(streamOf("message", work.id), state, facts) }];
 }

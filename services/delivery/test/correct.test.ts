@@ -1,6 +1,7 @@
 import { loosely } from "@heliograph/testkit";
 import { newId, uuid5 } from "@heliograph/contracts";
 import {
+  chargeOf,
   evolveMessage,
   joinStatus,
   type MessageState,
@@ -30,7 +31,8 @@ function message(channel: "sms" | "email") {
     const stored = { ...event, position: BigInt(revision + 1), stream: "", version: 1 };
     state = evolveMessage(state, loosely({ ...stored, revision: revision++, recordedAt: 0 }));
     const { refunds } = loosely(event.data);
-    if (event.type !== "DeliveryFailed" && refunds !== true) return;
+    const ends = event.type === "DeliveryFailed" || event.type === "DispatchExhausted";
+    if (!ends && refunds !== true) return;
     moved.push("refunded");
     const cause = loosely({ ...fact(money, {}), type: money });
     const failed = decideRefunded(state!, cause, request.cost);
@@ -148,65 +150,113 @@ describe("a message whose receipts are read again", () => {
     });
   });
 
-  it("gives back once what was kept for a failure that its provider does not charge for after all", () => {
-    const on = message("sms");
-    const said = (billable: boolean): SaidOfMessage => ({
+  describe("that failed and cost something nevertheless", () => {
+    const error = { code: "content_rejected", class: "content", permanent: true } as const;
+    /** One callback: what it says, and whether its provider charges for it; or that it is no receipt. */
+    const saying = (status: Status, billable: boolean | undefined): SaidOfMessage => ({
       partner,
       callbacks: [
         {
           event: callback(0),
           isSound: true,
-          receipts: [
-            {
-              ...receipt(0, "undelivered"),
-              provider_event_id: "event 0",
-              error: {
-                code: "content_rejected",
-                class: "content",
-                permanent: true,
-                ...(billable && { billable }),
-              },
-            },
-          ],
+          receipts:
+            billable === undefined
+              ? []
+              : [
+                  {
+                    ...receipt(0, status),
+                    provider_event_id: "event 0",
+                    error: { ...error, ...(billable && { billable }) },
+                  },
+                ],
         },
       ],
     });
-    const events: ReceiptsEvent[] = said(true).callbacks.flatMap(({ event, receipts }) =>
-      receipts.map((data) =>
-        loosely({ ...fact("ReceiptReceived", data), metadata: { partner, causation: event.id } }),
-      ),
-    );
-    const { facts } = decideReceipts(on.state(), telling(readingsOf(events)));
-    const [failed] = facts;
-    expect(failed).toMatchObject({ type: "DeliveryFailed", data: { charge: "0.0079" } });
-    on.apply(fact(failed!.type, failed!.data), "FundsKept");
-    expect(on.state()).toMatchObject({ status: "failed", refund: { amount: "0" } });
-    const again = (billable: boolean) => {
-      const rereads = rereadsOf(id, said(billable), events);
-      events.push(...rereads);
-      return rereads.flatMap((cause) =>
-        decideReread(on.state(), telling(readingsOf(events)), cause),
+    /** As it failed, and what the wallet answered. */
+    function failed(status: Status = "undelivered", money = "FundsKept") {
+      const on = message("sms");
+      const events: ReceiptsEvent[] = saying(status, true).callbacks.flatMap(
+        ({ event, receipts }) =>
+          receipts.map((data) =>
+            loosely({
+              ...fact("ReceiptReceived", data),
+              metadata: { partner, causation: event.id },
+            }),
+          ),
       );
-    };
-    expect(again(true), "as it was").toEqual([]);
-    const [correction, ...others] = again(false);
-    expect([correction, others]).toMatchObject([
-      {
-        type: "MessageCorrected",
-        data: { status: "failed", before: { status: "failed" }, refunds: true, cost: "0" },
+      for (const { type, data } of decideReceipts(on.state(), telling(readingsOf(events))).facts)
+        on.apply(fact(type, data), money);
+      const again = (billable?: boolean) => {
+        const rereads = rereadsOf(id, saying(status, billable), events);
+        events.push(...rereads);
+        return rereads.flatMap((cause) =>
+          decideReread(on.state(), telling(readingsOf(events)), cause),
+        );
+      };
+      return { on, again };
+    }
+    const backFor = (reason: string) => ({
+      type: "MessageCorrected",
+      data: {
+        status: "failed",
+        before: { status: "failed" },
+        refunds: true,
+        cost: "0",
+        reason: `a receipt of sim-sms was read again: ${reason}`,
       },
-      [],
-    ]);
-    expect(correction!.data).toMatchObject({
-      reason: "a receipt of sim-sms was read again: its provider does not charge for it",
     });
-    on.apply(fact(correction!.type, correction!.data));
-    expect(on.state()).toMatchObject({ status: "failed", charge: undefined, charged: false });
-    expect(on.state().refund!.amount).not.toBe("0");
-    expect(again(false)).toEqual([]);
-    // And back: money that came back is not taken again.
-    expect(again(true)).toEqual([]);
-    expect(again(false)).toEqual([]);
+
+    it("gives that back once where its provider does not charge for it after all", () => {
+      const { on, again } = failed();
+      expect(on.state()).toMatchObject({ charge: "0.0079", refund: { amount: "0" } });
+      expect(again(true), "as it was").toEqual([]);
+      const [correction, ...others] = again(false);
+      expect([correction, others]).toMatchObject([
+        backFor("its provider does not charge for it"),
+        [],
+      ]);
+      on.apply(fact(correction!.type, correction!.data));
+      expect(on.state()).toMatchObject({ status: "failed", charge: undefined, charged: false });
+      expect(on.state().refund!.amount).not.toBe("0");
+      expect(again(false)).toEqual([]);
+      // And back: money that came back is not taken again.
+      expect(again(true)).toEqual([]);
+      expect(again(false)).toEqual([]);
+    });
+
+    it("gives that back where there is no receipt after all", () => {
+      expect(failed().again()).toMatchObject([
+        backFor("it says nothing, and was taken for undelivered"),
+      ]);
+    });
+
+    it("gives that back where it was billed for a try that was repeated, unless dispatch was answered so as well", () => {
+      for (const isAnswered of [false, true]) {
+        const { on, again } = failed("deferred");
+        if (isAnswered)
+          on.apply(
+            fact("DispatchAttemptFailed", {
+              attempt: 2,
+              error: { ...error, billable: true },
+              next: "give_up",
+            }),
+          );
+        expect(on.state()).toMatchObject({ billed: "0.0079", charged: true });
+        const { charge } = chargeOf(on.state()) as { readonly charge: string };
+        on.apply(fact("DispatchExhausted", { attempts: 2, error, charge }), "FundsKept");
+        expect(on.state()).toMatchObject({ status: "failed", charge: "0.0079" });
+        const back = [backFor("its provider does not charge for it")];
+        expect(again(false)).toMatchObject(isAnswered ? [] : back);
+      }
+    });
+
+    it("is left as it is where the wallet had nothing to keep", () => {
+      const { on, again } = failed("undelivered", "FundsReturnedBefore");
+      expect(on.state()).toMatchObject({ status: "failed", charge: undefined });
+      const { refund } = on.state();
+      expect(again(false)).toEqual([]);
+      expect(on.state().refund).toEqual(refund);
+    });
   });
 
   it("keeps what another callback said of the same event, and what a callback that is not understood said before", () => {

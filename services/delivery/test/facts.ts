@@ -114,7 +114,7 @@ export const onReceipts = (messageId: string, ...events: NewEvent[]): Append => 
 });
 
 export const onWallet = (
-  type: "FundsDeclined" | "FundsReleased" | "FundsRefunded",
+  type: "FundsDeclined" | "FundsReleased" | "FundsRefunded" | "FundsKept",
   ...messageIds: string[]
 ): Append => ({
   stream: streamOf("wallet", partner),

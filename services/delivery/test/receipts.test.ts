@@ -1,4 +1,4 @@
-import { deterministicId, newId } from "@heliograph/contracts";
+import { deterministicId, newId, type EventData } from "@heliograph/contracts";
 import {
   runConsumer,
   startConsumers,
@@ -396,5 +396,36 @@ it("Divided, each shard goes on with what waits of its partners and with nothing
   for (const [shard, { request }] of requests.entries()) {
     expect([...(await waiting(shard)).keys()]).not.toContain(request.message_id);
     expect((await setting.types(request.message_id)).at(-1)).toBe("MessageDelivered");
+  }
+});
+
+it("What is kept for a failure comes back once where a reading by which it costs nothing came before the wallet's word, in one batch with it or not", async () => {
+  const asked = [await accept(), await accept()];
+  for (const [index, request] of asked.entries()) {
+    const id = request.message_id;
+    const error = { code: "content_rejected", class: "content", permanent: true } as const;
+    const receipt = receiptOf(id, "undelivered").data as EventData<"ReceiptReceived">;
+    const billed = { ...receipt, error: { ...error, billable: true as const } };
+    await setting.append(
+      onMessage(id, 0, sent(request)),
+      onReceipts(id, fact("ReceiptReceived", billed)),
+    );
+    await until(async () => (await setting.types(id)).includes("DeliveryFailed"));
+    const again = { ...receipt, error, before: "undelivered", callback_id: newId("cbk") } as const;
+    if (index === 1) await consumer.stop();
+    await setting.append(onReceipts(id, fact("ReceiptReread", again)));
+    if (index === 0) await settled();
+    await setting.append(onWallet("FundsKept", id));
+    if (index === 1) consumer = await runConsumer(receiptsReactor, setting.context);
+    await until(async () => (await setting.types(id)).includes("MessageCorrected"));
+    await settled();
+    expect((await setting.types(id)).slice(2)).toEqual([
+      "DeliveryFailed",
+      "MessageFailed",
+      "MessageCorrected",
+    ]);
+    await setting.append(onWallet("FundsRefunded", id));
+    await until(async () => (await setting.state(id)).refund?.amount === "0.0079");
+    expect(await setting.state(id)).toMatchObject({ status: "failed", charge: undefined });
   }
 });

@@ -126,7 +126,7 @@ export const adoptAll = (
   );
 
 /** A message that is known now, and the stand-in under which something waited for it. */
-export type Waited = { readonly message: ProviderId; readonly standIn: string };
+type Waited = { readonly message: ProviderId; readonly standIn: string };
 
 /** What waited for these messages becomes theirs, as if it had come now: of the gateway that each was sent by, whichever was told. */
 export async function recall(context: ServiceContext, waited: readonly Waited[]): Promise<void> {
