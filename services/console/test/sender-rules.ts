@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { hiddenIn, type Desk } from "./desk.ts";
+import { form, hiddenIn, type Desk } from "./desk.ts";
 
 type Setting = {
   /** Of an agent who is no operator. */
@@ -10,7 +10,7 @@ type Setting = {
 const home = "/console/routing/sender-rules";
 
 export async function expectSenderRules(
-  { world, keys, press, read, signedIn }: Desk,
+  { world, keys, fetchPage, press, read, signedIn }: Desk,
   { cookie, partner }: Setting,
 ): Promise<void> {
   for (const path of ["", "/new", "/1", "/1/delete"]) await read(cookie, home + path, 403);
@@ -21,10 +21,24 @@ export async function expectSenderRules(
   const rule = { country_prefix: "+91", registered: "SHOPIN\n\n BANKIN ", replacement: "SHOPIN" };
   const make = (fields: Record<string, string>) =>
     press(operator, `${home}/new`, `${home}/new`, fields);
+  /** Presses the button of a page twice. */
+  const twice = async (path: string, fields: Record<string, string> = {}) => {
+    const sent = form(
+      { ...hiddenIn(await read(operator, path), path), ...fields },
+      { cookie: operator },
+    );
+    return [await fetchPage(path, sent), await fetchPage(path, sent)].map(({ status }) => status);
+  };
+  /** What the call of a page would leave, and of which version. */
+  const callOf = async (path: string) => {
+    const text = (await read(operator, path)).replaceAll("&quot;", '"').replaceAll("&#39;", "'");
+    const [, tag, body] = /If-Match: ("[^"]+")'[^]* -d '([^']*)'/.exec(text)!;
+    expect(tag).toMatch(/^"\d+"$/);
+    return JSON.parse(body!).rules;
+  };
   expect((await make(rule)).status).toBe(303);
-  expect((await make({ country_prefix: "1", alphanumeric: "no", two_way: "yes" })).status).toBe(
-    303,
-  );
+  const second = { country_prefix: "1", alphanumeric: "no", two_way: "yes" };
+  expect(await twice(`${home}/new`, second)).toEqual([303, 303]);
   const api = async () => {
     const key = await world.addKey(partner, { environment: "sandbox", scopes: ["admin"] });
     return (await world.call("GET", "/api/v1/admin/sender-rules", { key })).body.rules;
@@ -32,6 +46,13 @@ export async function expectSenderRules(
   const kept = { country_prefix: "91", registered: ["SHOPIN", "BANKIN"], replacement: "SHOPIN" };
   const ours = { country_prefix: "1", alphanumeric: false, two_way: true };
   expect(await api()).toEqual([kept, ours]);
+  expect(await callOf(`${home}/new`)).toEqual([
+    kept,
+    ours,
+    { country_prefix: "+2", alphanumeric: false },
+  ]);
+  expect(await callOf(`${home}/91`)).toEqual([kept, ours]);
+  expect(await callOf(`${home}/91/delete`)).toEqual([ours]);
   const listed = await read(operator, home);
   expect(listed).toContain("only 2 that are registered");
   expect(listed).toContain("no names, only numbers that can be answered");
@@ -62,8 +83,7 @@ export async function expectSenderRules(
   ]);
   await read(operator, `${home}/44`, 404);
   for (const prefix of ["91", "1"]) {
-    const path = `${home}/${prefix}/delete`;
-    expect((await press(operator, path, path)).status).toBe(303);
+    expect(await twice(`${home}/${prefix}/delete`)).toEqual([303, 303]);
   }
   expect(await api()).toEqual([]);
   const audit = await read(operator, "/console/audit");

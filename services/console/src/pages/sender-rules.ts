@@ -1,3 +1,4 @@
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { hasScope } from "@heliograph/api";
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
@@ -24,15 +25,42 @@ const pageOf = (rule: Rule): string => `${home}/${digitsOf(rule)}`;
 
 const rulesOf = (visit: Visit) => visit.api.read<Rules>(`${put}?environment=${visit.environment}`);
 
-/** Replaces all of them, by what is made of those that are in force. */
+/** More than a call to the platform may hold. */
+const maxOutputLength = 1024 * 1024;
+
+/** The rules as they were shown, in each form: what is made of them is the same call however often the form is posted, and goes with the version that they are of. */
+const seen = (visit: Visit, { body, etag }: Awaited<ReturnType<typeof rulesOf>>) => ({
+  fields: html`<input type="hidden" name="rules" value="${deflateRawSync(JSON.stringify(body.rules)).toString("base64url")}">`,
+  etag,
+  call: (rules: readonly Rule[]) =>
+    ["PUT", put, { environment: visit.environment, rules }, etag] as const,
+});
+
+async function seenIn(visit: Visit): Promise<readonly Rule[]> {
+  const packed = visit.form.text("rules");
+  if (packed === "") return (await rulesOf(visit)).body.rules;
+  try {
+    const text = inflateRawSync(Buffer.from(packed, "base64url"), { maxOutputLength });
+    return JSON.parse(text.toString()) as readonly Rule[];
+  } catch {
+    throw new Refused({
+      status: 422,
+      code: "unknown",
+      title: "Not readable",
+      detail: "The form came back changed. Nothing was done.",
+    });
+  }
+}
+
+/** Replaces all of them, by what is made of those that were shown. */
 async function keep(
   visit: Visit,
   made: (rules: readonly Rule[]) => readonly Rule[],
   given: { readonly key: string; readonly ifMatch?: string },
 ): Promise<void> {
   const { environment, api } = visit;
-  const { body } = await rulesOf(visit);
-  await api.send("PUT", put, { body: { environment, rules: made(body.rules) }, ...given });
+  const rules = made(await seenIn(visit));
+  await api.send("PUT", put, { body: { environment, rules }, ...given });
 }
 
 const takes = ({ alphanumeric, types: taken, registered, two_way: answers }: Rule): string => {
@@ -108,16 +136,21 @@ ${field({ name: "registered", label: "Only these registered senders", value: (ru
 ${field({ name: "replacement", label: "In place of a sender that is not taken", value: rule.replacement ?? "", hint: "Left empty: the message is refused." })}</div>`;
 
 async function blank(visit: Visit, problem?: Problem): Promise<Shown> {
-  const { etag } = await rulesOf(visit);
+  const read = await rulesOf(visit);
+  const { fields, etag, call } = seen(visit, read);
+  const { rules } = read.body;
   const prefix = visit.form.text("country_prefix");
-  const example: Rule = { country_prefix: "+1", alphanumeric: false };
+  const taken = new Set(rules.map(digitsOf));
+  let free = 1;
+  while (taken.has(String(free))) free++;
+  const example: Rule = { country_prefix: `+${free}`, alphanumeric: false };
   return shown(
     "Make a rule",
-    html`${problem !== undefined && refusal(problem)}<form class="sheet" method="post" action="${home}/new">${once(visit, etag)}
+    html`${problem !== undefined && refusal(problem)}<form class="sheet" method="post" action="${home}/new">${once(visit, etag)}${fields}
 ${field({ name: "country_prefix", label: "Number begins with", value: prefix, required: true, placeholder: "+48" })}
 ${fieldsOf(typedOf(visit, prefix))}
 <div class="actions"><button class="main" type="submit">Make it</button><a href="${home}">Back to the rules</a></div></form>
-${curl(visit, "PUT", put, { environment: visit.environment, rules: [example] })}`,
+${curl(visit, ...call([...rules, example]))}`,
     problem?.status,
   );
 }
@@ -126,18 +159,24 @@ const create = (visit: Visit): Promise<Shown | Led> =>
   acted(
     visit,
     async (given) => {
-      const rule = typedOf(visit, visit.form.text("country_prefix").trim());
+      const rule = typedOf(visit, visit.form.text("country_prefix"));
       await keep(visit, (rules) => [...rules, rule], given);
       return { to: home, told: "The rule is in force." };
     },
     (problem) => blank(visit, problem),
   );
 
+const isIt =
+  ({ params }: Visit) =>
+  (rule: Rule): boolean =>
+    digitsOf(rule) === params["prefix"];
+
 /** The one that the address names, among all. */
 async function found(visit: Visit) {
-  const { body, etag } = await rulesOf(visit);
-  const rule = body.rules.find((each) => digitsOf(each) === visit.params["prefix"]);
-  if (rule !== undefined) return { rule, etag };
+  const read = await rulesOf(visit);
+  const { rules } = read.body;
+  const rule = rules.find(isIt(visit));
+  if (rule !== undefined) return { rule, rules, ...seen(visit, read) };
   throw new Refused({
     status: 404,
     code: "not_found",
@@ -147,49 +186,43 @@ async function found(visit: Visit) {
 }
 
 async function edit(visit: Visit, problem?: Problem): Promise<Shown> {
-  const { rule, etag } = await found(visit);
+  const { rule, rules, fields, etag, call } = await found(visit);
   const typed = problem === undefined ? rule : typedOf(visit, rule.country_prefix);
-  const { environment } = visit;
   return shown(
     `Numbers that begin with +${digitsOf(rule)}`,
-    html`${problem !== undefined && refusal(problem)}<form class="sheet" method="post" action="${pageOf(rule)}">${once(visit, etag)}
+    html`${problem !== undefined && refusal(problem)}<form class="sheet" method="post" action="${pageOf(rule)}">${once(visit, etag)}${fields}
 ${fieldsOf(typed)}
 <div class="actions"><button class="main" type="submit">Keep this</button><a href="${pageOf(rule)}/delete">Remove</a></div></form>
 <p><a href="${home}">Back to the rules</a></p>
-${curl(visit, "PUT", put, { environment, rules: [rule] })}`,
+${curl(visit, ...call(rules.map((each) => (each === rule ? typed : each))))}`,
     problem?.status,
   );
 }
-
-const isIt =
-  ({ params }: Visit) =>
-  (rule: Rule): boolean =>
-    digitsOf(rule) === params["prefix"];
 
 const change = (visit: Visit): Promise<Shown | Led> =>
   acted(
     visit,
     async (given) => {
-      const { rule } = await found(visit);
-      const typed = typedOf(visit, rule.country_prefix);
       const is = isIt(visit);
-      await keep(visit, (rules) => rules.map((each) => (is(each) ? typed : each)), given);
+      const typed = (rule: Rule): Rule => typedOf(visit, rule.country_prefix);
+      await keep(visit, (rules) => rules.map((each) => (is(each) ? typed(each) : each)), given);
       return { to: home, told: "The rule is changed." };
     },
     (problem) => edit(visit, problem),
   );
 
 async function leaving(visit: Visit, problem?: Problem): Promise<Shown> {
-  const { rule, etag } = await found(visit);
+  const { rule, rules, fields, etag, call } = await found(visit);
   return asked(visit, {
     title: "Remove the rule",
     what: html`Numbers that begin with +${digitsOf(rule)} take every sender then, or what a rule with fewer digits says.`,
+    fields,
     action: `${pageOf(rule)}/delete`,
     label: "Remove it",
     back: pageOf(rule),
     etag,
     problem,
-    call: ["PUT", put, { environment: visit.environment, rules: [] }],
+    call: call(rules.filter((each) => each !== rule)),
   });
 }
 
@@ -197,7 +230,6 @@ const remove = (visit: Visit): Promise<Shown | Led> =>
   acted(
     visit,
     async (given) => {
-      await found(visit);
       const is = isIt(visit);
       await keep(visit, (rules) => rules.filter((each) => !is(each)), given);
       return { to: home, told: "The rule is removed." };

@@ -105,7 +105,12 @@ type Question = {
   readonly etag?: string | undefined;
   readonly problem?: Problem | undefined;
   /** The same for a terminal. */
-  readonly call: readonly [method: string, path: string, body?: unknown];
+  readonly call: readonly [
+    method: string,
+    path: string,
+    body?: unknown,
+    ifMatch?: string | undefined,
+  ];
 };
 
 /** A page that asks before something is done that cannot be undone. */

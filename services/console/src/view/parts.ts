@@ -104,8 +104,19 @@ export function pages(
 type Where = Pick<Visit, "origin" | "environment">;
 
 /** The same call for a terminal. Whoever reads it sees that the console can do nothing that a key cannot. */
-export const curl = (where: Where, method: string, path: string, body?: unknown): Html =>
-  folded(terminal(where, method, path, bodyFlags(body)));
+export const curl = (
+  where: Where,
+  method: string,
+  path: string,
+  body?: unknown,
+  ifMatch?: string,
+): Html =>
+  folded(
+    terminal(where, method, path, [
+      ...(ifMatch === undefined ? [] : [`-H ${quoted(`If-Match: ${ifMatch}`)}`]),
+      ...bodyFlags(body),
+    ]),
+  );
 
 /** What a button does, and the call that does it. */
 export type Call = readonly [does: string, method: string, path: string, body?: unknown];
