@@ -43,13 +43,21 @@ function project(events: readonly TemplateEvent[]): readonly WritePart[] {
         channel: data.channel,
         default_language: data.default_language,
         description: data.description ?? null,
+        first_language: data.default_language,
+        first_description: data.description ?? null,
         created_at: data.created_at,
       });
     else {
       // Made in this very batch: one row is written once.
       const own = created.get(version.id);
-      if (own === undefined) changed.set(version.id, { ...changed.get(version.id), ...version });
-      else created.set(version.id, { ...own, ...version });
+      if (own === undefined) changed.set(version.id, version);
+      else
+        created.set(version.id, {
+          ...own,
+          default_language: own.first_language,
+          description: own.first_description,
+          ...version,
+        });
     }
   }
   return [
@@ -65,8 +73,8 @@ export const templatesProjector = projector({
   kind: "projector",
   name: "templates",
   schema: "templates",
-  // 2: the index of versions.
-  version: 2,
+  // 2: the index of versions; 3: what versions say of the default language and the description.
+  version: 3,
   types: templateTypes,
   ddl: templatesDdl,
   create: () => ({ project }),

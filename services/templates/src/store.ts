@@ -11,7 +11,7 @@ export type VersionRow = {
   readonly version: number;
   readonly language_codes: string;
   readonly variables: string;
-  /** Left out: as it is. */
+  /** Left out: as the template was created, like in every other read (`saidIn`). */
   readonly default_language?: string;
   readonly description?: string | null;
   readonly updated_at: string;
@@ -23,6 +23,8 @@ export type CreatedRow = VersionRow & {
   readonly channel: string;
   readonly default_language: string;
   readonly description: string | null;
+  readonly first_language: string;
+  readonly first_description: string | null;
   readonly created_at: string;
 };
 
@@ -48,8 +50,8 @@ export function insertTemplates(rows: readonly CreatedRow[]): readonly WritePart
   return [
     {
       name: "templates_insert",
-      sql: `insert into {schema}.templates (id, partner, position, slug, channel, default_language, description, version, language_codes, variables, created_at, updated_at)
-        select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[], $9::text[], $10::text[], $11::text[], $12::text[])`,
+      sql: `insert into {schema}.templates (id, partner, position, slug, channel, default_language, description, version, language_codes, variables, created_at, updated_at, first_language, first_description)
+        select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])`,
       values: [
         column("id"),
         column("partner"),
@@ -63,6 +65,8 @@ export function insertTemplates(rows: readonly CreatedRow[]): readonly WritePart
         column("variables"),
         column("created_at"),
         column("updated_at"),
+        column("first_language"),
+        column("first_description"),
       ],
     },
   ];
@@ -75,7 +79,7 @@ export function updateTemplates(rows: readonly VersionRow[]): readonly WritePart
     {
       name: "templates_update",
       sql: `update {schema}.templates as t set version = v.version, language_codes = v.language_codes, variables = v.variables, updated_at = v.updated_at,
-          default_language = coalesce(v.default_language, t.default_language), description = case when v.described then v.description else t.description end
+          default_language = coalesce(v.default_language, t.first_language), description = case when v.described then v.description else t.first_description end
         from unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bool[])
           as v(id, version, language_codes, variables, updated_at, default_language, description, described)
         where t.id = v.id`,

@@ -14,7 +14,9 @@ create table if not exists {schema}.templates (
   language_codes text not null, -- JSON
   variables text not null, -- JSON
   created_at text not null,
-  updated_at text not null
+  updated_at text not null,
+  first_language text not null, -- as it was created: what a version means that says none
+  first_description text
 ) with (fillfactor = 70);
 create index if not exists templates_partner on {schema}.templates (partner, position);
 create table if not exists {schema}.versions (
