@@ -24,13 +24,20 @@ export function isSigned(masterKey: MasterKey, link: Linked, signature: string):
   });
 }
 
+const endOfLink = (nowMs: number): number =>
+  Math.ceil(nowMs / 1000 / sameLinkSeconds) * sameLinkSeconds + linkSeconds;
+
+/** Whether a link that was made at `madeMs` opens still. */
+export const linkLives = (madeMs: number, nowMs: number): boolean =>
+  nowMs <= endOfLink(madeMs) * 1000;
+
 /** Where an attachment's content is read without a key, for an hour and at most ten minutes more. */
 export function attachmentLink(
   { masterKey, origin, environment }: LinkMaker,
   id: string,
   nowMs: number,
 ): string {
-  const expires = Math.ceil(nowMs / 1000 / sameLinkSeconds) * sameLinkSeconds + linkSeconds;
+  const expires = endOfLink(nowMs);
   const signature = signLink(masterKey, { environment, id, expires });
   const query = new URLSearchParams({ environment, expires: String(expires), signature });
   return `${origin}/api/v1/attachments/${id}/content?${query.toString()}`;

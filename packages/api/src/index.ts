@@ -20,6 +20,7 @@ export { readBody } from "./body.ts";
 export {
   attachmentLink,
   isSigned,
+  linkLives,
   signLink,
   withLinks,
   type LinkMaker,

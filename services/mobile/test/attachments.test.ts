@@ -104,16 +104,26 @@ it("a lost answer costs no second file: the key gives the first one, and another
   const headers = { "idempotency-key": "photo-1" };
   const before = (await stored()).length;
   const first = await send(png, { headers });
-  // So old that a link of now ends later.
-  const created = "2026-01-02T03:04:05.678Z";
-  await world.platform.contexts.sandbox.pool.query(
-    "update mobile_attachments.attachments set created_at = $2 where id = $1",
-    [first.body.id, created],
-  );
+  const aged = async (minutes: number) => {
+    const created = new Date(Date.now() - minutes * 60_000).toISOString();
+    await world.platform.contexts.sandbox.pool.query(
+      "update mobile_attachments.attachments set created_at = $2 where id = $1",
+      [first.body.id, created],
+    );
+    return { id: first.body.id, created_at: created };
+  };
+  const endOf = ({ body }: { body: { url: string } }) =>
+    Number(new URL(body.url).searchParams.get("expires"));
+  const half = await aged(30);
   const [second, third] = [await send(png, { headers }), await send(png, { headers })];
-  expect(second.body).toMatchObject({ id: first.body.id, created_at: created });
-  expect(new URL(second.body.url).searchParams.get("expires")).toMatch(/^17673/);
+  expect(second.body).toMatchObject(half);
+  expect(endOf(second)).toBeLessThan(endOf(first));
   expect([third.text, third.headers.get("idempotent-replayed")]).toEqual([second.text, "true"]);
+  // The link of then has ended.
+  const old = await aged(100);
+  const late = await send(png, { headers });
+  expect(late.body).toMatchObject(old);
+  expect((await fetch(late.body.url)).status).toBe(200);
   expect((await stored()).length).toBe(before + 1);
   expect(await send(Buffer.from("other"), { headers })).toMatchObject({
     status: 422,

@@ -5,6 +5,7 @@ import {
   type Route,
   attachmentLink,
   isSigned,
+  linkLives,
   originOf,
   replayedHeader,
   route,
@@ -111,8 +112,9 @@ async function create(call: Call<undefined, z.infer<typeof UploadQuery>>): Promi
     contactId: call.query.contact_id ?? null,
     bytes: headers["content-length"] === undefined ? undefined : Number(headers["content-length"]),
   });
-  // The link is as old as the file: a repetition is answered byte for byte.
-  const body = await show(call, row, row.created_at.getTime());
+  // While the first link opens the file, a repetition is answered byte for byte.
+  const [made, now] = [row.created_at.getTime(), Date.now()];
+  const body = await show(call, row, linkLives(made, now) ? made : now);
   return { status: 201, body, ...(repeated && { headers: replayedHeader }) };
 }
 
