@@ -244,6 +244,10 @@ export const fields: Readonly<Record<string, Field>> = {
   timing: [
     "What an attempt took its time for; a connection that was there already cost nothing, and what it did not get to is left out.",
   ],
+  waited_ms: [
+    "Waiting for a connection that was being opened for another request, in milliseconds.",
+    30,
+  ],
   dns_ms: ["Resolving the name, in milliseconds.", 4],
   connect_ms: ["TCP, in milliseconds.", 12],
   tls_ms: ["The handshake, in milliseconds.", 21],

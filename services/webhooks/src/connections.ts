@@ -8,6 +8,7 @@ import {
   doubtfulAfterMs,
   type Exchange,
   longestKeepAliveMs,
+  waited,
 } from "./exchange.ts";
 import { Session } from "./session.ts";
 
@@ -40,7 +41,8 @@ type Opening = {
  * The connections to one endpoint, kept open between requests. Nobody else uses them. How many there are is up to the caller, who limits how many requests run at once. Over HTTP/1.1 one
  * request at a time goes on each; where the receiver has chosen HTTP/2 as many as it allows.
  *
- * As long as nobody knows what the receiver chooses and allows, all requests wait for the one connection that is being opened. Where that fails before any answer to it, they fail with it.
+ * As long as nobody knows what the receiver chooses and allows, all requests wait for the one connection that is being opened. Where that fails, the one that it was opened for fails with it, and
+ * the others go over another, once.
  */
 export class Connections {
   readonly #dial: Dial;
@@ -93,13 +95,20 @@ export class Connections {
   /** Sends it over a connection that is not open yet. */
   #open(exchange: Exchange): void {
     for (const opening of this.#openings)
-      if (opening.waiting.length < opening.room) return void opening.waiting.push(exchange);
+      if (opening.waiting.length < opening.room) {
+        exchange.waitsSince = performance.now();
+        return void opening.waiting.push(exchange);
+      }
     const opening: Opening = { room: this.#room, waiting: [exchange] };
     this.#openings.add(opening);
     this.#dial(this.#target, exchange.timing).then(
       (socket) => this.#opened(opening, socket),
-      (error: unknown) => {
-        for (const each of this.#leave(opening)) each.failed(error as Error);
+      (error: Error & { code?: string }) => {
+        // After this one there is no time for another.
+        const isLate = error.code === "connect_timeout";
+        for (const each of this.#leave(opening))
+          if (each === exchange || isLate) each.failed(error);
+          else this.#again(each, error);
       },
     );
   }
@@ -108,6 +117,7 @@ export class Connections {
     const [first, ...others] = opening.waiting.filter(({ canceled }) => !canceled);
     if (first !== undefined && (socket as TLSSocket).alpnProtocol === "h2") {
       opening.waiting = others;
+      waited(first);
       return this.#begin(socket, opening).send(first);
     }
     this.#leave(opening);
@@ -120,7 +130,16 @@ export class Connections {
   /** Nothing waits for this connection any more: gives what did. */
   #leave(opening: Opening): readonly Exchange[] {
     this.#openings.delete(opening);
-    return opening.waiting.splice(0).filter(({ canceled }) => !canceled);
+    const left = opening.waiting.splice(0).filter(({ canceled }) => !canceled);
+    for (const exchange of left) waited(exchange);
+    return left;
+  }
+
+  /** One that waited for a connection which never began. */
+  #again(exchange: Exchange, error: Error): void {
+    if (exchange.repeated) return exchange.failed(error);
+    exchange.repeated = true;
+    this.send(exchange);
   }
 
   #begin(socket: Socket, opening: Opening): Session {
@@ -138,12 +157,7 @@ export class Connections {
       flooded: () => (this.#target = { ...this.#target, http2: false }),
       closed: () => {
         this.#sessions.delete(session);
-        for (const exchange of this.#leave(opening))
-          if (exchange.repeated) exchange.failed(cutOff());
-          else {
-            exchange.repeated = true;
-            this.send(exchange);
-          }
+        for (const exchange of this.#leave(opening)) this.#again(exchange, cutOff());
       },
     });
     if (!this.#closed) this.#sessions.add(session);

@@ -10,6 +10,8 @@ export type Exchange = {
   /** Filled in as it goes on. */
   readonly timing: Timing;
   canceled: boolean;
+  /** It waits for a connection that is being opened for another. */
+  waitsSince?: number | undefined;
   /** It goes over another connection since the receiver said that it has not looked at it, or had most likely closed the one before: that is done once. */
   repeated?: true;
   /** What carries it at the moment. */
@@ -29,8 +31,17 @@ export class BadAnswer extends Error {
 export const cutOff = (): Error =>
   new Error("the connection was closed before the answer was complete");
 
+/** It waits no longer for a connection that was opened for another. */
+export function waited(exchange: Exchange): void {
+  const { timing, waitsSince } = exchange;
+  if (waitsSince === undefined) return;
+  exchange.waitsSince = undefined;
+  timing.waited_ms = (timing.waited_ms ?? 0) + Math.round(performance.now() - waitsSince);
+}
+
 /** Gives a request up: neither of its callbacks is called any more. */
 export function cancel(exchange: Exchange): void {
   exchange.canceled = true;
+  waited(exchange);
   exchange.connection?.abandon(exchange);
 }

@@ -61,7 +61,7 @@ export class Sender {
     readonly dial: Dial;
     /** For connect, headers and body together. */
     readonly deadlineMs: number;
-    /** Requests in the air over all endpoints: what sockets and memory are bounded by. */
+    /** Requests in the air over all endpoints; twice as many at most while those that began well turn out to be slow. Sockets and memory are bounded by that. */
     readonly maxActive: number;
     readonly now: () => number;
     /** Bodies wait with what is personal in them sealed, and are opened for each attempt: after an erasure the next one says so. */

@@ -17,7 +17,7 @@ import {
 
 /** Header fields of one answer. */
 const maxFields = 128;
-/** Node bounds frames that ask for something. Of those that do not, for more room for example, there is no end: what came is weighed so often, against so much for the connection and each request on it. */
+/** Node bounds frames that ask for something. Of those that do not, for more room for example, there is no end: what came is weighed so often, against so much for the connection and once for each request on it. */
 const weighEveryMs = 250;
 const maxBytesWeighed = 256 * 1024;
 
@@ -52,8 +52,8 @@ export class Session {
   /** Bytes received when it was last used after a rest. As long as there are no more, the receiver may have closed it before what was sent since then came. */
   #readAtRest = -1;
   #readAtWeighing = 0;
-  /** Requests that were on it since. */
-  #sent = 0;
+  /** What may still come: what it has not used of its own and of the requests that are on it. */
+  #due = maxBytesWeighed;
 
   constructor(socket: Socket, ends: Ends) {
     this.#socket = socket;
@@ -102,7 +102,7 @@ export class Session {
       return this.#unread(exchange, error as Error);
     }
     this.#underWay.set(exchange, stream);
-    this.#sent++;
+    this.#due += maxBytesWeighed;
     exchange.connection = this;
     const heard = (): void => {
       exchange.timing.first_byte_ms ??= Math.round(performance.now() - sentAt);
@@ -140,15 +140,17 @@ export class Session {
   }
 
   #weigh(): void {
-    const read = this.#socket.bytesRead - this.#readAtWeighing;
-    if (read > maxBytesWeighed * (1 + this.#sent)) {
+    const read = this.#socket.bytesRead;
+    this.#due -= read - this.#readAtWeighing;
+    this.#readAtWeighing = read;
+    if (this.#due < 0) {
       this.#ends.flooded();
       this.#retired = true;
-      this.#http.destroy(new BadAnswer(`${read} bytes where ${this.#sent} answers were due`));
+      this.#http.destroy(new BadAnswer(`${-this.#due} bytes more than its answers may have`));
       return;
     }
-    this.#readAtWeighing += read;
-    this.#sent = this.#underWay.size;
+    // What an answer has not used ends with it.
+    this.#due = Math.min(this.#due, maxBytesWeighed * (1 + this.#underWay.size));
   }
 
   #unread(exchange: Exchange, error: Error): void {

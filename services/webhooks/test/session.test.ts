@@ -8,7 +8,7 @@ import {
 import type { AddressInfo, Socket } from "node:net";
 import { createServer as createBare, type TlsOptions } from "node:tls";
 import { afterEach, expect, it, vi } from "vitest";
-import { createAddressGuard, createDial } from "@heliograph/api";
+import { createAddressGuard, createDial, type Dial, type DialTarget } from "@heliograph/api";
 import { until } from "@heliograph/testkit";
 import type { Answer } from "../src/answer-reader.ts";
 import { Connections } from "../src/connections.ts";
@@ -20,6 +20,8 @@ const keys: TlsOptions = { key: privateKey, cert: certificate };
 type Serve = (stream: ServerHttp2Stream, request: number, body: string) => void;
 let close: () => Promise<unknown> = async () => undefined;
 let connections: Connections;
+let dial: Dial;
+let target: DialTarget;
 let sessions: ServerHttp2Session[];
 /** What the receiver has accepted, below TLS. */
 let sockets: Socket[];
@@ -28,7 +30,7 @@ function listen(
   server: Pick<Http2SecureServer, "listen" | "address" | "close">,
   http2 = true,
 ): Promise<void> {
-  const dial = createDial({
+  dial = createDial({
     guard: createAddressGuard(["127.0.0.1/32"]),
     resolve: async () => ["127.0.0.1"],
     timeoutMs: 20_000,
@@ -37,12 +39,14 @@ function listen(
   close = () => {
     connections.close();
     for (const session of sessions) session.destroy();
+    for (const socket of sockets) socket.destroy();
     return new Promise((resolve) => server.close(resolve));
   };
   return new Promise((resolve) =>
     server.listen(0, "127.0.0.1", () => {
       const { port } = server.address() as AddressInfo;
-      connections = new Connections(dial, { host: "sink.test", port, secure: true, http2 });
+      target = { host: "sink.test", port, secure: true, http2 };
+      connections = new Connections(dial, target);
       resolve();
     }),
   );
@@ -181,7 +185,10 @@ it("opens one connection for all first requests, and as many more as the receive
     "took three",
     "took four",
   ]);
-  expect(all.filter(({ exchange }) => "tls_ms" in exchange.timing)).toHaveLength(1);
+  // Each says what it spent before its request, as the one that dialed or as one that waited for that.
+  const spent = all.map(({ exchange }) => exchange.timing);
+  expect(spent.filter((timing) => "tls_ms" in timing)).toHaveLength(1);
+  expect(spent.filter((timing) => "waited_ms" in timing)).toHaveLength(4);
   const more = Array.from({ length: 9 }, () => post());
   await until(() => held.length === 9);
   expect(sessions).toHaveLength(3);
@@ -201,7 +208,7 @@ it("lets end over their connection what waited for it while its endpoint was edi
   await until(() => sessions[0]!.destroyed);
 });
 
-it("fails all that waits for a connection with it, and tries once more what one that never began would have taken", async () => {
+it("fails one request with a connection that never began, and tries once more what waited for it", async () => {
   [sessions, sockets] = [[], []];
   const server = createBare({ ...keys, ALPNProtocols: ["h2"] }, (socket) => {
     socket.on("error", () => undefined).destroy();
@@ -211,43 +218,80 @@ it("fails all that waits for a connection with it, and tries once more what one 
   const cut = ["one", "two", "three", "four"].map((body) => post(body));
   for (const each of cut) expect(await each.ended).toBeInstanceOf(Error);
   expect(sockets).toHaveLength(2);
+  expect(cut[1]!.exchange.timing).toHaveProperty("waited_ms");
+});
+
+it.each([
+  ["ECONNREFUSED", 2, "connection_failed"],
+  ["connect_timeout", 1, "connect_timeout"],
+])("gives up after %s with dial %i", async (code, most, told) => {
+  [sessions, sockets] = [[], []];
+  close = async () => connections.close();
   let dials = 0;
   connections = new Connections(
     async () => {
       dials++;
-      throw Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+      throw Object.assign(new Error("no connection"), { code });
     },
     { host: "sink.test", port: 1, secure: true, http2: true },
   );
   const refused = ["one", "two", "three"].map((body) => post(body));
-  for (const each of refused) expect(codeOf(await each.ended)).toBe("connection_failed");
-  expect(dials).toBe(1);
+  for (const each of refused) expect(codeOf(await each.ended)).toBe(told);
+  expect(dials).toBe(most);
 });
 
-it("cuts a receiver off that sends without end what nobody asked for, and speaks 1.1 with it from then on", async () => {
-  [sessions, sockets] = [[], []];
-  const chosen: unknown[] = [];
-  const room = Buffer.from("00000408000000000000000001", "hex");
-  const flood = Buffer.concat(Array.from({ length: 1_000 }, () => room));
-  const server = createBare({ ...keys, ALPNProtocols: ["h2", "http/1.1"] }, (socket) => {
-    chosen.push(socket.alpnProtocol);
-    if (socket.alpnProtocol !== "h2") {
-      socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ncalm"));
-      return;
-    }
-    const pour = (): void => {
-      while (!socket.destroyed && socket.write(flood));
-      if (!socket.destroyed) socket.once("drain", pour);
-    };
-    socket.on("error", () => undefined).resume();
-    socket.write(Buffer.from("000000040000000000", "hex"));
-    pour();
-  });
-  await listen(server as never);
-  expect(codeOf(await post().ended)).toBe("bad_answer");
-  expect(await post().ended).toMatchObject({ status: 200, excerpt: "calm" });
-  expect(chosen).toEqual(["h2", "http/1.1"]);
+it("loses one request and no more with a connection that cannot be opened", async () => {
+  await open(ok);
+  let dials = 0;
+  connections = new Connections(async (...asked) => {
+    if (dials++ > 0) return dial(...asked);
+    throw Object.assign(new Error("connect ECONNRESET"), { code: "ECONNRESET" });
+  }, target);
+  const ended = await Promise.all(["one", "two", "three"].map((body) => post(body).ended));
+  expect(ended.map((each) => (each instanceof Error ? "failed" : each.excerpt))).toEqual([
+    "failed",
+    "took two",
+    "took three",
+  ]);
+  expect(sessions).toHaveLength(1);
 });
+
+it.each([
+  ["as fast as it can", 0],
+  ["no faster than one more answer each time", 100],
+])(
+  "cuts a receiver off that sends without end what nobody asked for, %s, and speaks 1.1 with it from then on",
+  async (_, restMs) => {
+    [sessions, sockets] = [[], []];
+    const chosen: unknown[] = [];
+    const room = Buffer.from("00000408000000000000000001", "hex");
+    const flood = Buffer.concat(Array.from({ length: 1_000 }, () => room));
+    const server = createBare({ ...keys, ALPNProtocols: ["h2", "http/1.1"] }, (socket) => {
+      chosen.push(socket.alpnProtocol);
+      if (socket.alpnProtocol !== "h2") {
+        socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ncalm"));
+        return;
+      }
+      const trickle = (): void => {
+        if (socket.destroyed) return;
+        for (let n = 0; n < 8; n++) socket.write(flood);
+        setTimeout(trickle, restMs);
+      };
+      const pour = (): void => {
+        while (!socket.destroyed && socket.write(flood));
+        if (!socket.destroyed) socket.once("drain", pour);
+      };
+      sockets.push(socket.on("error", () => undefined).resume());
+      socket.write(Buffer.from("000000040000000000", "hex"));
+      if (restMs === 0) pour();
+      else trickle();
+    });
+    await listen(server as never);
+    expect(codeOf(await post().ended)).toBe("bad_answer");
+    expect(await post().ended).toMatchObject({ status: 200, excerpt: "calm" });
+    expect(chosen).toEqual(["h2", "http/1.1"]);
+  },
+);
 
 it("keeps no connection on which the receiver takes nothing", async () => {
   await open(ok, { maxConcurrentStreams: 0 });
@@ -364,11 +408,11 @@ it("reads so much of an answer and no more", async () => {
 it("reaches over HTTP/2 no address that is refused", async () => {
   sessions = [];
   close = async () => connections.close();
-  const dial = createDial({
+  const strict = createDial({
     guard: createAddressGuard([]),
     resolve: async () => ["127.0.0.1"],
     timeoutMs: 2_000,
   });
-  connections = new Connections(dial, { host: "sink.test", port: 1, secure: true, http2: true });
+  connections = new Connections(strict, { host: "sink.test", port: 1, secure: true, http2: true });
   expect(codeOf(await post().ended)).toBe("address_refused");
 });

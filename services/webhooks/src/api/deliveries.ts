@@ -59,6 +59,7 @@ export const DeliveryView = z
         duration_ms: z.number(),
         timing: z
           .object({
+            waited_ms: z.number().optional(),
             dns_ms: z.number().optional(),
             connect_ms: z.number().optional(),
             tls_ms: z.number().optional(),

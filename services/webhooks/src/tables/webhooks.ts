@@ -51,6 +51,8 @@ export const deliveryStatuses: readonly DeliveryStatus[] = [
 
 /** What an attempt took its time for, in ms. Without a new connection there is only the last; of what it did not get to there is nothing. */
 export type Timing = {
+  /** For a connection that was being opened for another request. */
+  waited_ms?: number;
   dns_ms?: number;
   connect_ms?: number;
   tls_ms?: number;
