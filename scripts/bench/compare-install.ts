@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-/** Of the day on which docs/performance-compared.md was measured. */
+/** The day on which docs/performance-compared.md was measured: what these depend on is taken as it was at its end. */
+const asOf = "2026-11-30T23:59:59Z";
 const versions: Readonly<Record<string, string>> = {
   "pg-boss": "12.38.0",
   bullmq: "6.7.0",
@@ -17,15 +18,16 @@ const folder = new URL("../../.cache/compare/", import.meta.url).pathname;
 
 /** Installs what is compared with into a folder of its own, where no package of ours finds it. */
 export function installCompared(): void {
-  const manifest = `${JSON.stringify({ private: true, dependencies: versions })}\n`;
+  const manifest = `${JSON.stringify({ private: true, dependencies: versions, asOf })}\n`;
   const marker = join(folder, "installed.json");
   if (existsSync(marker) && createRequire(marker)(marker).of === manifest) return;
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "package.json"), manifest);
-  const npm = spawnSync("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts"], {
-    cwd: folder,
-    encoding: "utf8",
-  });
+  // What an earlier day resolved would be kept.
+  for (const old of ["package-lock.json", "node_modules"])
+    rmSync(join(folder, old), { recursive: true, force: true });
+  const args = ["install", "--before", asOf, "--no-audit", "--no-fund", "--ignore-scripts"];
+  const npm = spawnSync("npm", args, { cwd: folder, encoding: "utf8" });
   if (npm.status !== 0) throw new Error(`npm does not install them: ${npm.stderr}`);
   writeFileSync(marker, JSON.stringify({ of: manifest }));
 }

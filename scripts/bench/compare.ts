@@ -1,4 +1,5 @@
 import { fork, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,7 +50,7 @@ export async function benchCompare(): Promise<Row[]> {
       for (const [index, line] of lines.entries()) turns[index]!.push(await turnOf(line));
     return rowsOf(lines, turns);
   } finally {
-    for (const each of redis) each.stop();
+    await Promise.all(redis.map((each) => each.stop()));
     await postgres.stop();
     await removeDataDir(dataDir);
   }
@@ -123,9 +124,11 @@ async function startRedises() {
       const folder = mkdtempSync(join(tmpdir(), "heliograph-redis-"));
       const options = `--port ${port} --bind 127.0.0.1 --dir ${folder} --appendonly yes --appendfsync ${fsync} --maxmemory-policy noeviction`;
       const child = spawn(redisProgram, options.split(" "), { stdio: "ignore" });
-      const stop = (): void => {
-        child.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+      const exited = once(child, "exit");
+      const stop = async (): Promise<void> => {
         child.kill("SIGTERM");
+        await exited;
+        rmSync(folder, { recursive: true, force: true });
       };
       return { fsync, url: `redis://127.0.0.1:${port}`, pid: child.pid!, stop };
     }),

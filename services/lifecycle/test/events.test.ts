@@ -134,16 +134,15 @@ describe("the feed", () => {
     await publish(id, 1, ["message.queued"]);
     const numbersOf = async (answer: ReturnType<typeof get>) =>
       (await answer).body.data.map(({ sequence }: { sequence: number }) => sequence);
-    const waiting = get(key, "?after=1&wait=20&types=message.sent");
+    // As long as the test may take: one that is not woken fails it.
+    const waiting = get(key, "?after=1&wait=30&types=message.sent");
     // One that takes every type is woken with it, and tells when that was.
-    const other = get(key, "?after=1&wait=20");
+    const other = get(key, "?after=1&wait=30");
     await publish(id, 2, ["message.queued"]);
     expect(await numbersOf(other)).toEqual([2]);
-    const started = performance.now();
     await publish(id, 3, ["message.sent"]);
     expect(await numbersOf(waiting)).toEqual([3]);
-    expect(performance.now() - started).toBeLessThan(5_000);
-  });
+  }, 30_000);
 
   test("answers a long poll with nothing when its time is up", async () => {
     const { key } = await world.addPartner();
