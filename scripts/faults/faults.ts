@@ -293,7 +293,10 @@ const takeOver: Fault = {
     }),
 };
 
-/** What the short run of `npm test` does, in this order, before an orderly stop and another kill behind a load balancer. */
+/**
+ * What the short run of `npm test` does, in this order, before a kill and an orderly stop behind a load balancer. SIGTERM of a copy that is alone is for the long
+ * run: under load `services/dispatch/test/crash.test.ts` stops dispatch so, alone, and its successor finds nothing uncertain.
+ */
 export const shortFaults: readonly Fault[] = [foulWeather, killAll, cutSessions];
 
 /** What ends processes and sessions, and nothing more. */

@@ -62,7 +62,7 @@ async function eachInTurn(
   const uncertain = (await crashed(world)) - before;
   if (uncertain > 0) throw new Error(`${uncertain} calls were left uncertain by an orderly stop`);
   const [one, other] = front.places.map(({ asked }) => asked);
-  return `requests to each copy: ${one} and ${other}; ${front.seen.cut} cut by the kill, ${front.seen.elsewhere} refused connections that went to the other copy`;
+  return `requests to each copy: ${one} and ${other}; ${front.seen.cut} cut by the kill, ${front.seen.streams} streams that broke off, ${front.seen.elsewhere} refused connections that went to the other copy`;
 }
 
 /** Two copies of everything behind one address that remembers no caller. */

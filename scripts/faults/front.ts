@@ -19,17 +19,23 @@ type Place = {
 export type Front = {
   readonly url: string;
   readonly places: readonly Place[];
-  /** Connections that were refused and went to another copy, and requests whose copy went away before it had answered. */
-  readonly seen: { elsewhere: number; cut: number };
+  /**
+   * Connections that were refused and went to another copy, requests whose copy went away before it had answered or amid its answer, and streams of
+   * events that broke off, which their readers open again. Where the caller has left, nothing counts.
+   */
+  readonly seen: { elsewhere: number; cut: number; streams: number };
   close(): Promise<void>;
 };
+
+const isStream = ({ headers }: IncomingMessage): boolean =>
+  headers["content-type"]?.startsWith("text/event-stream") ?? false;
 
 /** Between two looks at `/readyz`. */
 const lookMs = 200;
 
 export async function openFront(urls: readonly string[]): Promise<Front> {
   const places = urls.map((url): Place => ({ url, ready: true, asked: 0 }));
-  const seen = { elsewhere: 0, cut: 0 };
+  const seen = { elsewhere: 0, cut: 0, streams: 0 };
   const agent = new Agent({ keepAlive: true });
   let turn = 0;
   const next = (but: ReadonlySet<Place>): Place | undefined => {
@@ -47,7 +53,10 @@ export async function openFront(urls: readonly string[]): Promise<Front> {
       const upstream = ask({ hostname, port, method, path, headers, agent }, (answer) => {
         response.writeHead(answer.statusCode!, answer.rawHeaders);
         answer.pipe(response);
-        answer.once("error", () => response.destroy());
+        answer.once("error", () => {
+          if (!response.destroyed) seen[isStream(answer) ? "streams" : "cut"]++;
+          response.destroy();
+        });
       });
       response.once("close", () => upstream.destroy());
       upstream.once("error", (error: NodeJS.ErrnoException) => {

@@ -1,0 +1,43 @@
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { until } from "@heliograph/testkit";
+import { expect, onTestFinished, test } from "vitest";
+import { openFront } from "./front.ts";
+
+/** A front before one copy, which answers as it is told. */
+async function frontOf(answer: (path: string, response: ServerResponse) => void) {
+  const copy = createServer((request, response) => answer(request.url!, response));
+  await new Promise<void>((resolve) => void copy.listen(0, "127.0.0.1", resolve));
+  const front = await openFront([`http://127.0.0.1:${(copy.address() as AddressInfo).port}`]);
+  onTestFinished(async () => {
+    await front.close();
+    copy.closeAllConnections();
+    copy.close();
+  });
+  return front;
+}
+
+test("a request is cut before its answer or amid it; a stream of events that ends so is none, nor one whose caller left", async () => {
+  const front = await frontOf((path, response) => {
+    if (path === "/readyz" || path === "/whole") return void response.end("whole");
+    if (path === "/none") return void response.destroy();
+    response.setHeader("content-type", path === "/events" ? "text/event-stream" : "text/csv");
+    response.write("half");
+    if (path !== "/left") setImmediate(() => void response.destroy());
+  });
+  const ask = async (path: string, signal?: AbortSignal): Promise<string> => {
+    const answer = await fetch(front.url + path, { ...(signal && { signal }) });
+    return answer.text();
+  };
+  expect(await ask("/whole")).toBe("whole");
+  const leaving = new AbortController();
+  const left = await fetch(`${front.url}/left`, { signal: leaving.signal });
+  leaving.abort();
+  await expect(left.text()).rejects.toThrow("abort");
+  expect(front.seen).toEqual({ elsewhere: 0, cut: 0, streams: 0 });
+  await expect(ask("/events")).rejects.toThrow("terminated");
+  await expect(ask("/none")).rejects.toThrow("fetch failed");
+  await expect(ask("/half")).rejects.toThrow("terminated");
+  await until(() => front.seen.cut === 2, { what: "both are counted" });
+  expect(front.seen).toEqual({ elsewhere: 0, cut: 2, streams: 1 });
+});
