@@ -6,7 +6,7 @@ import { expect } from "vitest";
 
 type Told = { version: number; default_language?: string; description?: string };
 
-/** The list and the single read say the same of a version without `default_language` and `description`. */
+/** The list, the single read and the read by number say the same of a version without `default_language` and `description`. */
 export async function expectListedAsRead(
   world: World,
   call: (method: string, path: string, body?: unknown) => ReturnType<World["call"]>,
@@ -35,5 +35,12 @@ export async function expectListedAsRead(
     const asCreated = { version: data.version, default_language: "en", description: "first" };
     expect(await listed()).toMatchObject(asCreated);
     expect((await call("GET", "/older")).body).toMatchObject(asCreated);
+    const numbered = async (number: number) =>
+      (await call("GET", `/older/versions/${number}`)).body;
+    expect(await numbered(data.version)).toMatchObject(asCreated);
+    expect(await numbered(data.version - 1)).toMatchObject({
+      ...said,
+      version: newest.data.version,
+    });
   }
 }

@@ -161,9 +161,11 @@ export function templateView({ created, newest }: Found): object {
   };
 }
 
-export const versionView = ({ template_id, ...version }: Version): object => ({
+/** `created`: the stream's first event, for what a version does not say itself. */
+export const versionView = (created: Created, { template_id, ...version }: Version): object => ({
   id: template_id,
   slug: version.slug,
+  ...saidIn(created, version),
   version: version.version,
   languages: version.languages,
   variables: version.variables,

@@ -134,6 +134,8 @@ export const VersionView = z
   .object({
     id: z.string(),
     slug: z.string(),
+    default_language: shown.default_language,
+    description: shown.description,
     version: z.int(),
     languages: z.record(z.string(), Body),
     variables: z.record(z.string(), Variable),

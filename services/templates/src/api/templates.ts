@@ -46,11 +46,12 @@ const TemplatesQuery = ListQuery.extend({ channel: z.enum(channels).optional() }
 const find = (call: Call<unknown, ChannelQuery>): Promise<Found> =>
   findTemplate(call, call.params["id"]!, call.query.channel);
 
-/** Throws `not_found`, also for what is no number. */
-async function pathVersion(call: Call<unknown, ChannelQuery>): Promise<Version> {
+/** As it is shown. Throws `not_found`, also for what is no number. */
+async function pathVersion(call: Call<unknown, ChannelQuery>): Promise<object> {
   const found = await find(call);
   const text = call.params["version"]!;
-  return versionOf(call, found, /^[1-9]\d{0,3}$/.test(text) ? Number(text) : 0);
+  const number = /^[1-9]\d{0,3}$/.test(text) ? Number(text) : 0;
+  return versionView(found.created, await versionOf(call, found, number));
 }
 
 async function list(call: Call<undefined, z.infer<typeof TemplatesQuery>>): Promise<Answer> {
@@ -177,8 +178,8 @@ export const templateRoutes: readonly Route[] = [
     response: VersionView,
     errors: ["not_found", ...changeErrors],
     handler: async (call) => {
-      const { version, position } = await addVersion(call);
-      return { status: 201, body: versionView(version), position };
+      const { found, version, position } = await addVersion(call);
+      return { status: 201, body: versionView(found.created, version), position };
     },
   }),
   route({
@@ -192,7 +193,7 @@ export const templateRoutes: readonly Route[] = [
     errors: ["not_found", "conflict"],
     handler: async (call) => ({
       status: 200,
-      body: versionView(await pathVersion(call)),
+      body: await pathVersion(call),
       headers: fresh,
     }),
   }),
