@@ -40,7 +40,7 @@ export async function expectListedAsRead(
     expect(await numbered(data.version)).toMatchObject(asCreated);
     expect(await numbered(data.version - 1)).toMatchObject({
       ...said,
-      version: newest.data.version,
+      version: data.version - 1,
     });
   }
 }
