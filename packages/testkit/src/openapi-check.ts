@@ -27,6 +27,7 @@ const ordinary = new Set([
   "referrer-policy",
   "transfer-encoding",
   "x-accel-buffering",
+  "vary",
   "x-content-type-options",
   "allow",
 ]);

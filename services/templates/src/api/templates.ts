@@ -12,7 +12,6 @@ import { channels } from "@heliograph/contracts";
 import { valueFaults } from "@heliograph/channels";
 import { renderTemplate, templateAt, templateMissing, templateRefusal } from "@heliograph/domain";
 import { z } from "zod";
-import type { Version } from "../decide.ts";
 import { type TemplateRow, listTemplates } from "../tables/templates.ts";
 import {
   type Found,
