@@ -36,9 +36,12 @@ async function sendsGoOn(world: World, first: string, second: string): Promise<v
   check("the list there", listed.text.includes(sent.body.id), listed);
   const waited = await there.post("/messages", body, { prefer: "wait=20" });
   check("a send that waits", waited.status === 200, waited);
-  const page = await at.get("/messages?limit=1");
-  const rest = await there.get(`/messages?limit=1&cursor=${page.body.next_cursor}`);
-  const isNext = rest.status === 200 && rest.body.data[0].id !== page.body.data[0].id;
+  const page = await read(first, key, "/messages?limit=1", {
+    "min-log-position": waited.headers.get("log-position")!,
+  });
+  const shown = JSON.parse(page.text) as { next_cursor: string; data: { id: string }[] };
+  const rest = await there.get(`/messages?limit=1&cursor=${shown.next_cursor}`);
+  const isNext = rest.status === 200 && rest.body.data[0].id !== shown.data[0]!.id;
   check("the next page there", isNext, rest);
   const report = { message_id: waited.body.id, status: "read" };
   const taken = await at.post("/sandbox/receipts", report);

@@ -52,17 +52,18 @@ async function eachInTurn(
   await back;
   await inTurn(front, [true, true]);
   await dispatchOwned(world);
-  const [before, { cut }] = [await crashed(world), { ...front.seen }];
+  const [before, cut] = [await crashed(world), front.seen.cut.length];
   const stopped = stop();
   await inTurn(front, [true, false]);
   await accepting(world, goOnMs);
   await stopped;
-  if (front.seen.cut > cut)
-    throw new Error(`${front.seen.cut - cut} requests were cut by an orderly stop`);
+  const byStop = front.seen.cut.slice(cut);
+  if (byStop.length > 0)
+    throw new Error(`${byStop.length} requests were cut by an orderly stop: ${byStop.join(", ")}`);
   const uncertain = (await crashed(world)) - before;
   if (uncertain > 0) throw new Error(`${uncertain} calls were left uncertain by an orderly stop`);
   const [one, other] = front.places.map(({ asked }) => asked);
-  return `requests to each copy: ${one} and ${other}; ${front.seen.cut} cut by the kill, ${front.seen.streams} streams that broke off, ${front.seen.elsewhere} refused connections that went to the other copy`;
+  return `requests to each copy: ${one} and ${other}; ${cut} cut by the kill, ${front.seen.streams} streams that broke off, ${front.seen.elsewhere} refused connections that went to the other copy`;
 }
 
 /** Two copies of everything behind one address that remembers no caller. */

@@ -20,10 +20,10 @@ export type Front = {
   readonly url: string;
   readonly places: readonly Place[];
   /**
-   * Connections that were refused and went to another copy, requests whose copy went away before it had answered or amid its answer, and streams of
+   * Connections that were refused and went to another copy, requests whose copy went away before it had answered or amid its answer, each in words, and streams of
    * events that broke off, which their readers open again. Where the caller has left, nothing counts.
    */
-  readonly seen: { elsewhere: number; cut: number; streams: number };
+  readonly seen: { elsewhere: number; readonly cut: string[]; streams: number };
   close(): Promise<void>;
 };
 
@@ -33,9 +33,21 @@ const isStream = ({ headers }: IncomingMessage): boolean =>
 /** Between two looks at `/readyz`. */
 const lookMs = 200;
 
+/** Asks a copy whether it is ready. */
+const look = (place: Place): void =>
+  void fetch(`${place.url}/readyz`, { signal: AbortSignal.timeout(5 * lookMs) }).then(
+    async (answer) => {
+      await answer.body?.cancel();
+      place.ready = answer.ok;
+    },
+    () => void (place.ready = false),
+  );
+
 export async function openFront(urls: readonly string[]): Promise<Front> {
   const places = urls.map((url): Place => ({ url, ready: true, asked: 0 }));
-  const seen = { elsewhere: 0, cut: 0, streams: 0 };
+  const seen: Front["seen"] = { elsewhere: 0, cut: [], streams: 0 };
+  const brokeOff = (answer: IncomingMessage, what: string): void =>
+    void (isStream(answer) ? seen.streams++ : seen.cut.push(`${what} amid its answer`));
   const agent = new Agent({ keepAlive: true });
   let turn = 0;
   const next = (but: ReadonlySet<Place>): Place | undefined => {
@@ -54,7 +66,7 @@ export async function openFront(urls: readonly string[]): Promise<Front> {
         response.writeHead(answer.statusCode!, answer.rawHeaders);
         answer.pipe(response);
         answer.once("error", () => {
-          if (!response.destroyed) seen[isStream(answer) ? "streams" : "cut"]++;
+          if (!response.destroyed) brokeOff(answer, `${method} ${path}`);
           response.destroy();
         });
       });
@@ -66,7 +78,8 @@ export async function openFront(urls: readonly string[]): Promise<Front> {
           refused.add(place);
           return tryNext();
         }
-        if (!response.writableEnded && !response.destroyed) seen.cut++;
+        const what = `${method} ${path} before its answer: ${error.message}`;
+        if (!response.writableEnded && !response.destroyed) seen.cut.push(what);
         response.destroy();
       });
       place.asked++;
@@ -81,16 +94,7 @@ export async function openFront(urls: readonly string[]): Promise<Front> {
     request.once("end", () => pass(request, response, Buffer.concat(pieces)));
   });
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const looking = setInterval(() => {
-    for (const place of places)
-      void fetch(`${place.url}/readyz`, { signal: AbortSignal.timeout(5 * lookMs) }).then(
-        async (answer) => {
-          await answer.body?.cancel();
-          place.ready = answer.ok;
-        },
-        () => void (place.ready = false),
-      );
-  }, lookMs);
+  const looking = setInterval(() => places.forEach(look), lookMs);
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     places,

@@ -224,8 +224,9 @@ export async function listen(
   });
   const close = (deadlineMs: number): Promise<void> =>
     new Promise((resolve) => {
-      // Not `server.close()`, which also cuts idle connections: a request may be on its way on one of them.
-      const sweeping = setInterval(() => server.closeIdleConnections(), stopGraceMs);
+      // Not `server.close()`, which also cuts idle connections: a request may be on its way on one of them, or lie there while the process was busy, so the loop looks at its sockets first.
+      const sweep = (): void => void turnOfLoop().then(() => server.closeIdleConnections());
+      const sweeping = setInterval(sweep, stopGraceMs);
       const cut = setTimeout(() => server.closeAllConnections(), deadlineMs);
       NetServer.prototype.close.call(server, () => {
         clearInterval(sweeping);
