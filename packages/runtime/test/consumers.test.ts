@@ -14,6 +14,8 @@ import {
   type Projector,
   type Reactor,
 } from "../src/index.ts";
+import { readCheckpoint, swapSchemas } from "../src/tables/rebuild.ts";
+import { prepareConsumer } from "../src/tables/schema.ts";
 import { count, countingProjector, openEnvironment } from "./fixture.ts";
 
 let environment: Awaited<ReturnType<typeof openEnvironment>>;
@@ -388,6 +390,32 @@ test("a rebuild while events arrive swaps in an equal read model without a gap",
   });
   expect(await totals()).toEqual({ events: 40, total: 380 });
   await consumer.stop();
+});
+
+test("a commit that waited for the end of a rebuild is fenced, and leaves nothing in tables that go", async () => {
+  const { context } = environment;
+  const projector = countingProjector();
+  const next = "counts_next";
+  for (const schema of ["counts", next])
+    await prepareConsumer(context.pool, { ...projector, schema }, schema);
+  const holding = await context.pool.connect();
+  await holding.query("begin");
+  const { position, epoch } = await readCheckpoint(holding, "counts", "counts", true);
+  const at = { schema: "counts", name: "counts", from: position, to: position + 1n, epoch };
+  const waiting = commitParts(context.projectionPool, at).then(
+    () => "committed",
+    (error: unknown) => error,
+  );
+  await until(async () => {
+    const { rows } = await context.pool.query(
+      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    );
+    return rows.length > 0;
+  });
+  await swapSchemas(holding, { schema: "counts", next, old: "counts_old" }, "counts", epoch);
+  await holding.query("commit");
+  holding.release();
+  expect(await waiting).toBeInstanceOf(Fenced);
 });
 
 test("verify finds equal read models equal and names the table that differs", async () => {

@@ -10,19 +10,25 @@ const closingMs = 3_000;
 /** Whatever a test has put in its place since. */
 const immediate = globalThis.setImmediate;
 
+const placesShown = 4;
 const thisFile = fileURLToPath(import.meta.url);
 
-/** The place in our code that asked for a timer; undefined where a library did: those of its connections end with them. */
+/** The places in our code that asked for a timer, the nearest first; undefined where a library did: those of its connections end with them. */
 function placeOf(stack: string): string | undefined {
   // Nobody can clear its timer, and it keeps no process.
   if (stack.includes("AbortSignal.timeout")) return undefined;
-  const caller = stack
+  const callers = stack
     .split("\n")
     .slice(1)
-    .find(
+    .filter(
       (line) => /\/.+:\d+:\d+/.test(line) && !/[( ]node:/.test(line) && !line.includes(thisFile),
     );
-  return caller?.includes("/node_modules/") === false ? caller.trim() : undefined;
+  if (callers[0]?.includes("/node_modules/") !== false) return undefined;
+  // Who waits, where what asks for the timer is a pause that many share.
+  return callers
+    .slice(0, placesShown)
+    .map((line) => line.trim())
+    .join(" ");
 }
 
 /**

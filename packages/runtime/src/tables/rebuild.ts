@@ -26,10 +26,12 @@ export async function swapSchemas(
   epoch: number,
 ): Promise<void> {
   const [schema, next, old] = [names.schema, names.next, names.old].map(quoteSchema);
-  await client.query(
-    `update ${next}.checkpoint set epoch = $2 + 1, updated_at = now() where name = $1`,
-    [consumer, epoch],
-  );
+  // Of the old one too: a commit that waits for its row would else go into tables that are about to be dropped, and its owner would not hear of it.
+  for (const raised of [next, schema])
+    await client.query(
+      `update ${raised}.checkpoint set epoch = $2 + 1, updated_at = now() where name = $1`,
+      [consumer, epoch],
+    );
   await client.query(`drop schema if exists ${old} cascade`);
   await client.query(`alter schema ${schema} rename to ${old}`);
   await client.query(`alter schema ${next} rename to ${schema}`);
