@@ -84,6 +84,7 @@ const answerHeaders = {
   ),
   Sunset: text("When it ends.", "Wed, 01 Dec 2027 00:00:00 GMT"),
   "As-Of-Position": text("Of a file: the position of the log that it is of.", "0000000000104200"),
+  Vary: text("The header of the request by which the answer has one form or another.", "Accept"),
   "Retry-After": text("Seconds to wait before the next try.", "1"),
   "WWW-Authenticate": text("The scheme to authenticate with.", 'Bearer realm="heliograph"'),
 } as const;
@@ -103,6 +104,7 @@ function headersOf(route: Route, status: number): z.ZodObject {
     if (takesKey(route)) names.push("Idempotent-Replayed");
     if (route.prefer) names.push("Preference-Applied");
     if (route.etag) names.push("ETag");
+    if (route.varies !== undefined) names.push("Vary");
     if (route.csv) names.push("Link", "As-Of-Position");
   }
   if (status === 401) names.push("WWW-Authenticate");

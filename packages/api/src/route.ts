@@ -58,6 +58,8 @@ export type RouteDefinition<Body, Query, Params> = {
   readonly prefer?: string;
   /** Answers have an `etag`; a change of something that is there holds `If-Match` against it with `requireMatch`. Any other call that names a state in `If-Match` is refused. */
   readonly etag?: true;
+  /** The header of a request by which its answers have one form or another: they name it in `Vary`. */
+  readonly varies?: "Accept";
   /** Of a GET: the tag tells of what can be changed and not of all that is shown, so nobody is told with 304 that it is as he has it. */
   readonly showsMore?: true;
   /** Beyond those every route can give. */

@@ -11,9 +11,12 @@ const readiness = (call: Call<undefined, undefined>): Answer => {
   return { status: ready ? 200 : 503, body: { status: ready ? "ready" : "not_ready" } };
 };
 
+/** By this header of a request the metrics have one format or the other. */
+const vary = "Accept";
+
 const metrics = async (call: Call<undefined, undefined>): Promise<Answer> => {
   const { type, body } = await metricsAnswer(call.request.headers.accept);
-  return { status: 200, body, headers: { "content-type": type, vary: "Accept" } };
+  return { status: 200, body, headers: { "content-type": type, vary } };
 };
 
 /** For load balancers and monitoring: at the root, where they look, and below the API. */
@@ -48,6 +51,7 @@ const serviceRoutes: readonly Route[] = [true, false].flatMap((root) => [
       "Metrics in the text format of Prometheus; as OpenMetrics, with traces as exemplars, where `Accept` prefers that",
     response: undefined,
     contentType: "text/plain",
+    varies: vary,
     status: 200,
     errors: [],
     handler: metrics,

@@ -27,7 +27,6 @@ const ordinary = new Set([
   "referrer-policy",
   "transfer-encoding",
   "x-accel-buffering",
-  "vary",
   "x-content-type-options",
   "allow",
 ]);
