@@ -71,6 +71,8 @@ async function somebody(name: string, phone: string): Promise<Person> {
     const { body } = await call("GET", `/messages/${reply.body.id}`);
     return body.status === "delivered";
   });
+  // The wallet captures after the delivery, and the sums that are compared later move with it.
+  await until(async () => (await call("GET", "/balance")).body.held === "0");
   return { phone, texts, contact, conversation: conversation.id };
 }
 
