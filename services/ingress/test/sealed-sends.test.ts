@@ -71,7 +71,11 @@ test("an address whose contact is erased reads [erased] everywhere, what waits t
   const body = { channel: "sms", to, text: "the first words of it" };
   const first = await call("POST", "/messages", body, key);
   await delivered(first.body.id);
-  const before = await balance();
+  // The wallet captures after the delivery.
+  const before = await until(async () => {
+    const shown = await balance();
+    return shown.held === "0" && shown;
+  });
   const send_at = new Date(Date.now() + 32_000).toISOString();
   const later = await call("POST", "/messages", {
     ...body,
