@@ -137,6 +137,7 @@ test("the scripts and the page that start everything in one process give Node wh
 });
 
 describe("the chart", () => {
+  const openapi = JSON.parse(read("schemas/openapi.json")) as { readonly paths: object };
   const chart = join(root, "infra/helm/heliograph");
   const values = parse(read("infra/helm/heliograph/values.yaml")) as Values;
   const schema = JSON.parse(read("infra/helm/heliograph/values.schema.json")) as {
@@ -192,6 +193,31 @@ describe("the chart", () => {
     for (const [, name] of all.matchAll(/include "([^"]+)"/g)) expect(defined).toContain(name);
   });
 
+  test("leads to the API and the site what the proxy of the pages lets through, and nothing that stays inside", () => {
+    const [, api] = templates as [string, string, string];
+    const led = (service: string): string[] =>
+      [...api.matchAll(/range list (.+) \}\}\n(?:.+\n){3}/g)]
+        .filter(([text]) => text.includes(`-${service},`))
+        .flatMap(([, list]) => list!.split(" ").map((path) => JSON.parse(path) as string));
+    const backendOf = (path: string): string => {
+      const fits = ["ingress", "site"].flatMap((service) =>
+        led(service)
+          .filter((each) => path === each || path.startsWith(each.replace(/\/?$/, "/")))
+          .map((each) => ({ service, length: each.length })),
+      );
+      return fits.toSorted((one, other) => other.length - one.length)[0]!.service;
+    };
+    for (const path of Object.keys(openapi.paths))
+      expect(
+        /^\/(?:console|(?:api\/v1\/)?(?:admin\/.*|metrics|healthz|readyz))$/.test(path)
+          ? "site"
+          : "ingress",
+        path,
+      ).toBe(backendOf(path));
+    for (const path of ["/", "/errors/not_found", "/console", "/console/sign-in", "/metrics"])
+      expect(backendOf(path), path).toBe("site");
+  });
+
   test("is one that helm takes: each process with its probes, its secret as files, and a budget where there are two copies", (context) => {
     const helm = (...args: string[]) => spawnSync("helm", args, { encoding: "utf8" });
     const missing = programMissing("helm");
@@ -218,6 +244,20 @@ describe("the chart", () => {
       ["acme-ingress", ...doubled.map(([name]) => `acme-${name}`)].toSorted(),
     );
     expect(named("Ingress")).toEqual(["acme"]);
+    const ingress = objects.find(({ kind }) => kind === "Ingress") as unknown as Ingress;
+    const led = ingress.spec.rules[0]!.http.paths.map(
+      ({ path, backend }) => `${path} ${backend.service.name}:${backend.service.port.name}`,
+    );
+    expect(led).toEqual(
+      expect.arrayContaining([
+        "/api/v1 acme-ingress:http",
+        "/api/v1/admin acme-site:http",
+        "/ acme-site:http",
+      ]),
+    );
+    const services = new Set(named("Service"));
+    for (const { backend } of ingress.spec.rules[0]!.http.paths)
+      expect(services).toContain(backend.service.name);
     for (const { kind, spec } of objects) {
       if (kind !== "Deployment") continue;
       const [container] = spec!.template.spec.containers;
@@ -238,6 +278,20 @@ describe("the chart", () => {
   });
 });
 
+type Ingress = {
+  readonly spec: {
+    readonly rules: readonly {
+      readonly http: {
+        readonly paths: readonly {
+          readonly path: string;
+          readonly backend: {
+            readonly service: { readonly name: string; readonly port: { readonly name: string } };
+          };
+        }[];
+      };
+    }[];
+  };
+};
 type Made = {
   readonly kind: string;
   readonly metadata: { readonly name: string };

@@ -1,8 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { spawnService, until } from "@heliograph/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runConsumer } from "../src/index.ts";
-import { openEnvironment } from "./fixture.ts";
+import { openEnvironment, runConsumer } from "./fixture.ts";
 import { spacedProjector } from "./spaced.ts";
 
 const child = fileURLToPath(new URL("clearing-child.ts", import.meta.url));

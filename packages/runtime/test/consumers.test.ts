@@ -9,14 +9,18 @@ import {
   listDeadLetters,
   rebuildProjector,
   retryDeadLetter,
-  runConsumer,
-  startConsumers,
   type Projector,
   type Reactor,
 } from "../src/index.ts";
 import { readCheckpoint, swapSchemas } from "../src/tables/rebuild.ts";
 import { prepareConsumer } from "../src/tables/schema.ts";
-import { count, countingProjector, openEnvironment } from "./fixture.ts";
+import {
+  count,
+  countingProjector,
+  openEnvironment,
+  runConsumer,
+  startConsumers,
+} from "./fixture.ts";
 
 let environment: Awaited<ReturnType<typeof openEnvironment>>;
 beforeEach(async () => {

@@ -7,7 +7,25 @@ import {
   type Projector,
   type ServiceContext,
   realClock,
+  runConsumer as run,
+  startConsumers as start,
 } from "../src/index.ts";
+
+/** What tests run here and have not stopped: one that fails before it comes to that must not make the files after it fail. */
+const running = new Set<{ stop(): Promise<void> }>();
+
+/** What it gives is stopped with the environment at the latest. */
+const kept =
+  <Asked extends readonly unknown[], Made extends { stop(): Promise<void> }>(
+    make: (...asked: Asked) => Promise<Made>,
+  ) =>
+  async (...asked: Asked): Promise<Made> => {
+    const made = await make(...asked);
+    running.add(made);
+    return made;
+  };
+export const runConsumer = kept(run);
+export const startConsumers = kept(start);
 
 /** One environment on a database of its own, with the log and pools that a process would have. */
 export async function openEnvironment(): Promise<{
@@ -41,6 +59,9 @@ export async function openEnvironment(): Promise<{
     context,
     log,
     async close() {
+      const left = [...running];
+      running.clear();
+      await Promise.all(left.map((each) => each.stop()));
       await log.close();
       await Promise.all([pool.end(), projectionPool.end()]);
       await database.drop();

@@ -1,11 +1,16 @@
 import { networkLink, until, type NetworkLink } from "@heliograph/testkit";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { requestRebuild, runConsumer, type Projector } from "../src/index.ts";
-import { startConsumers } from "../src/consumers.ts";
+import { requestRebuild, type Projector } from "../src/index.ts";
 import { Leases } from "../src/lease.ts";
 import { prepareConsumer, prepareRuntime } from "../src/tables/schema.ts";
-import { count, countingProjector, openEnvironment } from "./fixture.ts";
+import {
+  count,
+  countingProjector,
+  openEnvironment,
+  runConsumer,
+  startConsumers,
+} from "./fixture.ts";
 
 let environment: Awaited<ReturnType<typeof openEnvironment>>;
 beforeEach(async () => {

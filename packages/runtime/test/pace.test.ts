@@ -1,11 +1,16 @@
 import type { Batch, RecordedEvent } from "@heliograph/log";
 import { loosely, until } from "@heliograph/testkit";
-import { expect, test } from "vitest";
-import { Fenced, hurry, runConsumer } from "../src/index.ts";
-import { startConsumers } from "../src/consumers.ts";
+import { expect, onTestFinished, test } from "vitest";
+import { Fenced, hurry } from "../src/index.ts";
 import { passOver } from "../src/passing.ts";
 import { gathered } from "../src/source.ts";
-import { count, countingProjector, openEnvironment } from "./fixture.ts";
+import {
+  count,
+  countingProjector,
+  openEnvironment,
+  runConsumer,
+  startConsumers,
+} from "./fixture.ts";
 
 /** A subscription into which a test puts batches; it ends with its signal, as those of logs do. */
 function source() {
@@ -88,6 +93,7 @@ test("who leaves does not wait for the next event, and what was kept is not hand
 
 test("checkpoints that only pass over events share a commit, and the trouble of one is not that of the others", async () => {
   const { context, close } = await openEnvironment();
+  onTestFinished(close);
   const pool = context.projectionPool;
   for (const schema of ["one", "two", "three"])
     await pool.query(`create schema ${schema};
@@ -111,11 +117,11 @@ test("checkpoints that only pass over events share a commit, and the trouble of 
   const [one, three] = await Promise.all([pass("one", 7n, 10n), pass("three", 5n, 10n)]);
   expect(one).toBeUndefined();
   expect(three).toMatchObject({ code: "42P01" });
-  await close();
 });
 
 test("reactors that only pass over events share a commit", async () => {
   const { context, log, close } = await openEnvironment();
+  onTestFinished(close);
   const names = ["one", "two", "three"];
   const consumers = await startConsumers(
     context,
@@ -143,11 +149,11 @@ test("reactors that only pass over events share a commit", async () => {
   });
   expect(new Set(commits).size).toBe(1);
   await consumers.stop();
-  await close();
 });
 
 test("a projector's pause ends when somebody waits for its read model, and when it stops", async () => {
   const { context, log, close } = await openEnvironment();
+  onTestFinished(close);
   const consumer = await runConsumer({ ...countingProjector(), lingerMs: 600_000 }, context);
   await consumer.caughtUp(await count(log, [1]));
   const position = await count(log, [2]);
@@ -163,5 +169,4 @@ test("a projector's pause ends when somebody waits for its read model, and when 
   });
   await consumer.stop();
   expect(consumer.lastError).toBeUndefined();
-  await close();
 });

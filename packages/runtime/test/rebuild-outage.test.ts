@@ -2,8 +2,8 @@ import { openEventStoreLog } from "@heliograph/log";
 import { until } from "@heliograph/testkit";
 import { eventStoreDouble } from "@heliograph/testkit/eventstore";
 import { expect, test } from "vitest";
-import { rebuildProjector, runConsumer } from "../src/index.ts";
-import { count, countingProjector, openEnvironment } from "./fixture.ts";
+import { rebuildProjector } from "../src/index.ts";
+import { count, countingProjector, openEnvironment, runConsumer } from "./fixture.ts";
 
 test("a rebuild waits for a log that goes away meanwhile", async () => {
   const environment = await openEnvironment();

@@ -4,10 +4,9 @@ import {
   prepareConsumer,
   rebuildProjector,
   rebuildTogether,
-  runConsumer,
   type Projector,
 } from "../src/index.ts";
-import { count, countingProjector, openEnvironment } from "./fixture.ts";
+import { count, countingProjector, openEnvironment, runConsumer } from "./fixture.ts";
 
 const { signal } = new AbortController();
 /** On a busy machine a commit may take seconds: nobody is left behind. */

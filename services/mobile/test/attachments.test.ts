@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { signLink } from "@heliograph/api";
@@ -49,7 +49,9 @@ const refusal = async (link: string | URL): Promise<unknown> => {
   return [answer.status, ((await answer.json()) as { code: string }).code];
 };
 const stored = async (): Promise<string[]> => {
-  const all = await readdir(join(dataDir, "attachments"), { recursive: true, withFileTypes: true });
+  const folder = join(dataDir, "attachments");
+  await mkdir(folder, { recursive: true }); // the first file makes it
+  const all = await readdir(folder, { recursive: true, withFileTypes: true });
   return all
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name));

@@ -14,6 +14,8 @@ import { Session } from "./session.ts";
 
 /** How long an unused connection is trusted when the receiver does not say: less than the 5 s after which Node's own server closes one. */
 const defaultKeepAliveMs = 4_000;
+/** How a network says that a connection was cut as it was opened, which says nothing of the next one. Whatever else keeps it from opening keeps that too. */
+const cutCodes: ReadonlySet<string | undefined> = new Set(["ECONNRESET", "EPIPE"]);
 /** Stop using a connection so long before the receiver said it would close it, for the way there and back. */
 const keepAliveMarginMs = 1_000;
 
@@ -41,8 +43,8 @@ type Opening = {
  * The connections to one endpoint, kept open between requests. Nobody else uses them. How many there are is up to the caller, who limits how many requests run at once. Over HTTP/1.1 one
  * request at a time goes on each; where the receiver has chosen HTTP/2 as many as it allows.
  *
- * As long as nobody knows what the receiver chooses and allows, all requests wait for the one connection that is being opened. Where that fails, the one that it was opened for fails with it, and
- * the others go over another, once.
+ * As long as nobody knows what the receiver chooses and allows, all requests wait for the one connection that is being opened. Where it cannot be opened they fail with it. Where it is cut, the one that
+ * it was opened for fails, and the others go over another, once.
  */
 export class Connections {
   readonly #dial: Dial;
@@ -104,11 +106,9 @@ export class Connections {
     this.#dial(this.#target, exchange.timing).then(
       (socket) => this.#opened(opening, socket),
       (error: Error & { code?: string }) => {
-        // After this one there is no time for another.
-        const isLate = error.code === "connect_timeout";
         for (const each of this.#leave(opening))
-          if (each === exchange || isLate) each.failed(error);
-          else this.#again(each, error);
+          if (each !== exchange && cutCodes.has(error.code)) this.#again(each, error);
+          else each.failed(error);
       },
     );
   }

@@ -222,7 +222,10 @@ it("fails one request with a connection that never began, and tries once more wh
 });
 
 it.each([
-  ["ECONNREFUSED", 2, "connection_failed"],
+  ["ECONNRESET", 2, "connection_failed"],
+  ["ECONNREFUSED", 1, "connection_failed"],
+  ["ENOTFOUND", 1, "dns_failed"],
+  ["tls_failed", 1, "tls_failed"],
   ["connect_timeout", 1, "connect_timeout"],
 ])("gives up after %s with dial %i", async (code, most, told) => {
   [sessions, sockets] = [[], []];
