@@ -25,9 +25,9 @@ class OperationsMessages:
         answer: "t.BatchAnswer" = self._core.call("POST", "/api/v1/messages/batch", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def timeline(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Timeline":
+    def timeline(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Timeline":
         """Every event of a message, oldest first: GET /api/v1/messages/{id}/timeline"""
-        answer: "t.Timeline" = self._core.call("GET", "/api/v1/messages/{id}/timeline", (id,), {}, timeout=timeout)
+        answer: "t.Timeline" = self._core.call("GET", "/api/v1/messages/{id}/timeline", (id,), {}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
     def cancel(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Message":
@@ -35,14 +35,14 @@ class OperationsMessages:
         answer: "t.Message" = self._core.call("POST", "/api/v1/messages/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Message":
+    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Message":
         """Get a message, now or as of an earlier position or time: GET /api/v1/messages/{id}"""
-        answer: "t.Message" = self._core.call("GET", "/api/v1/messages/{id}", (id,), {"as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Message" = self._core.call("GET", "/api/v1/messages/{id}", (id,), {"as_of": as_of}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
-    def explain(self, id: Union[str, int], *, field: str, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.FieldExplanation":
+    def explain(self, id: Union[str, int], *, field: str, as_of: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.FieldExplanation":
         """Which events a field of a message comes from, now or as of an earlier position or time: GET /api/v1/messages/{id}/explain"""
-        answer: "t.FieldExplanation" = self._core.call("GET", "/api/v1/messages/{id}/explain", (id,), {"field": field, "as_of": as_of}, timeout=timeout)
+        answer: "t.FieldExplanation" = self._core.call("GET", "/api/v1/messages/{id}/explain", (id,), {"field": field, "as_of": as_of}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
 
@@ -50,18 +50,18 @@ class OperationsConversationsMessages:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def list(self, id: Union[str, int], *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, newest: Optional[bool] = None, timeout: Optional[float] = None) -> Listing["t.ConversationMessage"]:
+    def list(self, id: Union[str, int], *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, newest: Optional[bool] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.ConversationMessage"]:
         """List the messages and notes of a conversation, oldest first: GET /api/v1/conversations/{id}/messages"""
-        return self._core.listing("GET", "/api/v1/conversations/{id}/messages", (id,), {"limit": limit, "after": after, "before": before, "newest": newest}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/conversations/{id}/messages", (id,), {"limit": limit, "after": after, "before": before, "newest": newest}, min_log_position=min_log_position, timeout=timeout)
 
 
 class OperationsConversationsTimeline:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def list(self, id: Union[str, int], *, limit: Optional[int] = None, after: Optional[str] = None, timeout: Optional[float] = None) -> Listing[Mapping[str, Any]]:
+    def list(self, id: Union[str, int], *, limit: Optional[int] = None, after: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing[Mapping[str, Any]]:
         """Every event of a conversation, oldest first: GET /api/v1/conversations/{id}/timeline"""
-        return self._core.listing("GET", "/api/v1/conversations/{id}/timeline", (id,), {"limit": limit, "after": after}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/conversations/{id}/timeline", (id,), {"limit": limit, "after": after}, min_log_position=min_log_position, timeout=timeout)
 
 
 class OperationsConversations:
@@ -79,14 +79,14 @@ class OperationsConversations:
         """List conversations, newest activity first: GET /api/v1/conversations"""
         return self._core.listing("GET", "/api/v1/conversations", (), {"limit": limit, "after": after, "before": before, "status": status, "assignee": assignee, "team": team, "contact": contact, "channel": channel, "unread": unread}, min_log_position=min_log_position, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
+    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
         """Get a conversation, now or as of an earlier position or time: GET /api/v1/conversations/{id}"""
-        answer: "t.Conversation" = self._core.call("GET", "/api/v1/conversations/{id}", (id,), {"as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Conversation" = self._core.call("GET", "/api/v1/conversations/{id}", (id,), {"as_of": as_of}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
-    def explain(self, id: Union[str, int], *, field: str, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.FieldExplanation":
+    def explain(self, id: Union[str, int], *, field: str, as_of: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.FieldExplanation":
         """Which events a field of a conversation comes from, now or as of an earlier position or time: GET /api/v1/conversations/{id}/explain"""
-        answer: "t.FieldExplanation" = self._core.call("GET", "/api/v1/conversations/{id}/explain", (id,), {"field": field, "as_of": as_of}, timeout=timeout)
+        answer: "t.FieldExplanation" = self._core.call("GET", "/api/v1/conversations/{id}/explain", (id,), {"field": field, "as_of": as_of}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
     def note(self, id: Union[str, int], body: "t.WriteNote", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.ConversationMessage":
@@ -188,9 +188,9 @@ class OperationsForks:
         answer: "t.Fork" = self._core.call("POST", "/api/v1/forks", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Fork":
+    def get(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Fork":
         """Progress of a fork: GET /api/v1/forks/{id}"""
-        answer: "t.Fork" = self._core.call("GET", "/api/v1/forks/{id}", (id,), {}, timeout=timeout)
+        answer: "t.Fork" = self._core.call("GET", "/api/v1/forks/{id}", (id,), {}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
     def cancel(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Fork":
@@ -208,9 +208,9 @@ class OperationsTemplatesVersions:
         answer: "t.TemplateVersion" = self._core.call("POST", "/api/v1/templates/{id}/versions", (id,), {"channel": channel}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def get(self, id: Union[str, int], version: Union[str, int], *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.TemplateVersion":
+    def get(self, id: Union[str, int], version: Union[str, int], *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.TemplateVersion":
         """Get one version of a template: GET /api/v1/templates/{id}/versions/{version}"""
-        answer: "t.TemplateVersion" = self._core.call("GET", "/api/v1/templates/{id}/versions/{version}", (id, version,), {"channel": channel}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.TemplateVersion" = self._core.call("GET", "/api/v1/templates/{id}/versions/{version}", (id, version,), {"channel": channel}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
 
@@ -228,9 +228,9 @@ class OperationsTemplates:
         """List templates, newest first: GET /api/v1/templates"""
         return self._core.listing("GET", "/api/v1/templates", (), {"limit": limit, "after": after, "before": before, "channel": channel}, min_log_position=min_log_position, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Template":
+    def get(self, id: Union[str, int], *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, as_of: Optional[str] = None, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Template":
         """Get a template by id or slug, now or as of an earlier position or time: GET /api/v1/templates/{id}"""
-        answer: "t.Template" = self._core.call("GET", "/api/v1/templates/{id}", (id,), {"channel": channel, "as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Template" = self._core.call("GET", "/api/v1/templates/{id}", (id,), {"channel": channel, "as_of": as_of}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def update(self, id: Union[str, int], body: "t.ChangeTemplate", *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Template":
@@ -252,9 +252,9 @@ class OperationsWalletSettings:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def get(self, *, currency: Optional[str] = None, partner_id: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.WalletSettings":
+    def get(self, *, currency: Optional[str] = None, partner_id: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.WalletSettings":
         """What the wallet decides by: GET /api/v1/wallet/settings"""
-        answer: "t.WalletSettings" = self._core.call("GET", "/api/v1/wallet/settings", (), {"currency": currency, "partner_id": partner_id, "environment": environment}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.WalletSettings" = self._core.call("GET", "/api/v1/wallet/settings", (), {"currency": currency, "partner_id": partner_id, "environment": environment}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def set(self, body: "t.ChangeWalletSettings", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.WalletSettings":
@@ -324,13 +324,13 @@ class OperationsAdminPartners:
         answer: "t.CreatedPartner" = self._core.call("POST", "/api/v1/admin/partners", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.Partner"]:
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.Partner"]:
         """List partners, oldest first: GET /api/v1/admin/partners"""
-        return self._core.listing("GET", "/api/v1/admin/partners", (), {"limit": limit, "after": after, "before": before}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/admin/partners", (), {"limit": limit, "after": after, "before": before}, min_log_position=min_log_position, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Partner":
+    def get(self, id: Union[str, int], *, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Partner":
         """Read a partner with its limits: GET /api/v1/admin/partners/{id}"""
-        answer: "t.Partner" = self._core.call("GET", "/api/v1/admin/partners/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Partner" = self._core.call("GET", "/api/v1/admin/partners/{id}", (id,), {}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def update(self, id: Union[str, int], body: "t.PatchPartner", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Partner":
@@ -343,9 +343,9 @@ class OperationsAdminPrices:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, list: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.PublishedPriceList"]:
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, list: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.PublishedPriceList"]:
         """The price lists, their versions in force and to come, and who pays by them: GET /api/v1/admin/prices"""
-        return self._core.listing("GET", "/api/v1/admin/prices", (), {"limit": limit, "after": after, "before": before, "list": list}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/admin/prices", (), {"limit": limit, "after": after, "before": before, "list": list}, min_log_position=min_log_position, timeout=timeout)
 
     def publish(self, body: "t.PublishPrices", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.PriceList":
         """Publish a version of a price list: PUT /api/v1/admin/prices"""
@@ -362,13 +362,13 @@ class OperationsAdminGateways:
         answer: "t.AdminGateway" = self._core.call("POST", "/api/v1/admin/gateways", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, timeout: Optional[float] = None) -> Listing["t.AdminGateway"]:
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.AdminGateway"]:
         """The gateways of both environments with their settings: GET /api/v1/admin/gateways"""
-        return self._core.listing("GET", "/api/v1/admin/gateways", (), {"limit": limit, "after": after, "before": before, "environment": environment}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/admin/gateways", (), {"limit": limit, "after": after, "before": before, "environment": environment}, min_log_position=min_log_position, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.AdminGateway":
+    def get(self, id: Union[str, int], *, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.AdminGateway":
         """A gateway with its settings: GET /api/v1/admin/gateways/{id}"""
-        answer: "t.AdminGateway" = self._core.call("GET", "/api/v1/admin/gateways/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.AdminGateway" = self._core.call("GET", "/api/v1/admin/gateways/{id}", (id,), {}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def update(self, id: Union[str, int], body: "t.PatchGateway", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.AdminGateway":
@@ -400,9 +400,9 @@ class OperationsAdminRouting:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def get(self, *, environment: Optional[Literal["live", "sandbox"]] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Routing":
+    def get(self, *, environment: Optional[Literal["live", "sandbox"]] = None, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Routing":
         """The rules by which messages find their gateway: GET /api/v1/admin/routing"""
-        answer: "t.Routing" = self._core.call("GET", "/api/v1/admin/routing", (), {"environment": environment}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Routing" = self._core.call("GET", "/api/v1/admin/routing", (), {"environment": environment}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def set(self, body: "t.SetRouting", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Routing":
@@ -415,9 +415,9 @@ class OperationsAdminSenderRules:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def get(self, *, environment: Optional[Literal["live", "sandbox"]] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.SenderRules":
+    def get(self, *, environment: Optional[Literal["live", "sandbox"]] = None, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.SenderRules":
         """Which senders countries take: GET /api/v1/admin/sender-rules"""
-        answer: "t.SenderRules" = self._core.call("GET", "/api/v1/admin/sender-rules", (), {"environment": environment}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.SenderRules" = self._core.call("GET", "/api/v1/admin/sender-rules", (), {"environment": environment}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def set(self, body: "t.SetSenderRules", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.SenderRules":
@@ -435,13 +435,13 @@ class OperationsAdminKeys:
         answer: "t.IssuedKey" = self._core.call("POST", "/api/v1/admin/keys", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.Key"]:
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.Key"]:
         """List admin keys, oldest first: GET /api/v1/admin/keys"""
-        return self._core.listing("GET", "/api/v1/admin/keys", (), {"limit": limit, "after": after, "before": before}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/admin/keys", (), {"limit": limit, "after": after, "before": before}, min_log_position=min_log_position, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Key":
+    def get(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Key":
         """One admin key: GET /api/v1/admin/keys/{id}"""
-        answer: "t.Key" = self._core.call("GET", "/api/v1/admin/keys/{id}", (id,), {}, timeout=timeout)
+        answer: "t.Key" = self._core.call("GET", "/api/v1/admin/keys/{id}", (id,), {}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
     def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:
@@ -458,13 +458,13 @@ class OperationsAdminAudit:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, actor: Optional[str] = None, action: Optional[str] = None, target: Optional[str] = None, from_: Optional[str] = None, to: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, partner: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.AuditEntry"]:
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, actor: Optional[str] = None, action: Optional[str] = None, target: Optional[str] = None, from_: Optional[str] = None, to: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, partner: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.AuditEntry"]:
         """Who changed what, sent, or was refused, and what the platform did by itself, newest first: GET /api/v1/admin/audit"""
-        return self._core.listing("GET", "/api/v1/admin/audit", (), {"limit": limit, "after": after, "before": before, "actor": actor, "action": action, "target": target, "from": from_, "to": to, "environment": environment, "partner": partner}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/admin/audit", (), {"limit": limit, "after": after, "before": before, "actor": actor, "action": action, "target": target, "from": from_, "to": to, "environment": environment, "partner": partner}, min_log_position=min_log_position, timeout=timeout)
 
-    def export(self, *, actor: Optional[str] = None, action: Optional[str] = None, target: Optional[str] = None, from_: Optional[str] = None, to: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, partner: Optional[str] = None, format: Optional[Literal["csv"]] = None, timeout: Optional[float] = None) -> str:
+    def export(self, *, actor: Optional[str] = None, action: Optional[str] = None, target: Optional[str] = None, from_: Optional[str] = None, to: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, partner: Optional[str] = None, format: Optional[Literal["csv"]] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> str:
         """The same as a file: GET /api/v1/admin/audit/export"""
-        answer: str = self._core.call("GET", "/api/v1/admin/audit/export", (), {"actor": actor, "action": action, "target": target, "from": from_, "to": to, "environment": environment, "partner": partner, "format": format}, timeout=timeout)
+        answer: str = self._core.call("GET", "/api/v1/admin/audit/export", (), {"actor": actor, "action": action, "target": target, "from": from_, "to": to, "environment": environment, "partner": partner, "format": format}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
 
@@ -472,9 +472,9 @@ class OperationsAdminEvaluationsRota:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def get(self, *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationRota":
+    def get(self, *, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationRota":
         """Who takes the next evaluations, in turn: GET /api/v1/admin/evaluations/rota"""
-        answer: "t.EvaluationRota" = self._core.call("GET", "/api/v1/admin/evaluations/rota", (), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.EvaluationRota" = self._core.call("GET", "/api/v1/admin/evaluations/rota", (), {}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def set(self, body: "t.SetEvaluationRota", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationRota":
@@ -488,18 +488,18 @@ class OperationsAdminEvaluations:
         self._core = core
         self.rota = OperationsAdminEvaluationsRota(core)
 
-    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, status: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.Evaluation"]:
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, status: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.Evaluation"]:
         """List evaluations, newest first: GET /api/v1/admin/evaluations"""
-        return self._core.listing("GET", "/api/v1/admin/evaluations", (), {"limit": limit, "after": after, "before": before, "status": status}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/admin/evaluations", (), {"limit": limit, "after": after, "before": before, "status": status}, min_log_position=min_log_position, timeout=timeout)
 
-    def report(self, *, from_: Optional[str] = None, to: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationReport":
+    def report(self, *, from_: Optional[str] = None, to: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationReport":
         """How often a person answered within the promised business day: GET /api/v1/admin/evaluations/report"""
-        answer: "t.EvaluationReport" = self._core.call("GET", "/api/v1/admin/evaluations/report", (), {"from": from_, "to": to}, timeout=timeout)
+        answer: "t.EvaluationReport" = self._core.call("GET", "/api/v1/admin/evaluations/report", (), {"from": from_, "to": to}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
-    def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationWithNotes":
+    def get(self, id: Union[str, int], *, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationWithNotes":
         """Get an evaluation with its notes: GET /api/v1/admin/evaluations/{id}"""
-        answer: "t.EvaluationWithNotes" = self._core.call("GET", "/api/v1/admin/evaluations/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.EvaluationWithNotes" = self._core.call("GET", "/api/v1/admin/evaluations/{id}", (id,), {}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def assign(self, id: Union[str, int], body: "t.AssignEvaluation", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationWithNotes":
@@ -537,9 +537,9 @@ class OperationsAdminProjectionsRebuild:
         answer: "t.RequestedRebuild" = self._core.call("POST", "/api/v1/admin/projections/{name}/rebuild", (name,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def get(self, name: Union[str, int], id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Rebuild":
+    def get(self, name: Union[str, int], id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Rebuild":
         """Progress and result of a rebuild: GET /api/v1/admin/projections/{name}/rebuild/{id}"""
-        answer: "t.Rebuild" = self._core.call("GET", "/api/v1/admin/projections/{name}/rebuild/{id}", (name, id,), {}, timeout=timeout)
+        answer: "t.Rebuild" = self._core.call("GET", "/api/v1/admin/projections/{name}/rebuild/{id}", (name, id,), {}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
 
@@ -548,9 +548,9 @@ class OperationsAdminProjections:
         self._core = core
         self.rebuild = OperationsAdminProjectionsRebuild(core)
 
-    def list(self, *, timeout: Optional[float] = None) -> "t.ProjectionList":
+    def list(self, *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.ProjectionList":
         """Every consumer: where it stands, how fast it goes, what went wrong: GET /api/v1/admin/projections"""
-        answer: "t.ProjectionList" = self._core.call("GET", "/api/v1/admin/projections", (), {}, timeout=timeout)
+        answer: "t.ProjectionList" = self._core.call("GET", "/api/v1/admin/projections", (), {}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
 
@@ -558,9 +558,9 @@ class OperationsAdminDeadLetters:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, status: Optional[Literal["open", "retry", "resolved"]] = None, timeout: Optional[float] = None) -> Listing["t.DeadLetter"]:
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, status: Optional[Literal["open", "retry", "resolved"]] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.DeadLetter"]:
         """Events that a consumer could not handle, newest first: GET /api/v1/admin/dead-letters"""
-        return self._core.listing("GET", "/api/v1/admin/dead-letters", (), {"limit": limit, "after": after, "environment": environment, "status": status}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/admin/dead-letters", (), {"limit": limit, "after": after, "environment": environment, "status": status}, min_log_position=min_log_position, timeout=timeout)
 
     def retry(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.DeadLetterRetry":
         """Hand an event to its consumer again: POST /api/v1/admin/dead-letters/{id}/retry"""
@@ -587,9 +587,9 @@ class OperationsAdmin:
         answer: "t.Sender" = self._core.call("PUT", "/api/v1/admin/senders", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def log(self, *, environment: Optional[Literal["live", "sandbox", "platform"]] = None, stream: Optional[str] = None, category: Optional[Literal["message", "receipts", "wallet", "topup", "terms", "hold", "template", "endpoint", "feed", "partner", "key", "gateway", "prices", "inbound", "external", "contact", "import", "conversation", "thread", "team", "presence", "session", "suppression", "agent", "login", "routing", "sender", "pool", "senderrules", "affinity", "clock", "sandbox", "audit", "evaluation", "rota", "callback", "unmatched", "broadcast", "moved"]] = None, after: Optional[str] = None, before: Optional[str] = None, as_of: Optional[str] = None, limit: Optional[int] = None, timeout: Optional[float] = None) -> "t.LogPage":
+    def log(self, *, environment: Optional[Literal["live", "sandbox", "platform"]] = None, stream: Optional[str] = None, category: Optional[Literal["message", "receipts", "wallet", "topup", "terms", "hold", "template", "endpoint", "feed", "partner", "key", "gateway", "prices", "inbound", "external", "contact", "import", "conversation", "thread", "team", "presence", "session", "suppression", "agent", "login", "routing", "sender", "pool", "senderrules", "affinity", "clock", "sandbox", "audit", "evaluation", "rota", "callback", "unmatched", "broadcast", "moved"]] = None, after: Optional[str] = None, before: Optional[str] = None, as_of: Optional[str] = None, limit: Optional[int] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.LogPage":
         """Read the log itself: everything, a stream or a category, now or as of a position: GET /api/v1/admin/log"""
-        answer: "t.LogPage" = self._core.call("GET", "/api/v1/admin/log", (), {"environment": environment, "stream": stream, "category": category, "after": after, "before": before, "as_of": as_of, "limit": limit}, timeout=timeout)
+        answer: "t.LogPage" = self._core.call("GET", "/api/v1/admin/log", (), {"environment": environment, "stream": stream, "category": category, "after": after, "before": before, "as_of": as_of, "limit": limit}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
 
@@ -597,9 +597,9 @@ class OperationsGateways:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.Gateway"]:
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.Gateway"]:
         """The gateways of this environment that may carry your messages, and how they do: GET /api/v1/gateways"""
-        return self._core.listing("GET", "/api/v1/gateways", (), {"limit": limit, "after": after, "before": before}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/gateways", (), {"limit": limit, "after": after, "before": before}, min_log_position=min_log_position, timeout=timeout)
 
 
 class OperationsRouting:
@@ -621,13 +621,13 @@ class OperationsBacktests:
         answer: "t.BacktestSummary" = self._core.call("POST", "/api/v1/backtests", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, timeout: Optional[float] = None) -> Listing["t.BacktestSummary"]:
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.BacktestSummary"]:
         """List backtests, newest first: GET /api/v1/backtests"""
-        return self._core.listing("GET", "/api/v1/backtests", (), {"limit": limit, "after": after, "environment": environment}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/backtests", (), {"limit": limit, "after": after, "environment": environment}, min_log_position=min_log_position, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Backtest":
+    def get(self, id: Union[str, int], *, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Backtest":
         """Progress and result of a backtest: GET /api/v1/backtests/{id}"""
-        answer: "t.Backtest" = self._core.call("GET", "/api/v1/backtests/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Backtest" = self._core.call("GET", "/api/v1/backtests/{id}", (id,), {}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def cancel(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Backtest":
@@ -686,9 +686,9 @@ class OperationsContactsByExternalId:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def get(self, source: Union[str, int], external_id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Contact":
+    def get(self, source: Union[str, int], external_id: Union[str, int], *, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Contact":
         """Get the contact that has an external id now: GET /api/v1/contacts/by-external-id/{source}/{external_id}"""
-        answer: "t.Contact" = self._core.call("GET", "/api/v1/contacts/by-external-id/{source}/{external_id}", (source, external_id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Contact" = self._core.call("GET", "/api/v1/contacts/by-external-id/{source}/{external_id}", (source, external_id,), {}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def upsert(self, source: Union[str, int], external_id: Union[str, int], body: "t.ContactInput", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Contact":
@@ -720,9 +720,9 @@ class OperationsContactsConsents:
         answer: "t.Consent" = self._core.call("POST", "/api/v1/contacts/{id}/consents", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def list(self, id: Union[str, int], *, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.ConsentList":
+    def list(self, id: Union[str, int], *, as_of: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.ConsentList":
         """List the consents of a contact, all of them or those in force at a time: GET /api/v1/contacts/{id}/consents"""
-        answer: "t.ConsentList" = self._core.call("GET", "/api/v1/contacts/{id}/consents", (id,), {"as_of": as_of}, timeout=timeout)
+        answer: "t.ConsentList" = self._core.call("GET", "/api/v1/contacts/{id}/consents", (id,), {"as_of": as_of}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
 
@@ -757,9 +757,9 @@ class OperationsContacts:
         answer: str = self._core.call("GET", "/api/v1/contacts/export", (), {"format": format}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
-    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> Union["t.Contact", "t.MergedContact"]:
+    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> Union["t.Contact", "t.MergedContact"]:
         """Get a contact, or what a merged one is part of; now or as of an earlier position or time: GET /api/v1/contacts/{id}"""
-        answer: Union["t.Contact", "t.MergedContact"] = self._core.call("GET", "/api/v1/contacts/{id}", (id,), {"as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
+        answer: Union["t.Contact", "t.MergedContact"] = self._core.call("GET", "/api/v1/contacts/{id}", (id,), {"as_of": as_of}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def update(self, id: Union[str, int], body: "t.ContactPatch", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Contact":
@@ -772,9 +772,9 @@ class OperationsContacts:
         answer: "t.ErasureRequested" = self._core.call("DELETE", "/api/v1/contacts/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    def merges(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.LastingMergeList":
+    def merges(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.LastingMergeList":
         """List the contacts that are part of a contact, each with the merge that an unmerge undoes: GET /api/v1/contacts/{id}/merges"""
-        answer: "t.LastingMergeList" = self._core.call("GET", "/api/v1/contacts/{id}/merges", (id,), {}, timeout=timeout)
+        answer: "t.LastingMergeList" = self._core.call("GET", "/api/v1/contacts/{id}/merges", (id,), {}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
     def merge(self, id: Union[str, int], body: "t.MergeContact", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.ContactMerge":
@@ -787,9 +787,9 @@ class OperationsContacts:
         answer: "t.UnmergedContacts" = self._core.call("POST", "/api/v1/contacts/{id}/unmerge", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def erasure(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.ContactErasure":
+    def erasure(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.ContactErasure":
         """How far an erasure is, and its signed certificate: GET /api/v1/contacts/{id}/erasure"""
-        answer: "t.ContactErasure" = self._core.call("GET", "/api/v1/contacts/{id}/erasure", (id,), {}, timeout=timeout)
+        answer: "t.ContactErasure" = self._core.call("GET", "/api/v1/contacts/{id}/erasure", (id,), {}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
     def duplicates(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.DuplicateContactList":
@@ -807,14 +807,14 @@ class OperationsContactImports:
         answer: "t.AcceptedImport" = self._core.call("POST", "/api/v1/contact-imports", (), {"on_conflict": on_conflict}, body=body, kind="bytes", content_type=content_type, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.ContactImport":
+    def get(self, id: Union[str, int], *, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.ContactImport":
         """Get how far an import is: GET /api/v1/contact-imports/{id}"""
-        answer: "t.ContactImport" = self._core.call("GET", "/api/v1/contact-imports/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.ContactImport" = self._core.call("GET", "/api/v1/contact-imports/{id}", (id,), {}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
-    def errors(self, id: Union[str, int], *, format: Optional[Literal["csv", "ndjson"]] = None, timeout: Optional[float] = None) -> str:
+    def errors(self, id: Union[str, int], *, format: Optional[Literal["csv", "ndjson"]] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> str:
         """Get what was wrong with rows of an import, as a file: GET /api/v1/contact-imports/{id}/errors"""
-        answer: str = self._core.call("GET", "/api/v1/contact-imports/{id}/errors", (id,), {"format": format}, timeout=timeout)
+        answer: str = self._core.call("GET", "/api/v1/contact-imports/{id}/errors", (id,), {"format": format}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
 
@@ -831,9 +831,9 @@ class OperationsSuppressions:
         answer: "t.Suppression" = self._core.call("POST", "/api/v1/suppressions", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Suppression":
+    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Suppression":
         """Get a suppression, now or as of an earlier position or time: GET /api/v1/suppressions/{id}"""
-        answer: "t.Suppression" = self._core.call("GET", "/api/v1/suppressions/{id}", (id,), {"as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Suppression" = self._core.call("GET", "/api/v1/suppressions/{id}", (id,), {"as_of": as_of}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def remove(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Suppression":
@@ -866,13 +866,13 @@ class OperationsAgents:
         answer: "t.Agent" = self._core.call("POST", "/api/v1/agents", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, status: Optional[str] = None, role: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.Agent"]:
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, status: Optional[str] = None, role: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.Agent"]:
         """List the agents of this environment, oldest first: GET /api/v1/agents"""
-        return self._core.listing("GET", "/api/v1/agents", (), {"limit": limit, "after": after, "before": before, "status": status, "role": role}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/agents", (), {"limit": limit, "after": after, "before": before, "status": status, "role": role}, min_log_position=min_log_position, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Agent":
+    def get(self, id: Union[str, int], *, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Agent":
         """Read an agent: GET /api/v1/agents/{id}"""
-        answer: "t.Agent" = self._core.call("GET", "/api/v1/agents/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Agent" = self._core.call("GET", "/api/v1/agents/{id}", (id,), {}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def update(self, id: Union[str, int], body: "t.PatchAgent", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Agent":
@@ -913,9 +913,9 @@ class OperationsTeams:
         """List teams, newest first: GET /api/v1/teams"""
         return self._core.listing("GET", "/api/v1/teams", (), {"limit": limit, "after": after, "before": before}, min_log_position=min_log_position, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Team":
+    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Team":
         """Get a team, now or as of an earlier position or time: GET /api/v1/teams/{id}"""
-        answer: "t.Team" = self._core.call("GET", "/api/v1/teams/{id}", (id,), {"as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Team" = self._core.call("GET", "/api/v1/teams/{id}", (id,), {"as_of": as_of}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def update(self, id: Union[str, int], body: "t.PatchTeam", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Team":
@@ -951,9 +951,9 @@ class OperationsMe:
         self._core = core
         self.totp = OperationsMeTotp(core)
 
-    def get(self, *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Me":
+    def get(self, *, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Me":
         """Who is signed in: GET /api/v1/me"""
-        answer: "t.Me" = self._core.call("GET", "/api/v1/me", (), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Me" = self._core.call("GET", "/api/v1/me", (), {}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def set_password(self, body: "t.ChangePassword", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
@@ -994,9 +994,9 @@ class OperationsMobileSessions:
         answer: "t.IssuedSession" = self._core.call("POST", "/api/v1/mobile/sessions", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.Session"]:
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.Session"]:
         """List your sessions in this environment, oldest first: GET /api/v1/mobile/sessions"""
-        return self._core.listing("GET", "/api/v1/mobile/sessions", (), {"limit": limit, "after": after, "before": before}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/mobile/sessions", (), {"limit": limit, "after": after, "before": before}, min_log_position=min_log_position, timeout=timeout)
 
     def refresh(self, body: "t.RefreshSession", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.IssuedSession":
         """Get a session's next tokens: POST /api/v1/mobile/sessions/refresh"""
@@ -1022,9 +1022,9 @@ class OperationsMobileDevices:
         answer: "t.Device" = self._core.call("POST", "/api/v1/mobile/devices", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.Device"]:
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.Device"]:
         """Your devices: GET /api/v1/mobile/devices"""
-        return self._core.listing("GET", "/api/v1/mobile/devices", (), {"limit": limit, "after": after, "before": before}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/mobile/devices", (), {"limit": limit, "after": after, "before": before}, min_log_position=min_log_position, timeout=timeout)
 
     def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Ends push to a device and destroys its token: DELETE /api/v1/mobile/devices/{id}"""
@@ -1037,9 +1037,9 @@ class OperationsMobile:
         self.sessions = OperationsMobileSessions(core)
         self.devices = OperationsMobileDevices(core)
 
-    def pushes(self, *, timeout: Optional[float] = None) -> "t.PushList":
+    def pushes(self, *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.PushList":
         """What was pushed to your devices in the last day, and what became of it: GET /api/v1/mobile/pushes"""
-        answer: "t.PushList" = self._core.call("GET", "/api/v1/mobile/pushes", (), {}, timeout=timeout)
+        answer: "t.PushList" = self._core.call("GET", "/api/v1/mobile/pushes", (), {}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
     def sync(self, *, after: Optional[int] = None, limit: Optional[int] = None, wait: Optional[int] = None, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.MobileSync":
@@ -1057,9 +1057,9 @@ class OperationsAttachments:
         answer: "t.Attachment" = self._core.call("POST", "/api/v1/attachments", (), {"name": name, "contact_id": contact_id}, body=body, kind="bytes", content_type=content_type, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Attachment":
+    def get(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Attachment":
         """An attachment, with a link to its content: GET /api/v1/attachments/{id}"""
-        answer: "t.Attachment" = self._core.call("GET", "/api/v1/attachments/{id}", (id,), {}, timeout=timeout)
+        answer: "t.Attachment" = self._core.call("GET", "/api/v1/attachments/{id}", (id,), {}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
     def delete(self, id: Union[str, int], *, even_if_sent: Optional[bool] = None, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
@@ -1090,7 +1090,7 @@ class OperationsEvents:
         answer: "t.LifecycleEventPage" = self._core.call("GET", "/api/v1/events", (), {"after": after, "consumer": consumer, "limit": limit, "types": types, "filters": filters, "wait": wait, "before": before}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
-    def stream(self, *, after: Optional[int] = None, consumer: Optional[str] = None, types: Optional[Union[str, Sequence[str]]] = None, filters: Optional[str] = None, timeout: Optional[float] = None) -> Iterator["t.LifecycleEvent"]:
+    def stream(self, *, after: Optional[int] = None, consumer: Optional[str] = None, types: Optional[Union[str, Sequence[str]]] = None, filters: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Iterator["t.LifecycleEvent"]:
         """The same feed as server-sent events; resumes behind Last-Event-ID, else where its consumer has committed: GET /api/v1/events/stream"""
         return self._core.stream(after=after, types=types, consumer=consumer, filters=filters, timeout=timeout)
 
@@ -1099,14 +1099,14 @@ class OperationsEventConsumers:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def list(self, *, timeout: Optional[float] = None) -> "t.FeedConsumers":
+    def list(self, *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.FeedConsumers":
         """List the readers of the feed whose cursor is kept here, each with its lag: GET /api/v1/event-consumers"""
-        answer: "t.FeedConsumers" = self._core.call("GET", "/api/v1/event-consumers", (), {}, timeout=timeout)
+        answer: "t.FeedConsumers" = self._core.call("GET", "/api/v1/event-consumers", (), {}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
-    def get(self, name: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.FeedConsumer":
+    def get(self, name: Union[str, int], *, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.FeedConsumer":
         """Get where a reader of the feed is: GET /api/v1/event-consumers/{name}"""
-        answer: "t.FeedConsumer" = self._core.call("GET", "/api/v1/event-consumers/{name}", (name,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.FeedConsumer" = self._core.call("GET", "/api/v1/event-consumers/{name}", (name,), {}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def delete(self, name: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
@@ -1231,9 +1231,9 @@ class OperationsWebhookEndpoints:
         """List webhook endpoints, oldest first: GET /api/v1/webhook-endpoints"""
         return self._core.listing("GET", "/api/v1/webhook-endpoints", (), {"limit": limit, "after": after, "before": before}, min_log_position=min_log_position, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookEndpoint":
+    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookEndpoint":
         """Get a webhook endpoint, now or as of an earlier position or time: GET /api/v1/webhook-endpoints/{id}"""
-        answer: "t.WebhookEndpoint" = self._core.call("GET", "/api/v1/webhook-endpoints/{id}", (id,), {"as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.WebhookEndpoint" = self._core.call("GET", "/api/v1/webhook-endpoints/{id}", (id,), {"as_of": as_of}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def update(self, id: Union[str, int], body: "t.UpdateWebhookEndpoint", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookEndpoint":
@@ -1250,9 +1250,9 @@ class OperationsWebhookEndpoints:
         answer: "t.WebhookEndpoint" = self._core.call("POST", "/api/v1/webhook-endpoints/{id}/enable", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def secret(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.WebhookSecret":
+    def secret(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookSecret":
         """Show the secret that signs: GET /api/v1/webhook-endpoints/{id}/secret"""
-        answer: "t.WebhookSecret" = self._core.call("GET", "/api/v1/webhook-endpoints/{id}/secret", (id,), {}, timeout=timeout)
+        answer: "t.WebhookSecret" = self._core.call("GET", "/api/v1/webhook-endpoints/{id}/secret", (id,), {}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
     def rotate_secret(self, id: Union[str, int], body: "t.RotateWebhookSecret", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.RotatedWebhookSecret":
@@ -1299,14 +1299,14 @@ class OperationsPrices:
         answer: "t.PriceList" = self._core.call("GET", "/api/v1/prices/standard", (), {}, timeout=timeout)
         return answer
 
-    def get(self, *, timeout: Optional[float] = None) -> "t.PriceList":
+    def get(self, *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.PriceList":
         """What messages cost: GET /api/v1/prices"""
-        answer: "t.PriceList" = self._core.call("GET", "/api/v1/prices", (), {}, timeout=timeout)
+        answer: "t.PriceList" = self._core.call("GET", "/api/v1/prices", (), {}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
-    def preview(self, *, channel: Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"], to: str, segments: Optional[int] = None, category: Optional[Literal["transactional", "marketing", "authentication"]] = None, list: Optional[str] = None, timeout: Optional[float] = None) -> "t.PricePreview":
+    def preview(self, *, channel: Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"], to: str, segments: Optional[int] = None, category: Optional[Literal["transactional", "marketing", "authentication"]] = None, list: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.PricePreview":
         """What one message would cost: GET /api/v1/prices/preview"""
-        answer: "t.PricePreview" = self._core.call("GET", "/api/v1/prices/preview", (), {"channel": channel, "to": to, "segments": segments, "category": category, "list": list}, timeout=timeout)
+        answer: "t.PricePreview" = self._core.call("GET", "/api/v1/prices/preview", (), {"channel": channel, "to": to, "segments": segments, "category": category, "list": list}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
 
@@ -1319,13 +1319,13 @@ class OperationsSenderPools:
         answer: "t.SenderPool" = self._core.call("POST", "/api/v1/sender-pools", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, environment: Optional[Literal["live", "sandbox"]] = None, timeout: Optional[float] = None) -> Listing["t.SenderPool"]:
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, environment: Optional[Literal["live", "sandbox"]] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.SenderPool"]:
         """Your pools of senders; for operators those of gateways too: GET /api/v1/sender-pools"""
-        return self._core.listing("GET", "/api/v1/sender-pools", (), {"limit": limit, "after": after, "before": before, "channel": channel, "environment": environment}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/sender-pools", (), {"limit": limit, "after": after, "before": before, "channel": channel, "environment": environment}, min_log_position=min_log_position, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.SenderPool":
+    def get(self, id: Union[str, int], *, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.SenderPool":
         """A pool of senders: GET /api/v1/sender-pools/{id}"""
-        answer: "t.SenderPool" = self._core.call("GET", "/api/v1/sender-pools/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.SenderPool" = self._core.call("GET", "/api/v1/sender-pools/{id}", (id,), {}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def update(self, id: Union[str, int], body: "t.PatchSenderPool", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.SenderPool":
@@ -1347,13 +1347,13 @@ class OperationsKeys:
         answer: "t.IssuedKey" = self._core.call("POST", "/api/v1/keys", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.Key"]:
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.Key"]:
         """List API keys, oldest first: GET /api/v1/keys"""
-        return self._core.listing("GET", "/api/v1/keys", (), {"limit": limit, "after": after, "before": before}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/keys", (), {"limit": limit, "after": after, "before": before}, min_log_position=min_log_position, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Key":
+    def get(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Key":
         """One API key: GET /api/v1/keys/{id}"""
-        answer: "t.Key" = self._core.call("GET", "/api/v1/keys/{id}", (id,), {}, timeout=timeout)
+        answer: "t.Key" = self._core.call("GET", "/api/v1/keys/{id}", (id,), {}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
     def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:
@@ -1370,13 +1370,13 @@ class OperationsAudit:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, actor: Optional[str] = None, action: Optional[str] = None, target: Optional[str] = None, from_: Optional[str] = None, to: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.AuditEntry"]:
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, actor: Optional[str] = None, action: Optional[str] = None, target: Optional[str] = None, from_: Optional[str] = None, to: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> Listing["t.AuditEntry"]:
         """Who changed what of the partner, sent, or was refused, and what the platform did by itself, newest first: GET /api/v1/audit"""
-        return self._core.listing("GET", "/api/v1/audit", (), {"limit": limit, "after": after, "before": before, "actor": actor, "action": action, "target": target, "from": from_, "to": to}, timeout=timeout)
+        return self._core.listing("GET", "/api/v1/audit", (), {"limit": limit, "after": after, "before": before, "actor": actor, "action": action, "target": target, "from": from_, "to": to}, min_log_position=min_log_position, timeout=timeout)
 
-    def export(self, *, actor: Optional[str] = None, action: Optional[str] = None, target: Optional[str] = None, from_: Optional[str] = None, to: Optional[str] = None, format: Optional[Literal["csv"]] = None, timeout: Optional[float] = None) -> str:
+    def export(self, *, actor: Optional[str] = None, action: Optional[str] = None, target: Optional[str] = None, from_: Optional[str] = None, to: Optional[str] = None, format: Optional[Literal["csv"]] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> str:
         """The same as a file: GET /api/v1/audit/export"""
-        answer: str = self._core.call("GET", "/api/v1/audit/export", (), {"actor": actor, "action": action, "target": target, "from": from_, "to": to, "format": format}, timeout=timeout)
+        answer: str = self._core.call("GET", "/api/v1/audit/export", (), {"actor": actor, "action": action, "target": target, "from": from_, "to": to, "format": format}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
 
@@ -1448,9 +1448,9 @@ class Operations:
         answer: "t.Overview" = self._core.call("GET", "/api/v1/overview", (), {"minutes": minutes}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
-    def event_types(self, *, timeout: Optional[float] = None) -> "t.LifecycleEventTypes":
+    def event_types(self, *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.LifecycleEventTypes":
         """The types of lifecycle events, each with its schema and an example: GET /api/v1/event-types"""
-        answer: "t.LifecycleEventTypes" = self._core.call("GET", "/api/v1/event-types", (), {}, timeout=timeout)
+        answer: "t.LifecycleEventTypes" = self._core.call("GET", "/api/v1/event-types", (), {}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
     def asyncapi_json(self, *, timeout: Optional[float] = None) -> Mapping[str, Any]:
@@ -1458,9 +1458,9 @@ class Operations:
         answer: Mapping[str, Any] = self._core.call("GET", "/api/v1/asyncapi.json", (), {}, timeout=timeout)
         return answer
 
-    def limits(self, *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Limits":
+    def limits(self, *, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Limits":
         """What you may do, and what is left of it now: GET /api/v1/limits"""
-        answer: "t.Limits" = self._core.call("GET", "/api/v1/limits", (), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Limits" = self._core.call("GET", "/api/v1/limits", (), {}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def status(self, *, timeout: Optional[float] = None) -> "t.PlatformState":

@@ -10,6 +10,7 @@ import { deprecationIn } from "./deprecation.ts";
 import { type Document, complete } from "./openapi-complete.ts";
 import { apiPrefix } from "./pipeline.ts";
 import { Problem } from "./problem-schema.ts";
+import { saysLag } from "./projection.ts";
 import { type Route, takesKey } from "./route.ts";
 import type { Service } from "./service.ts";
 
@@ -94,13 +95,12 @@ type HeaderName = keyof typeof answerHeaders;
 function headersOf(route: Route, status: number): z.ZodObject {
   const names: HeaderName[] = ["Request-Id"];
   if (route.scope !== "public") names.push("RateLimit-Policy", "RateLimit");
-  if (route.projection !== undefined) names.push("Projection-Lag");
+  if (saysLag(route)) names.push("Projection-Lag");
   const announced = deprecationIn(route);
   if (announced !== undefined) names.push("Deprecation", "Link");
   if (announced?.until !== undefined) names.push("Sunset");
   if (status < 400) {
     if (route.mutates) names.push("Log-Position");
-    if (route.method === "GET" && route.projection === undefined) names.push("Projection-Lag");
     if (takesKey(route)) names.push("Idempotent-Replayed");
     if (route.prefer) names.push("Preference-Applied");
     if (route.etag) names.push("ETag");
@@ -134,7 +134,7 @@ const requestHeadersOf = (route: Route): z.ZodObject =>
         "order-204821",
       ).optional(),
     }),
-    ...(route.projection !== undefined && {
+    ...(saysLag(route) && {
       "Min-Log-Position": text(
         "Waits until the answer covers this position, at most 5 s.",
         "0000000000104200",

@@ -23,7 +23,7 @@ import { refusalOfMoved } from "./moved.ts";
 import { conditional, refuseUntold } from "./etag.ts";
 import { observeRequest } from "./metrics.ts";
 import { deprecationHeaders, deprecationOf } from "./deprecation.ts";
-import { projectionHeaders } from "./projection.ts";
+import { lagHeaders, saysLag } from "./projection.ts";
 import { type Route, streamed, takesKey } from "./route.ts";
 import { shownPath } from "./shown-path.ts";
 import { notValid, unknownField, validate } from "./validate.ts";
@@ -262,8 +262,7 @@ export class Pipeline {
         body = validate(route.body, body ?? {}, "body");
     }
     call.body = body;
-    if (route.projection !== undefined)
-      under.common.push(...(await projectionHeaders(call, route.projection)));
+    if (saysLag(route)) under.common.push(...(await lagHeaders(call, route)));
     if (
       call.idempotencyKey !== undefined &&
       route.idempotency !== "stream" &&

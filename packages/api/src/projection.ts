@@ -2,6 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { PublicError } from "@heliograph/contracts";
 import { parsePosition } from "@heliograph/log";
 import type { Call } from "./call.ts";
+import type { Route } from "./route.ts";
 import type { EnvironmentDeps } from "./context.ts";
 import { checkpointOf, hurry } from "@heliograph/runtime";
 
@@ -32,31 +33,57 @@ export async function seenUntil(
   return position;
 }
 
+/** Whether it is a read of somebody who is known: it takes `Min-Log-Position` and says `Projection-Lag`, wherever its answer comes from. */
+export const saysLag = ({ method, scope, projection }: Route): boolean =>
+  projection !== undefined || (method === "GET" && scope !== "public");
+
 /**
- * `Projection-Lag`: how many events of the log the read model has not seen. With `Min-Log-Position` it first waits, at most 5 s,
- * until the read model has seen that position; after that it answers with what there is, and the lag says so.
+ * `Projection-Lag`: how many events of the log the answer has not seen. With `Min-Log-Position` it first waits, at most 5 s, until that position is seen; after that it answers with what there is, and the lag
+ * says so. What comes of no read model is folded from the log itself, or kept in memory by the directory, which is waited for.
  */
-export async function projectionHeaders(call: Call, schema: string): Promise<readonly string[]> {
+export async function lagHeaders(call: Call, { projection }: Route): Promise<readonly string[]> {
+  const wanted = wantedBy(call);
+  const lag =
+    projection === undefined
+      ? wanted && (await directoryLag(call, wanted))
+      : await projectionLag(call, projection, wanted);
+  return ["Projection-Lag", String(lag ?? 0)];
+}
+
+function wantedBy({ request }: Call): bigint | undefined {
+  const header = request.headers["min-log-position"];
+  if (header === undefined) return undefined;
+  const wanted = parsePosition(String(header));
+  if (wanted !== undefined) return wanted;
+  throw new PublicError("invalid_request", "Min-Log-Position is not a position.", {
+    errors: [
+      {
+        path: "Min-Log-Position",
+        code: "invalid_format",
+        message: "send what Log-Position said",
+      },
+    ],
+  });
+}
+
+async function projectionLag(
+  call: Call,
+  schema: string,
+  wanted: bigint | undefined,
+): Promise<number> {
   const { projectionPool, log } = call.deps;
-  const header = call.request.headers["min-log-position"];
   const partner = call.account;
   let position = await checkpointOf(projectionPool, schema, partner);
-  if (header !== undefined) {
-    const wanted = parsePosition(String(header));
-    if (wanted === undefined)
-      throw new PublicError("invalid_request", "Min-Log-Position is not a position.", {
-        errors: [
-          {
-            path: "Min-Log-Position",
-            code: "invalid_format",
-            message: "send what Log-Position said",
-          },
-        ],
-      });
-    // A position beyond the head is of another log (keys and partners have theirs): waiting for it would be in vain.
-    if (wanted <= (await log.head()))
-      position = await seenUntil(call.deps, { schema, partner }, wanted, maxWaitMs, call.signal);
-  }
-  const head = await log.head();
-  return ["Projection-Lag", String(log.span(position, head))];
+  // A position beyond the head is of another log (keys and partners have theirs): waiting for it would be in vain.
+  if (wanted !== undefined && wanted <= (await log.head()))
+    position = await seenUntil(call.deps, { schema, partner }, wanted, maxWaitMs, call.signal);
+  return log.span(position, await log.head());
+}
+
+/** The same of what is kept in memory. A position of the environment's log has mostly been passed in the platform's, or is beyond its head: neither is waited for. */
+async function directoryLag({ context }: Call, wanted: bigint): Promise<number> {
+  const { directory, platformLog } = context;
+  if (wanted <= directory.position || wanted > (await platformLog.head())) return 0;
+  await directory.caughtUp(wanted, maxWaitMs).catch(() => undefined);
+  return wanted <= directory.position ? 0 : platformLog.span(directory.position, wanted);
 }

@@ -4,7 +4,8 @@ import type pg from "pg";
 import pino from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Call } from "../src/call.ts";
-import { projectionHeaders } from "../src/projection.ts";
+import { lagHeaders, saysLag } from "../src/projection.ts";
+import type { Route } from "../src/route.ts";
 
 let database: TestDatabase;
 let pool: pg.Pool;
@@ -23,17 +24,18 @@ const log = {
   head: async () => head,
   span: (from: bigint, to: bigint) => Number(to - from),
 };
-/** What a partner is told of a consumer that is divided into four, whose shard 2 has not seen all. */
-const headersOf = (shard: number, wanted?: bigint): Promise<readonly string[]> =>
-  projectionHeaders(
+const lagOf = (call: object, projection: string | undefined, wanted?: bigint | string) =>
+  lagHeaders(
     {
-      deps: { projectionPool: pool, log },
-      account: partnerIn(shard, 4),
       request: { headers: wanted === undefined ? {} : { "min-log-position": String(wanted) } },
       signal: new AbortController().signal,
+      ...call,
     } as unknown as Call,
-    "divided",
+    { projection } as Route,
   );
+/** What a partner is told of a consumer that is divided into four, whose shard 2 has not seen all. */
+const headersOf = (shard: number, wanted?: bigint): Promise<readonly string[]> =>
+  lagOf({ deps: { projectionPool: pool, log }, account: partnerIn(shard, 4) }, "divided", wanted);
 
 test("a read model that is divided is as far behind as the caller's own shard, and that is waited for", async () => {
   await pool.query(`create schema divided;
@@ -47,4 +49,34 @@ test("a read model that is divided is as far behind as the caller's own shard, a
   await pool.query("update divided.checkpoint set position = 95 where name = 'some/2'");
   await pool.query("update divided.checkpoint set position = 100 where name = 'some/2'");
   expect(await waiting).toEqual(["Projection-Lag", "0"]);
+});
+
+test("what is kept in memory is waited for too, and a position that is none is refused whatever is read", async () => {
+  let position = 90n;
+  const reached = Promise.withResolvers<void>();
+  const directory = {
+    get position() {
+      return position;
+    },
+    caughtUp: () => reached.promise,
+  };
+  const call = { context: { directory, platformLog: log } };
+  expect(await lagOf(call, undefined)).toEqual(["Projection-Lag", "0"]);
+  expect(await lagOf(call, undefined, 90n)).toEqual(["Projection-Lag", "0"]);
+  // Of another log.
+  expect(await lagOf(call, undefined, 101n)).toEqual(["Projection-Lag", "0"]);
+  const waiting = lagOf(call, undefined, 97n);
+  position = 95n;
+  reached.reject(new Error("it took too long"));
+  expect(await waiting).toEqual(["Projection-Lag", "2"]);
+  for (const projection of [undefined, "divided"])
+    await expect(lagOf(call, projection, "soon")).rejects.toThrow("Min-Log-Position");
+});
+
+test("every read of somebody who is known says how far it has seen", () => {
+  const says = (route: Partial<Route>): boolean => saysLag(route as Route);
+  expect(says({ method: "GET", scope: "keys:read" })).toBe(true);
+  expect(says({ method: "POST", scope: "contacts:read", projection: "contacts" })).toBe(true);
+  expect(says({ method: "GET", scope: "public" })).toBe(false);
+  expect(says({ method: "POST", scope: "messages:write" })).toBe(false);
 });

@@ -202,7 +202,6 @@ export const teamRoutes: readonly Route[] = [
     handler: async (call) => ({
       status: 200,
       ...shown(await find(call)),
-      headers: { "Projection-Lag": "0" },
     }),
   }),
   route({

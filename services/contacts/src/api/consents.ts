@@ -96,7 +96,6 @@ async function list(call: Call<undefined, z.infer<typeof ConsentsQuery>>): Promi
   return {
     status: 200,
     body: { data, next_cursor: null, next_after: null, prev_cursor: null },
-    headers: { "Projection-Lag": "0" },
   };
 }
 

@@ -37,7 +37,6 @@ const seen = ({ contact, revision }: Loaded): Answer => ({
   status: 200,
   body: contactView(contact),
   etag: etagOf(revision),
-  headers: { "Projection-Lag": "0" },
 });
 function changed(
   call: Call<unknown, unknown>,
@@ -110,7 +109,7 @@ async function get(call: Call<undefined>): Promise<Answer> {
   if (survivor === undefined || erased(survivor.contact)) throw goneError();
   const into = survivor.contact.contact_id;
   const etag = etagOf(loaded.revision, into);
-  return { status: 200, body: { id, merged_into: into }, etag, headers: { "Projection-Lag": "0" } };
+  return { status: 200, body: { id, merged_into: into }, etag };
 }
 
 async function patch(call: Call<z.infer<typeof ContactPatch>>): Promise<Answer> {

@@ -56,7 +56,6 @@ async function list(call: Call<undefined, undefined>): Promise<Answer> {
   return {
     status: 200,
     body: { data, next_cursor: null, next_after: null, prev_cursor: null },
-    headers: { "Projection-Lag": "0" },
   };
 }
 

@@ -92,7 +92,6 @@ async function read(call: Call<undefined, unknown>): Promise<Answer> {
           ? null
           : { ...(JSON.parse(done.certificate) as Certificate), signature: done.signature },
     },
-    headers: { "Projection-Lag": "0" },
   };
 }
 

@@ -71,7 +71,6 @@ async function get(call: Call<unknown, unknown>): Promise<Answer> {
     status: 200,
     body,
     etag: conversationTag(call, conversation, holder),
-    headers: { "Projection-Lag": "0" },
   };
 }
 
@@ -93,7 +92,7 @@ async function explain(call: Call<undefined, z.infer<typeof ExplainQuery>>): Pro
     },
   });
   const body = await openedFor(call, explainedOr(explained, "conversation"));
-  return { status: 200, body, headers: { "Projection-Lag": "0" } };
+  return { status: 200, body };
 }
 
 const changeErrors = [

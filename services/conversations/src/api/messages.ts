@@ -44,7 +44,6 @@ export async function listMessages(call: MessagesCall): Promise<Answer> {
   return {
     status: 200,
     body: listBody(call, list, page, withMessages(rows, shown), keyOf, ({ message }) => message),
-    headers: { "Projection-Lag": "0" },
   };
 }
 

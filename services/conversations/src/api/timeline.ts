@@ -51,7 +51,6 @@ export async function readTimeline(
       data: open(data),
       next_cursor: next,
     },
-    headers: { "Projection-Lag": "0" },
   };
 }
 

@@ -38,7 +38,6 @@ async function one(call: Call<undefined, z.infer<typeof OneQuery>>): Promise<Ans
   return {
     status: 200,
     body: await openedFor(call, messageDetail(found.state, call.env)),
-    headers: { "Projection-Lag": "0" },
   };
 }
 
@@ -54,7 +53,7 @@ async function explain(call: Call<undefined, z.infer<typeof ExplainQuery>>): Pro
     show: (state) => messageDetail(state, env),
   });
   const body = await openedFor(call, explainedOr(explained, "message"));
-  return { status: 200, body, headers: { "Projection-Lag": "0" } };
+  return { status: 200, body };
 }
 
 export const messageReadRoutes: readonly Route[] = [

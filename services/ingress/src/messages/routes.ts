@@ -183,7 +183,6 @@ export const messageRoutes: readonly Route[] = [
         call.params["id"]!,
         call.signal,
       ),
-      headers: { "Projection-Lag": "0" },
     }),
   }),
   route({

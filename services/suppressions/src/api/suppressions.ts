@@ -139,7 +139,6 @@ async function get(call: Call<undefined, unknown>): Promise<Answer> {
     status: 200,
     body: await shown(call, period),
     etag: tagOf(period),
-    headers: { "Projection-Lag": "0" },
   };
 }
 

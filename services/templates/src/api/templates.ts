@@ -83,7 +83,6 @@ async function preview(call: Call<z.infer<typeof Preview>, ChannelQuery>): Promi
   return { status: 200, body };
 }
 
-const fresh = { "Projection-Lag": "0" };
 const changeErrors = [
   "invalid_request",
   "malformed_json",
@@ -133,7 +132,6 @@ export const templateRoutes: readonly Route[] = [
     handler: async (call) => ({
       status: 200,
       body: templateView(await find(call)),
-      headers: fresh,
     }),
   }),
   route({
@@ -193,7 +191,6 @@ export const templateRoutes: readonly Route[] = [
     handler: async (call) => ({
       status: 200,
       body: await pathVersion(call),
-      headers: fresh,
     }),
   }),
   route({

@@ -263,10 +263,8 @@ async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
 async function show(call: Call<unknown, unknown>): Promise<Answer> {
   const { endpoint } = await findEndpoint(call as Call, call.params["id"]!);
   const view = call.isOfPast ? pastEndpointView : endpointView;
-  return { status: 200, body: view(endpoint, call.context.masterKey), headers: fresh };
+  return { status: 200, body: view(endpoint, call.context.masterKey) };
 }
-
-const fresh = { "Projection-Lag": "0" };
 
 export const webhookEndpointRoutes: readonly Route[] = [
   route({
@@ -350,7 +348,6 @@ export const webhookEndpointRoutes: readonly Route[] = [
       return {
         status: 200,
         body: secretsOf(endpoint, call.context.masterKey, Date.now()),
-        headers: fresh,
       };
     },
   }),
