@@ -46,7 +46,7 @@ export const invite = (
     partner: call.partner.name,
     origin: originOfLinks(call.context.settings),
   };
-  const token = call.derivedBytes(tokenBytes, "invitation");
+  const token = call.derivedBytes(tokenBytes, `invitation ${agent.agent_id}`);
   const mail = mailed ? (text: string) => invitation({ ...facts, token: text }) : undefined;
   return sendToken(call, "invitation", agent, token, mail);
 };

@@ -52,8 +52,9 @@ export function decideReceipts(
     status = joinStatus(status, next);
     facts.push({ type, data, cause });
   };
-  const read = arrived(receipts, "read");
-  const delivered = arrived(receipts, "delivered") ?? read;
+  const good = receipts.filter(({ data }) => confirms(state, data));
+  const read = arrived(good, "read");
+  const delivered = arrived(good, "delivered") ?? read;
   if (delivered !== undefined) {
     const isNews = below(status, "delivered");
     reach("delivered", "MessageDelivered", deliveredData(state, delivered.data), delivered);
@@ -63,6 +64,10 @@ export function decideReceipts(
   const bad = badNews(state, receipts, status);
   return { facts: [...facts, ...bad.facts, ...complaintOf(state, receipts)], park: bad.park };
 }
+
+/** On the channel `broadcast` nobody confirms anything, whatever a provider calls what it reports of a whole list. */
+const confirms = (state: MessageState, receipt: Receipt): boolean =>
+  requestIn(state, stepIn(state, receipt)).channel !== "broadcast";
 
 /** What says that the message is there: a receipt of the whole, or the last of those of all its parts. */
 function arrived(

@@ -124,6 +124,17 @@ describe("receipts", () => {
     expect(message.types.slice(2)).toEqual(["MessageDelivered", "MessageRead"]);
   });
 
+  it("of a broadcast confirm nothing, and may still say that it was lost", () => {
+    const request = requestOf(id, { channel: "broadcast", to: "spring_news" });
+    const message = begin(request);
+    message.apply(sent(request));
+    message.receipts(receiptOf(id, "delivered"), receiptOf(id, "read"));
+    expect(message.state.status).toBe("sent");
+    message.receipts(receiptOf(id, "undelivered"));
+    message.refund();
+    expect(message.state.status).toBe("failed");
+  });
+
   it("of an earlier attempt by another gateway name that gateway, and not the provider of the last", () => {
     const { state } = sentMessage();
     const receipt = receiptOf(id, "read");

@@ -150,6 +150,18 @@ it.each([
   expect(await world.heads()).toBe(before);
 });
 
+it("A key that was used for another text, a day ago, makes another message", async () => {
+  const headers = { "idempotency-key": "what-she-wrote" };
+  const once = async (text: string): Promise<string> => {
+    await world.platform.contexts.sandbox.pool.query("delete from ingress.idempotency");
+    return (await post({ ...said, text }, { headers })).body.message_id;
+  };
+  const [first, second, again] = [await once("one"), await once("two"), await once("one")];
+  expect(again).toBe(first);
+  expect(await eventOf(second)).toBeDefined();
+  expect(second).not.toBe(first);
+});
+
 it("A live key has no people to simulate, and a key without the scope neither", async () => {
   const id = world.partners[0]!.id;
   const live = await world.addKey(id, { environment: "live" });

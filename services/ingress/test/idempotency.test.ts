@@ -150,6 +150,52 @@ describe("a key used again after its stored answer was dropped", () => {
     await twice(`/templates/${one.id}/versions`, version, { languages: { en: { text: "four" } } });
   });
 
+  test("makes nothing of one resource that is another's too", async () => {
+    const sandbox = world.platform.contexts.sandbox;
+    const call = (path: string, body: object, headers = {}) =>
+      world.call("POST", `/api/v1${path}`, { key: partner.key, body, headers });
+    const made = async (path: string, body: object) => (await call(path, body)).body.id as string;
+    const ofBoth = async (
+      key: string,
+      path: (id: string) => string,
+      ids: readonly string[],
+      body: object,
+    ) => {
+      const answers = [];
+      for (const id of ids) {
+        await sandbox.pool.query("delete from ingress.idempotency");
+        answers.push(await call(path(id), body, { "idempotency-key": key }));
+      }
+      expect(answers.map(({ status }) => Math.floor(status / 100))).toEqual([2, 2]);
+      return answers.map(({ body: answer }) => answer);
+    };
+    const url = "https://example.com/hook";
+    const endpoints = [
+      await made("/webhook-endpoints", { url }),
+      await made("/webhook-endpoints", { url }),
+    ];
+    const at = (end: string) => (id: string) => `/webhook-endpoints/${id}/${end}`;
+    const tests = await ofBoth(newId("req"), at("test"), endpoints, {});
+    expect(new Set(tests.map(({ delivery_id }) => delivery_id)).size).toBe(2);
+    const rotated = await ofBoth(newId("req"), at("rotate-secret"), endpoints, {});
+    expect(new Set(rotated.map(({ secret }) => secret)).size).toBe(2);
+    const contacts = [
+      await made("/contacts", { name: "a" }),
+      await made("/contacts", { name: "b" }),
+    ];
+    const consent = { channel: "sms", purpose: "news", status: "granted", evidence: "form" };
+    const consents = await ofBoth(
+      newId("req"),
+      (id) => `/contacts/${id}/consents`,
+      contacts,
+      consent,
+    );
+    expect(new Set(consents.map(({ id }) => id)).size).toBe(2);
+    const into = await made("/contacts", { name: "c" });
+    const merges = await ofBoth(newId("req"), (id) => `/contacts/${id}/merge`, contacts, { into });
+    expect(new Set(merges.map(({ merge_id }) => merge_id)).size).toBe(2);
+  });
+
   test("changes an endpoint once", async () => {
     const { body } = await world.call("POST", "/api/v1/webhook-endpoints", {
       key: partner.key,

@@ -69,6 +69,27 @@ it("a phone that sends the same registration for another agent, with the same ke
   expect(await devices(bob)).toHaveLength(1);
 });
 
+it("a key that was used for another token, a day ago, makes another device", async () => {
+  const ada = await newAgent((await world.addPartner()).key);
+  const headers = { "idempotency-key": "start-of-the-app" };
+  const once = async (fcm_token: string) => {
+    const body = { fcm_token, platform: "android" };
+    const { pool } = world.platform.contexts.sandbox;
+    await pool.query("delete from ingress.idempotency");
+    return world.call("POST", "/api/v1/mobile/devices", { key: ada.token, body, headers });
+  };
+  const [first, second, again] = [
+    await once("token-1"),
+    await once("token-2"),
+    await once("token-1"),
+  ];
+  expect([first.status, second.status, again.status]).toEqual([201, 201, 201]);
+  expect(again.body.id).toBe(first.body.id);
+  expect((await devices(ada)).map(({ id }) => id).toSorted()).toEqual(
+    [first.body.id, second.body.id].toSorted(),
+  );
+});
+
 it("a token is kept sealed, and destroyed with its device", async () => {
   const partner = await world.addPartner();
   const ada = await newAgent(partner.key);

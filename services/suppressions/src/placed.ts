@@ -1,13 +1,13 @@
 import { streamOf, uuid5 } from "@heliograph/contracts";
 import type { EventLog, Metadata } from "@heliograph/log";
 
-/** Lets a period's id lead to its recipient. Safe to repeat; written before the period starts. */
+/** Lets a period's id lead to its recipient. Safe to repeat; written before the period starts. Gives whose it is: another's where another request with the key was first. */
 export async function place(
   log: EventLog,
   suppressionId: string,
   name: string,
   metadata: Metadata,
-): Promise<void> {
+): Promise<{ readonly name: string; readonly metadata: Metadata }> {
   const stream = streamOf("suppression", suppressionId);
   const event = {
     id: uuid5(suppressionId, "placed"),
@@ -17,6 +17,10 @@ export async function place(
   };
   const [outcome] = await log.append([{ stream, expected: "no_stream", events: [event] }]);
   if (outcome!.kind === "invalid") throw new Error(`${stream}: ${outcome!.message}`);
+  if (outcome!.kind === "appended") return { name, metadata };
+  const [first] = await log.readStream(stream, { limit: 1 });
+  if (first?.type !== "SuppressionPlaced") throw new Error(`${stream} leads nowhere`);
+  return { name: first.data.name, metadata: first.metadata };
 }
 
 /** The name of the recipient that a period of this partner belongs to. */

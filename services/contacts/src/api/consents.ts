@@ -54,7 +54,7 @@ async function record(call: Call<z.infer<typeof RecordConsent>>): Promise<Answer
   const id = call.params["id"]!;
   const { channel, purpose, status, evidence } = call.body;
   const data: EventData<"ConsentRecorded"> = {
-    consent_id: call.derivedId("con"),
+    consent_id: call.derivedId("con", id),
     contact_id: id,
     channel,
     purpose,

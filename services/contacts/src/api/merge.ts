@@ -15,7 +15,7 @@ async function merge(call: Call<z.infer<typeof MergeContact>>): Promise<Answer> 
   const context = contextOf(call);
   const ids = { from: call.params["id"]!, into };
   const count = (contacts: readonly string[]) => readActivity(call.deps.projectionPool, contacts);
-  const mergeId = dryRun ? null : call.derivedId("mrg");
+  const mergeId = dryRun ? null : call.derivedId("mrg", ids.from);
   const merged =
     mergeId === null
       ? await previewMerge(context, ids, count)

@@ -42,7 +42,7 @@ async function request(call: Call<undefined, unknown>): Promise<Answer> {
   const context = contextOf(call);
   const data: EventData<"ContactErasureRequested"> = {
     contact_id: id,
-    erasure_id: call.derivedId("ers"),
+    erasure_id: call.derivedId("ers", id),
     requested_at: new Date().toISOString(),
   };
   const changed = await changeContact<PublicError>(

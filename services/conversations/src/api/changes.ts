@@ -121,7 +121,11 @@ export async function note(call: Call<NoteBody, unknown>): Promise<Answer> {
     partner: call.partner.partner_id,
     subject: found.holder.id,
   });
-  const made = { id: call.derivedId("not"), text: seal(call.body.text), at: call.timestamp() };
+  const made = {
+    id: call.derivedId("not", found.conversation.id),
+    text: seal(call.body.text),
+    at: call.timestamp(),
+  };
   const { changed, state } = await changeConversation(call, found, "note", (_, conversation) =>
     decideNote(conversation, byOf(call), made),
   );

@@ -100,7 +100,10 @@ async function receive(call: Call<SandboxInbound, unknown>): Promise<Answer> {
   const inbox = addressed(channel, body.to ?? sandboxInboxes[channel]).address;
   const to = requireRead("to", inboxAddress(channel, inbox));
   const profile_name = body.profile_name ?? sender.shownName;
-  const providerMessageId = body.provider_message_id ?? call.derivedId("inb", "provider");
+  const { fingerprint, ...metadata } = call.metadata();
+  // The event keeps no fingerprint: with another text the same key makes another message.
+  const asked = fingerprint === undefined ? "" : call.deps.vault.name("request", fingerprint);
+  const providerMessageId = body.provider_message_id ?? call.derivedId("inb", `provider ${asked}`);
   const files = await keptFiles(call);
   const media = body.media?.filter(({ url }) => url !== undefined);
   const posted = {
@@ -111,7 +114,6 @@ async function receive(call: Call<SandboxInbound, unknown>): Promise<Answer> {
     ...(profile_name !== "" && { profile_name }),
     provider_message_id: providerMessageId,
   };
-  const { fingerprint: _, ...metadata } = call.metadata();
   const { messageId, position } = await recordInbound(
     call.deps,
     {

@@ -63,7 +63,8 @@ const show = (row: DeviceRow) => ({
 async function register(call: Call<z.infer<typeof RegisterDevice>>): Promise<Answer> {
   const { fcm_token: fcmToken, platform, name = null } = call.body;
   const device = await registerDevice(call.deps, {
-    id: call.derivedId("dev"),
+    // Rows keep no fingerprint: with another token the same key makes another device.
+    id: call.derivedId("dev", call.deps.vault.name("device", fcmToken)),
     partner: call.account,
     ...agentOfCall(call),
     platform,

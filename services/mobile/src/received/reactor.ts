@@ -22,15 +22,17 @@ export const receivedReactor = reactor({
 });
 
 async function start(tools: ReactorTools): Promise<ReactorInstance<"InboundMatched">> {
-  const { pool } = tools.context;
+  const { checkpoint, context } = tools;
   const fetcher = openFetcher(tools);
   fetcher.ring();
   return {
-    async handle({ events }) {
+    async handle({ events, position }) {
       const fetches = events.flatMap(fetchesOf);
-      if (fetches.length === 0) return;
-      await addFetches(pool, fetches, mostWaiting);
-      fetcher.ring();
+      if (fetches.length > 0) {
+        await addFetches(context.pool, fetches, mostWaiting);
+        fetcher.ring();
+      }
+      await checkpoint.commit(position);
     },
     stop: () => fetcher.close(),
   };

@@ -4,6 +4,7 @@ import {
   type Route,
   changeOnce,
   etagOf,
+  keyReused,
   listBody,
   listOf,
   notValid,
@@ -89,7 +90,9 @@ async function create(call: Call<Create, unknown>): Promise<Answer> {
     started_at: call.timestamp(),
   };
   const { fingerprint, ...metadata } = call.metadata({ correlation: id });
-  await place(call.deps.log, id, name, metadata);
+  const placed = await place(call.deps.log, id, name, metadata);
+  // The id follows from the key alone, and would lead to the first address.
+  if (placed.name !== name) throw keyReused(placed.metadata.request_id ?? "an earlier one");
   const result = await change<Suppression>(call.deps.log, {
     stream: streamOf("suppression", name),
     eventId: call.eventId("start"),

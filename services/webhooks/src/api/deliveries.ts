@@ -110,7 +110,7 @@ const disabled = (): PublicError =>
 async function test(call: Call<z.infer<typeof TestRequest>, unknown>): Promise<Answer> {
   const { endpoint } = await findEndpoint(call, call.params["id"]!);
   if (endpoint.status !== "enabled") throw disabled();
-  const delivery_id = call.derivedId("whd");
+  const delivery_id = call.derivedId("whd", endpoint.id);
   const position = await record(call, endpoint.id, "WebhookTestRequested", {
     endpoint_id: endpoint.id,
     delivery_id,

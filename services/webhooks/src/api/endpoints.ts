@@ -49,8 +49,9 @@ import {
 const maxEndpoints = 100;
 const defaultOverlapSeconds = 86_400;
 
-/** 32 bytes in the form of Standard Webhooks 1.0. The same for a retry with the same idempotency key. */
-const newSecretOf = (call: Call): string => newSecret(call.derivedBytes(32, "webhook secret"));
+/** 32 bytes in the form of Standard Webhooks 1.0. The same for a retry with the same idempotency key, and no other endpoint's. */
+const newSecretOf = (call: Call, endpoint: string): string =>
+  newSecret(call.derivedBytes(32, `webhook secret ${endpoint}`));
 
 const endpoints = {
   name: "endpoints",
@@ -74,7 +75,7 @@ async function create(call: Call<CreateEndpoint, unknown>): Promise<Answer> {
     ...(batch !== undefined && { batch: wholeBatch(batch) }),
     ...(event_types !== undefined && { event_types }),
     ...(sealed_headers !== undefined && { sealed_headers }),
-    secret: sealSecret(masterKey, own ?? newSecretOf(call)),
+    secret: sealSecret(masterKey, own ?? newSecretOf(call, id)),
     created_at: new Date().toISOString(),
   };
   const event = {
@@ -212,7 +213,7 @@ async function rotate(call: Call<z.infer<typeof RotateSecret>, unknown>): Promis
   const overlapMs = (call.body.overlap_seconds ?? defaultOverlapSeconds) * 1000;
   const { masterKey } = call.context;
   const now = Date.now();
-  const { secret = newSecretOf(call) } = call.body;
+  const { secret = newSecretOf(call, id) } = call.body;
   const { endpoint, position } = await changeEndpoint(call, id, "rotate", ({ secrets }) => {
     if (secrets.some(({ sealed }) => openSecret(masterKey, sealed) === secret))
       return notValid("body", [
