@@ -56,3 +56,26 @@ export function watchClock(
   }, EVERY_MS).unref();
   return { look, close: () => clearInterval(timer) };
 }
+
+/** Clocks that differ by less were steered, or are of two machines; beyond it one was set. */
+const SET_MS = 60_000;
+
+/**
+ * Whether what began at a time of the wall clock and takes so long is still under way. What began later than it is now was written before the clock was set back: nobody can tell how long ago that was, so it is over,
+ * and comes early once instead of as much too late.
+ */
+export const isUnderWay = (since: number, forMs: number, now: number = Date.now()): boolean =>
+  now < since + forMs && since <= now + SET_MS;
+
+/** Says by how many milliseconds the wall clock was set back since it was last asked; 0 where it was not. */
+export function watchSetBack(
+  now: () => number = () => Date.now(),
+  tick: () => number = () => performance.now(),
+): () => number {
+  let ahead = now() - tick();
+  return () => {
+    const before = ahead;
+    ahead = now() - tick();
+    return before - ahead > SET_MS ? before - ahead : 0;
+  };
+}

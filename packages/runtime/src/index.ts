@@ -7,7 +7,13 @@ export { type NoteJob, runJobs } from "./long-jobs.ts";
 export { type JobEnd, type JobStatus, type JobTable, jobTable } from "./tables/long-jobs.ts";
 export * from "./logger.ts";
 export { commitParts, Fenced, inSchema, quoteSchema } from "./tables/parts.ts";
-export { clockSkewMs, watchClock, WORTH_SAYING_MS as clockSkewWorthSayingMs } from "./clock.ts";
+export {
+  clockSkewMs,
+  isUnderWay,
+  watchClock,
+  watchSetBack,
+  WORTH_SAYING_MS as clockSkewWorthSayingMs,
+} from "./clock.ts";
 export { databaseBytes, schemaVersions, serverVersion } from "./tables/databases.ts";
 export { type ClockState, type PartnerClock, realClock, virtualClock } from "./virtual-clock.ts";
 export { StartError, untilItAnswers } from "./boot.ts";

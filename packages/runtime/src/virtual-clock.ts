@@ -29,7 +29,7 @@ export type PartnerClock = {
 const none: ReadonlyMap<string, ClockState> = new Map();
 
 export const realClock: PartnerClock = {
-  now: Date.now,
+  now: () => Date.now(),
   aheadMs: () => 0,
   instant: () => undefined,
   stamp: () => undefined,
@@ -38,7 +38,10 @@ export const realClock: PartnerClock = {
 };
 
 /** The clocks of the sandbox, as the directory folds them from the platform log: so processes agree, and a restart changes nothing. */
-export function virtualClock(directory: Clocks, realNow: () => number = Date.now): PartnerClock {
+export function virtualClock(
+  directory: Clocks,
+  realNow: () => number = () => Date.now(),
+): PartnerClock {
   const of = (partner: string | undefined): ClockState | undefined =>
     partner === undefined ? undefined : directory.clocks.get(partner);
   const aheadMs = (partner: string | undefined): number => of(partner)?.aheadMs ?? 0;

@@ -20,3 +20,16 @@ test("an alarm rings once, at the earliest of its times, and never again after i
   vi.advanceTimersByTime(120_000);
   expect(ring).toHaveBeenCalledTimes(1);
 });
+
+test("a clock that is set back by an hour makes no alarm late", () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const ring = vi.fn<() => void>();
+  const alarm = createAlarm(ring);
+  alarm.at(Date.now() + 200_000);
+  vi.setSystemTime(Date.now() - 3_600_000);
+  vi.advanceTimersByTime(199_999);
+  expect(ring).toHaveBeenCalledTimes(0);
+  vi.advanceTimersByTime(1);
+  expect(ring).toHaveBeenCalledTimes(1);
+});

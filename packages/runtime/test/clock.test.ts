@@ -2,7 +2,7 @@ import { testDatabase } from "@heliograph/testkit";
 import pg from "pg";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { metricsRegister, watchClock } from "../src/index.ts";
+import { metricsRegister, isUnderWay, watchClock, watchSetBack } from "../src/index.ts";
 
 let database: Awaited<ReturnType<typeof testDatabase>>;
 let pool: pg.Pool;
@@ -34,4 +34,27 @@ test("a clock that differs from the database's is said once, measured, and said 
   await clock.look();
   expect(lines.slice(1)).toMatchObject([{ level: 30 }]);
   clock.close();
+});
+
+test("a clock that is set back is noticed once, by how much, and what began later than it is now is over", () => {
+  let [now, tick] = [5_000_000, 70];
+  const setBack = watchSetBack(
+    () => now,
+    () => tick,
+  );
+  const pass = (ms: number): void => void ((now += ms), (tick += ms));
+  pass(90_000);
+  expect(setBack()).toBe(0);
+  const since = now;
+  pass(10_000);
+  expect(isUnderWay(since, 10_001, now)).toBe(true);
+  expect(isUnderWay(since, 10_000, now)).toBe(false);
+  now -= 3_600_000;
+  expect(isUnderWay(since, 10_001, now)).toBe(false);
+  expect([setBack(), setBack()]).toEqual([3_600_000, 0]);
+  // Steered, or set forward.
+  now -= 500;
+  expect(setBack()).toBe(0);
+  now += 3_600_000;
+  expect(setBack()).toBe(0);
 });

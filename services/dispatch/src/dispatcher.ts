@@ -29,7 +29,7 @@ const LOOK_OVER_MS = 250;
 /** Calls in flight get this long to end although the machinery is broken: each that ends is one less uncertain. */
 const GRACE_MS = 5_000;
 
-const now = Date.now;
+const now = (): number => Date.now();
 const random = Math.random;
 
 /** Settles what predecessors left, puts a dispatcher together, and hands back the reactor. */

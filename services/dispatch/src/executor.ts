@@ -1,6 +1,6 @@
 import { streamOf } from "@heliograph/contracts";
 import { type EventLog, ofType } from "@heliograph/log";
-import { createAlarm, isMachinery, type Alarm } from "@heliograph/runtime";
+import { createAlarm, isMachinery, type Alarm, watchSetBack } from "@heliograph/runtime";
 import type { Logger } from "pino";
 import { ask, type Caller } from "./caller.ts";
 import type { Verdict } from "./clearance.ts";
@@ -57,6 +57,7 @@ export class Executor {
   readonly #tools: Tools;
   readonly #rows: Alarm;
   readonly #linger: Alarm;
+  readonly #setBackMs: () => number;
   #batch: PromiseWithResolvers<void> | undefined;
 
   constructor(tools: Tools) {
@@ -64,6 +65,7 @@ export class Executor {
     this.#tools = tools;
     this.#rows = createAlarm(() => inbox.put({ type: "rows due" }), now);
     this.#linger = createAlarm(() => inbox.put({ type: "lingered" }), now);
+    this.#setBackMs = watchSetBack(now);
   }
 
   /** Hands over a batch; resolves when it is taken up. */
@@ -229,7 +231,9 @@ export class Executor {
     clocks,
   }: Extract<Effect, { type: "take rows" }>): Promise<void> {
     const { store, inbox, owner, now } = this.#tools;
+    const backMs = this.#setBackMs();
     try {
+      if (backMs > 0) await store.setBack(backMs, now());
       const due = await store.takeDue(now(), limit, moved);
       const rows = clocks.length === 0 ? due : [...due, ...(await store.takeMoved(clocks, limit))];
       let next = Number.POSITIVE_INFINITY;

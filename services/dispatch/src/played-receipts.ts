@@ -71,6 +71,7 @@ async function start({
 class Player implements ReactorInstance<SentEvent["type"]> {
   readonly #context: ReactorTools["context"];
   readonly #fail: ReactorTools["fail"];
+  /** By the clock that nobody sets. */
   readonly #slots = new Map<number, Waiting[]>();
   readonly #floor: Floor;
   readonly #stopped = new AbortController();
@@ -89,9 +90,12 @@ class Player implements ReactorInstance<SentEvent["type"]> {
     this.#fail = fail;
     this.#floor = createFloor(checkpoint.position);
     const broken = (error: unknown): void => this.#broken(error);
-    this.#alarm = createAlarm(() => {
-      this.#recording = this.#recording.then(() => this.#recordDue()).catch(broken);
-    });
+    this.#alarm = createAlarm(
+      () => {
+        this.#recording = this.#recording.then(() => this.#recordDue()).catch(broken);
+      },
+      () => performance.now(),
+    );
     this.#window = lazyWindow({
       checkpoint,
       fail: broken,
@@ -127,9 +131,8 @@ class Player implements ReactorInstance<SentEvent["type"]> {
   #plan(event: SentEvent, mark: Mark): void {
     for (const { delayMs, receipt } of playedReceipts(event.data, timeOfEvent(event))) {
       // A message from long ago, after a pause, gets its receipts at once. The log's clock says only how long ago that is: one that is ahead delays nothing further.
-      const now = Date.now();
-      const agoMs = Math.min(delayMs, Math.max(0, now - event.recordedAt));
-      const dueAt = now + delayMs - agoMs;
+      const agoMs = Math.min(delayMs, Math.max(0, Date.now() - event.recordedAt));
+      const dueAt = performance.now() + delayMs - agoMs;
       const slot = Math.ceil(dueAt / SLOT_MS) * SLOT_MS;
       const waiting = { source: sourceOf(event, receipt), mark: this.#floor.hold(mark) };
       const list = this.#slots.get(slot);
@@ -141,7 +144,7 @@ class Player implements ReactorInstance<SentEvent["type"]> {
   }
 
   async #recordDue(): Promise<void> {
-    const now = Date.now();
+    const now = performance.now();
     const due = [...this.#slots.keys()]
       .filter((slot) => slot <= now)
       .toSorted((one, other) => one - other);

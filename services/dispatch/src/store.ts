@@ -143,6 +143,8 @@ export type Store = {
   /** When the next timer is due, epoch ms of the real clock. */
   nextDue(without: readonly string[]): Promise<number | undefined>;
   nextMoved(clocks: readonly MovedClock[]): Promise<number | undefined>;
+  /** The clock was set back, to `now`: what waits for so long comes no later for that. What waits for a time of the day does. */
+  setBack(byMs: number, now: number): Promise<void>;
   /** What is held becomes due. */
   wakeHeld(now: number): Promise<void>;
   /** Messages whose timers are of the time before the dispatcher was divided. */
@@ -200,6 +202,28 @@ function movedTimers(
   };
 }
 
+/** What becomes due sooner than its row says. */
+const earlierTimers = (
+  run: Run,
+  epoch: number,
+  mine: string,
+): Pick<Store, "setBack" | "wakeHeld"> => ({
+  async setBack(byMs, now) {
+    await run(
+      "set_back",
+      `update {schema}.timers set due_at = due_at - $1 where kind in ('retry', 'uncertain', 'waiting', 'held', 'look') and due_at > $2 and epoch < $3${mine}`,
+      [Math.floor(byMs), Math.floor(now), epoch],
+    );
+  },
+  async wakeHeld(now) {
+    await run(
+      "wake_held",
+      `update {schema}.timers set due_at = $1 where kind = 'held' and due_at > $1${mine}`,
+      [Math.floor(now)],
+    );
+  },
+});
+
 /** `owner` limits everything to the rows of a shard; a dispatcher that is not divided has them all. */
 export function createStore(pool: pg.Pool, schema: string, epoch: number, owner: Owner): Store {
   const mine = owner === null ? "" : ` and shard = ${owner}`;
@@ -240,13 +264,7 @@ export function createStore(pool: pg.Pool, schema: string, epoch: number, owner:
       return rows[0] === undefined ? undefined : Number(rows[0].due_at);
     },
     ...movedTimers(run, epoch, mine),
-    async wakeHeld(now) {
-      await run(
-        "wake_held",
-        `update {schema}.timers set due_at = $1 where kind = 'held' and due_at > $1${mine}`,
-        [Math.floor(now)],
-      );
-    },
+    ...earlierTimers(run, epoch, mine),
     async timersWithoutShard(limit) {
       const { rows } = await run(
         "timers_without_shard",

@@ -1,7 +1,7 @@
 import { deterministicId, streamOf, uuid5, uuid7 } from "@heliograph/contracts";
 import { suppressionName } from "@heliograph/domain";
 import { until } from "@heliograph/testkit";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { eventually, history, openWorld, send, settled, typesOf, type World } from "./harness.ts";
 
 let world: World;
@@ -152,7 +152,7 @@ test("Queued sends do not ignore an opt-out: what is scheduled or retried is rej
   await optOut("+15550000001", true);
   await world.pool.query("update dispatch.timers set due_at = 0");
   // A timer that is due soon wakes the look at those that were moved.
-  await send(world.log, [{ to: "+15550000009", send_at: inMs(50) }]);
+  await send(world.log, [{ to: "+15550000009", send_at: inMs(1_000) }]);
   // Accepted by a process that had not heard of the opt-out.
   const [late] = await send(world.log, [{ to: "+15550000001" }]);
   for (const id of [scheduled!, late!]) {
@@ -179,7 +179,7 @@ test("Queued sends do not ignore an opt-out between two attempts", async () => {
   await optOut("+15550000004", true);
   const stopped = await world.pool.query("update dispatch.timers set due_at = 0");
   expect(stopped.rowCount).toBe(1);
-  await send(world.log, [{ to: "+15550000001", send_at: inMs(50) }]);
+  await send(world.log, [{ to: "+15550000001", send_at: inMs(1_000) }]);
   const [types] = await eventually(world.log, [busy!], "MessageRejected");
   expect(types).toEqual(["MessageRequested", "DispatchAttemptFailed", "MessageRejected"]);
   await settled(world);
@@ -217,4 +217,30 @@ test("what a suspended partner has is held, scheduled or not, until it is active
   world.suspend(partner, false);
   await world.dispatch();
   await eventually(world.log, [missed!], "MessageSent");
+});
+
+test("a clock that is set back makes no retry wait for as long, and what waits for a time of the day does", async () => {
+  await world.close();
+  world = await openWorld({ retryScale: 0.5 });
+  let backMs = 0;
+  const real = Date.now;
+  const clock = vi.spyOn(Date, "now").mockImplementation(() => real() - backMs);
+  onTestFinished(() => clock.mockRestore());
+  await world.dispatch();
+  const [retried, scheduled] = await send(world.log, [
+    { to: "+15550000004" },
+    { to: "+15550000001", send_at: inMs(1_800_000) },
+  ]);
+  await until(async () => (await timers()).length === 2);
+  expect(await timers()).toEqual([
+    { message_id: retried, kind: "retry" },
+    { message_id: scheduled, kind: "schedule" },
+  ]);
+  backMs = 3_600_000;
+  await until(
+    async () =>
+      (await typesOf(world.log, retried!)).filter((type) => type === "DispatchAttemptFailed")
+        .length > 1,
+  );
+  expect(await typesOf(world.log, scheduled!)).toEqual(["MessageRequested"]);
 });

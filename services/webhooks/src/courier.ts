@@ -1,11 +1,11 @@
 import { shardPart, webhookAnswerMs } from "@heliograph/contracts";
-import { createAlarm, type ReactorTools } from "@heliograph/runtime";
+import { createAlarm, type ReactorTools, watchSetBack } from "@heliograph/runtime";
 import { activeTracing } from "@heliograph/tracing";
 import { dialAs, type DialOptions } from "@heliograph/api";
 import type { Attempt } from "./attempt.ts";
 import { DueLook } from "./due.ts";
 import { maxAttemptsKept, together, type Job, type Slot } from "./job.ts";
-import { askedAgain, failed, isOpen, longWaitMs, succeeded, type Lane } from "./lane.ts";
+import { askedAgain, failed, isOpen, longWaitMs, setBack, succeeded, type Lane } from "./lane.ts";
 import type { Health } from "./health.ts";
 import { dissolve, isOrdered } from "./order.ts";
 import { evictEveryMs, type Lanes } from "./lanes.ts";
@@ -63,6 +63,7 @@ export class Courier {
     () => this.#tick(),
     () => performance.now(),
   );
+  readonly #setBackMs = watchSetBack();
   #stopping = false;
 
   constructor(
@@ -111,7 +112,7 @@ export class Courier {
       dial: dialAs(settings, options, deadlineMs),
       deadlineMs,
       maxActive: shardPart(maxActive, tools.shard, 128),
-      now: Date.now,
+      now: () => this.#now(),
       open: tools.context.vault.openJson,
       onDone: (lane, job, result, attempt) => this.#finished(lane, job, result, attempt),
       onWait: (lane) => {
@@ -128,7 +129,7 @@ export class Courier {
   /** Takes the deliveries of a batch. */
   deliver(jobs: readonly Job[], slot: Slot): void {
     this.memory.forgetLeft();
-    const now = Date.now();
+    const now = this.#now();
     for (const job of jobs) {
       job.slot = slot;
       slot.unresolved.add(job);
@@ -253,7 +254,7 @@ export class Courier {
   }
 
   #finished(lane: Lane, job: Job, result: Result, flown: Attempt): void {
-    const now = Date.now();
+    const now = this.#now();
     if (result.type === "error" && result.code === "shutdown") {
       if (job.slot !== undefined) this.#window.record(job, "pending", now);
       return this.memory.leave(lane, job);
@@ -334,6 +335,17 @@ export class Courier {
     }
   }
 
+  /** Epoch ms. A clock that was set back is noticed before anything is held against a time of before. */
+  #now(): number {
+    const now = Date.now();
+    const backMs = this.#setBackMs();
+    if (backMs > 0) {
+      for (const lane of this.#lanes) setBack(lane, backMs, now);
+      this.#tickAt(now);
+    }
+    return now;
+  }
+
   #tickAt(at: number): void {
     // By the clock that nobody sets: deadlines hang on it.
     const delayMs = Math.min(Math.max(at - Date.now(), 1), evictEveryMs);
@@ -341,7 +353,7 @@ export class Courier {
   }
 
   #tick(): void {
-    const now = Date.now();
+    const now = this.#now();
     this.#sender.expire();
     this.#spill(now);
     this.memory.batches.close(performance.now());

@@ -1,3 +1,4 @@
+import { isUnderWay } from "@heliograph/runtime";
 import { batchOf } from "./batches.ts";
 import { statusWithout, type Job } from "./job.ts";
 import { isOpen, largestLimit, roomFor, wantsMore, type Lane } from "./lane.ts";
@@ -107,7 +108,7 @@ export class DueLook {
       const lane = this.#lanes.lane(job.endpointId, now);
       if (lane === undefined || !this.#isHere(lane, job) || inBatch(lane, row)) continue;
       const end = this.#endOf(job);
-      if (row.nextAttemptAt > now) lane.nextDue = Math.min(lane.nextDue, row.nextAttemptAt);
+      if (waits(row, now)) lane.nextDue = Math.min(lane.nextDue, row.nextAttemptAt);
       else if (end !== undefined) this.#window.record({ ...job, body: body ?? "" }, end);
       else if (body !== undefined) this.#hears.take(lane, { ...job, body });
     }
@@ -134,7 +135,7 @@ export class DueLook {
       if (lane === undefined || !this.#isHere(lane, row.job) || !inBatch(lane, row)) continue;
       const ids = wanted.get(lane) ?? new Set();
       wanted.set(lane, ids);
-      if (row.nextAttemptAt > now) lane.nextDue = Math.min(lane.nextDue, row.nextAttemptAt);
+      if (waits(row, now)) lane.nextDue = Math.min(lane.nextDue, row.nextAttemptAt);
       else if (ids.size < maxBatches) ids.add(row.batch);
       else if (!ids.has(row.batch)) lane.nextDue = Math.min(lane.nextDue, now);
     }
@@ -170,6 +171,13 @@ export class DueLook {
       if (!pending.has(lane.id) && !unwritten.has(lane.id) && lane.parks === parks.get(lane))
         lane.behind = false;
   }
+}
+
+/** Whether it is too early for a row, whose time was found when its last attempt ended. */
+function waits({ job, nextAttemptAt }: LoadedRow, now: number): boolean {
+  const last = job.attempts.at(-1);
+  const since = last === undefined ? job.createdAt : Date.parse(last.at) + last.duration_ms;
+  return isUnderWay(since, nextAttemptAt - since, now);
 }
 
 /** Whether a row is sent with others; those of an endpoint that takes batches no more go alone. */

@@ -27,7 +27,7 @@ import { newJob, publicEvent, type Job, type Slot } from "./job.ts";
 import { Lanes } from "./lanes.ts";
 import { startPruning } from "./prune.ts";
 import { retried } from "./retried.ts";
-import { openStore, releaseAll, type Due, type Failing, type Store } from "./store.ts";
+import { openStore, releaseAll, type Failing, type Store } from "./store.ts";
 import { Tally } from "./tally.ts";
 import { newSlot, Window } from "./window.ts";
 
@@ -76,15 +76,15 @@ async function start(
     const { position } = tools.checkpoint;
     await tools.checkpoint.commit(position, [releaseAll(ordered, position, Date.now())]);
   }
-  const [counters, due, failing] = [
+  const [counters, waited, failing] = [
     await store.counters(),
-    await store.due(),
+    await store.waited(),
     await store.failing(),
   ];
   const lanes = new Lanes(context.masterKey, endpoints);
   const sequencer = createSequencer(counters, true);
   const recoverUntil = await context.log.head();
-  return new Instance({ tools, options, store, lanes, sequencer, due, failing, recoverUntil });
+  return new Instance({ tools, options, store, lanes, sequencer, waited, failing, recoverUntil });
 }
 
 type Given = {
@@ -93,7 +93,8 @@ type Given = {
   readonly store: Store;
   readonly lanes: Lanes;
   readonly sequencer: Sequencer;
-  readonly due: readonly Due[];
+  /** Endpoints that have something pending. */
+  readonly waited: readonly string[];
   readonly failing: readonly Failing[];
   /** Whatever a predecessor recorded above its checkpoint belongs to events up to here; later ones need no look at the table. */
   readonly recoverUntil: bigint;
@@ -122,7 +123,7 @@ class Instance implements ReactorInstance<ConsumedType> {
   readonly #stopPruning: () => void;
 
   constructor(given: Given) {
-    const { tools, options, store, lanes, due, failing } = given;
+    const { tools, options, store, lanes, waited, failing } = given;
     this.#given = given;
     const tally = new Tally();
     const { environment, settings } = tools.context;
@@ -139,7 +140,8 @@ class Instance implements ReactorInstance<ConsumedType> {
     });
     this.#courier = new Courier(tools, store, lanes, this.#window, tally, health, options);
     this.#stopPruning = startPruning(tools, store);
-    for (const { endpointId, at } of due) this.#courier.pendingAt(endpointId, at);
+    // Looked at once whatever its time: the clock may have been set back meanwhile.
+    for (const endpointId of waited) this.#courier.pendingAt(endpointId, Date.now());
   }
 
   async handle(batch: Batch<ConsumedType>): Promise<void> {

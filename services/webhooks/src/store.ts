@@ -253,8 +253,6 @@ const prunedOfEach = 200;
 const prunedAtOnce = 2_000;
 
 export type Store = ReturnType<typeof openStore>;
-/** When each endpoint's next pending delivery is due, epoch ms. */
-export type Due = { readonly endpointId: string; readonly at: number };
 
 /** What an owner goes on with. `own` is the condition of its shard. */
 const readsAtStart = (pool: pg.Pool, sql: (text: string) => string, own: string) => ({
@@ -326,13 +324,14 @@ export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
   return {
     ...readsAtStart(pool, sql, own),
     ...readsOfDeliveries(pool, sql, schema),
-    async due(): Promise<Due[]> {
-      const { rows } = await pool.query<{ endpoint_id: string; at: number }>(
+    /** The endpoints that have anything pending. */
+    async waited(): Promise<string[]> {
+      const { rows } = await pool.query<{ endpoint_id: string }>(
         sql(
-          `select endpoint_id, coalesce(min(next_attempt_at), 0)::float8 as at from {schema}.deliveries where status = 'pending' and ${own} group by endpoint_id`,
+          `select distinct endpoint_id from {schema}.deliveries where status = 'pending' and ${own}`,
         ),
       );
-      return rows.map((row) => ({ endpointId: row.endpoint_id, at: row.at }));
+      return rows.map((row) => row.endpoint_id);
     },
     /** Which of these endpoints have anything pending, held ones too. */
     async withPending(ids: readonly string[]): Promise<ReadonlySet<string>> {

@@ -1,6 +1,6 @@
 import { newId } from "@heliograph/contracts";
 import { until, webhookSink, type WebhookSink } from "@heliograph/testkit";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished, vi } from "vitest";
 import { prune } from "../src/prune.ts";
 import { openStore } from "../src/store.ts";
 import { openHarness, type Harness } from "./harness.ts";
@@ -281,4 +281,31 @@ it("deliveries that are over go when they are old, and none that waits or that t
   expect(await left(past, 1_000_000n)).toEqual(all);
   expect(await left(future, BigInt(newest!.position) - 1n)).toEqual(["pending", "delivered"]);
   expect(await left(future, 1_000_000n)).toEqual(["pending"]);
+});
+
+it("a clock that is set back makes no retry wait for as long, also over a restart", async () => {
+  const hourMs = 3_600_000;
+  let backMs = 0;
+  const now = Date.now;
+  const clock = vi.spyOn(Date, "now").mockImplementation(() => now() - backMs);
+  onTestFinished(() => clock.mockRestore());
+  const { id } = await h.endpoint(sink.url);
+  sink.behave({ type: "answer", status: 500 });
+  await h.event();
+  await h.settled(id, "pending");
+  await until(async () => (await codes(id))[0]!.length === 1);
+  backMs = hourMs;
+  sink.behave({ type: "answer" });
+  // Something happens, so it is noticed before the retry was due anyway.
+  await h.event();
+  await h.settled(id, "delivered", 2);
+
+  sink.behave({ type: "answer", status: 500 });
+  await h.event();
+  await until(async () => (await codes(id)).filter((each) => each.at(-1) === 500).length === 1);
+  await h.stop();
+  backMs = 2 * hourMs;
+  sink.behave({ type: "answer" });
+  await h.start();
+  await h.settled(id, "delivered", 3);
 });

@@ -4,7 +4,16 @@ import { describe, expect, it } from "vitest";
 import { Connections } from "../src/connections.ts";
 import type { Job } from "../src/job.ts";
 import { Lanes } from "../src/lanes.ts";
-import { failed, gate, isHealthy, newLane, succeeded, type Lane, waitsLong } from "../src/lane.ts";
+import {
+  failed,
+  gate,
+  isHealthy,
+  newLane,
+  setBack,
+  succeeded,
+  type Lane,
+  waitsLong,
+} from "../src/lane.ts";
 
 const endpoint = evolveEndpoint(undefined, {
   type: "WebhookEndpointCreated",
@@ -43,6 +52,20 @@ describe("how much an endpoint is trusted", () => {
       return lane.limit;
     });
     expect(limits).toEqual([16, 8, 4, 2, 1, 1, 1]);
+  });
+
+  it("is left to cool no longer when the clock is set back by an hour, and its table is looked at once", () => {
+    const lane = laneOf({ rate_limit: 10 });
+    const hourMs = 3_600_000;
+    for (const startedAt of [0, 100, 200]) fail(lane, hourMs + startedAt);
+    expect(lane.waitUntil).toBe(hourMs + 210 + 5_000);
+    lane.nextDue = hourMs + 300_000;
+    setBack(lane, hourMs, 210);
+    expect(lane.nextDue).toBe(210);
+    expect(gate(lane, 5_209)).toBe("time");
+    expect(gate(lane, 5_210)).toBe("open");
+    fail(lane, 5_210);
+    expect(lane.failures).toBe(4);
   });
 
   it("takes failures that were in the air together for one", () => {

@@ -10,7 +10,7 @@ export type Waiting = Item & {
   readonly bytes: number;
   /** How often it was sent and came back undecided. */
   attempts: number;
-  /** Epoch milliseconds after which it is not tried again; set when it is first sent. */
+  /** When it is not tried again, by the clock that nobody sets; set when it is first sent. */
   giveUpAt: number;
   /** Sent by itself: in company it failed for a reason that may be a neighbour's. */
   alone: boolean;

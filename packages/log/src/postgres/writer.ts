@@ -256,7 +256,7 @@ export class Writer {
       // A second flight is worth it when it is a full one; a small one would only split the group.
       if (this.#flights.length > 0 ? queue.ready < full : this.#pace.waits(queue.gathered)) return;
       const items = queue.take();
-      const giveUpAt = Date.now() + RETRY_FOR_MS;
+      const giveUpAt = performance.now() + RETRY_FOR_MS;
       for (const item of items) item.giveUpAt ||= giveUpAt;
       const exact = this.#areExact(items);
       // Behind another that is under way nobody knows the positions yet.
@@ -370,14 +370,14 @@ export class Writer {
   #tryAgain(items: readonly Waiting[], error: unknown): void {
     const again: Waiting[] = [];
     for (const item of items) {
-      if (++item.attempts < MAX_ATTEMPTS && Date.now() < item.giveUpAt) again.push(item);
+      if (++item.attempts < MAX_ATTEMPTS && performance.now() < item.giveUpAt) again.push(item);
       else this.#queue.fail(item, unavailable(error));
     }
     this.#queue.putBack(again);
   }
 
   async #recover(): Promise<void> {
-    const giveUpAt = Date.now() + RETRY_FOR_MS;
+    const giveUpAt = performance.now() + RETRY_FOR_MS;
     let probeMs = PROBE_FIRST_MS;
     for (;;) {
       let next: Connected | undefined;
@@ -398,7 +398,7 @@ export class Writer {
         void next?.client.end().catch(() => {});
         this.#down = true;
         this.#queue.failAll(unavailable(error));
-        if (Date.now() >= giveUpAt || this.#closing) {
+        if (performance.now() >= giveUpAt || this.#closing) {
           while (this.#flights.length > 0) await this.#landed.wait();
           for (const item of this.#undecided.flatMap((flight) => flight.items)) {
             this.#queue.fail(item, unavailable(error, true));

@@ -71,21 +71,21 @@ export function openView({ on: first, render }: Made): View {
   let timer: NodeJS.Timeout | undefined;
   let dueAt = Number.POSITIVE_INFINITY;
   let busy = false;
-  let madeAt = 0;
+  let madeAt = -Infinity;
   let closed = false;
 
   const plan = (inMs: number): void => {
-    const at = Math.max(Date.now() + inMs, madeAt + paceMs);
+    const at = Math.max(performance.now() + inMs, madeAt + paceMs);
     if (closed || at >= dueAt) return;
     dueAt = at;
     clearTimeout(timer);
-    if (!busy) timer = setTimeout(() => void make(), Math.max(0, at - Date.now()));
+    if (!busy) timer = setTimeout(() => void make(), Math.max(0, at - performance.now()));
   };
   const make = async (): Promise<void> => {
     busy = true;
     dueAt = Number.POSITIVE_INFINITY;
     const startedAt = Date.now();
-    madeAt = startedAt;
+    madeAt = performance.now();
     const all = new Set(behind);
     try {
       const made = await render(tabs);
@@ -102,7 +102,7 @@ export function openView({ on: first, render }: Made): View {
       if (dueAt < Number.POSITIVE_INFINITY && !closed) {
         const at = dueAt;
         dueAt = Number.POSITIVE_INFINITY;
-        plan(at - Date.now());
+        plan(at - performance.now());
       }
     }
   };

@@ -1,6 +1,6 @@
 import { failpoint, streamOf } from "@heliograph/contracts";
 import { readCallback, storedCallback } from "@heliograph/gateways";
-import { createAlarm, type ReactorTools } from "@heliograph/runtime";
+import { createAlarm, isUnderWay, type ReactorTools } from "@heliograph/runtime";
 import { erasedText } from "@heliograph/vault";
 import { addPart, type PartRow, partsDone, readParts, waitingParts } from "../tables/parts.ts";
 import type { CallbackEvent, Of } from "./reading.ts";
@@ -51,8 +51,8 @@ export function openParts(tools: ReactorTools): Parts {
   async function tellOverdue(): Promise<void> {
     const waiting = await waitingParts(pool, schema);
     for (const { whole, received_at } of waiting) {
-      const due = received_at.getTime() + longestMs;
-      if (due > Date.now()) return alarm.at(due);
+      const received = received_at.getTime();
+      if (isUnderWay(received, longestMs)) return alarm.at(received + longestMs);
       await tell(tools, await readParts(pool, schema, whole));
     }
     // There may be more of them than are given at once.

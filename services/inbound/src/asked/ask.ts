@@ -12,6 +12,7 @@ const maxQuestions = 2;
 
 type Question = Extract<Verdict, { kind: "asks" }>;
 type Settled = Exclude<Verdict, Question> | { readonly kind: "unsure"; readonly why: string };
+/** `until` by the clock that nobody sets. */
 type Kept = { readonly text: Promise<string>; until: number };
 
 /** Asks the providers what verdicts depend on, and keeps for a day what stays the same. */
@@ -31,8 +32,8 @@ export function createAsk(get: Get): (verdict: Verdict) => Promise<Settled> {
 
   function askOnce(url: string): Promise<string> {
     const known = kept.get(url);
-    if (known !== undefined && Date.now() < known.until) return known.text;
-    const entry: Kept = { text: ask(url), until: Date.now() + keptMs };
+    if (known !== undefined && performance.now() < known.until) return known.text;
+    const entry: Kept = { text: ask(url), until: performance.now() + keptMs };
     kept.delete(url);
     kept.set(url, entry);
     if (kept.size > maxKept) kept.delete(kept.keys().next().value!);
@@ -48,7 +49,7 @@ export function createAsk(get: Get): (verdict: Verdict) => Promise<Settled> {
         verdict = decide(await (keep ? askOnce(url) : ask(url)));
       } catch (error) {
         const entry = keep ? kept.get(url) : undefined;
-        if (entry !== undefined) entry.until = Date.now() + failureStandsMs;
+        if (entry !== undefined) entry.until = performance.now() + failureStandsMs;
         return { kind: "unsure", why: error instanceof Error ? error.message : String(error) };
       }
     }

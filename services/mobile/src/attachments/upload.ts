@@ -12,6 +12,7 @@ import {
   type Attachments,
 } from "@heliograph/attachments";
 import { PublicError } from "@heliograph/contracts";
+import { isUnderWay } from "@heliograph/runtime";
 
 type Upload = {
   readonly id: string;
@@ -88,7 +89,7 @@ async function giveUpOld(
   { store }: Attachments,
   old: AttachmentRow,
 ): Promise<void> {
-  if (old.status === "pending" && Date.now() - old.changed_at.getTime() < uploadMs)
+  if (old.status === "pending" && isUnderWay(old.changed_at.getTime(), uploadMs))
     throw inProgress(uploadMs);
   await giveUp(pool, store, old);
 }
