@@ -112,12 +112,14 @@ export function requireSameRequest(
     throw keyReused(first.metadata.request_id ?? "an earlier one");
 }
 
-export const inProgress = (afterMs = 1_000): PublicError =>
-  new PublicError(
+export function inProgress(afterMs = 1_000): PublicError {
+  const retryAfterSeconds = Math.max(1, Math.ceil(Math.min(afterMs, 5_000) / 1000));
+  return new PublicError(
     "idempotency_in_progress",
     "The first request with this idempotency key is still running.",
-    { retryAfterSeconds: Math.max(1, Math.ceil(Math.min(afterMs, 5_000) / 1000)) },
+    { retryAfterSeconds, extra: { retry_after_seconds: retryAfterSeconds } },
   );
+}
 
 function pack(wire: Wire): Buffer {
   const body = wire.body === undefined ? null : Buffer.from(wire.body).toString("base64");

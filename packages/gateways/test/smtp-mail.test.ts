@@ -1,6 +1,6 @@
 import { deterministicId, masterKeyOf } from "@heliograph/contracts";
 import { expect, test } from "vitest";
-import { mailTaker, parseInbound } from "../src/index.ts";
+import { mailTaker, nameOfPart, parseInbound } from "../src/index.ts";
 import { mailIdOf } from "../src/smtp/mail-id.ts";
 import { readableBeginning } from "../src/smtp/mail.ts";
 import { smtpResult } from "../src/smtp/result.ts";
@@ -304,6 +304,21 @@ test("an answer is read in its letters, with its thread, its name and the names 
     references: ["<first@shop.example>", mailId],
     kind: "message",
   });
+});
+
+test("a file is called what its part says, wherever that stands", async () => {
+  const name = (...headers: string[]) => nameOfPart(headers.join("\r\n"));
+  expect(
+    await name("Content-Type: text/csv", 'Content-Disposition: attachment; filename="a.csv"'),
+  ).toBe("a.csv");
+  expect(
+    await name("content-disposition:\r\n inline;filename=a.txt", "Content-Type: text/plain"),
+  ).toBe("a.txt");
+  expect(await name("Content-Type: text/plain; name=a.txt", "Content-Disposition: inline")).toBe(
+    "a.txt",
+  );
+  expect(await name("Content-Type: text/plain; name=a.txt")).toBe("a.txt");
+  expect(await name("Content-Type: text/plain")).toBeUndefined();
 });
 
 test("a page without a text is read as one, so that a keyword in it is found", async () => {

@@ -92,6 +92,42 @@ test("what is put off with 503 is not charged, and a batch pays for what was let
   }
 });
 
+test("the repetition of a batch that still runs is to come later as a whole, and of two items with one key the second is the first", async () => {
+  const { key } = await world.addPartner();
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const ingress = await ingressOn(world, (log) => async (appends) => {
+    begun.resolve();
+    await opened;
+    return log.append(appends);
+  });
+  const headers = { "idempotency-key": "one-batch" };
+  const post = (messages: object[], more?: object) => ingress.post(key, path, { messages }, more);
+  try {
+    const first = post(many(3), headers);
+    await begun.promise;
+    const early = await post(many(3), headers);
+    expect([early.status, early.body.code]).toEqual([409, "idempotency_in_progress"]);
+    expect(early.headers.get("retry-after")).toBe("1");
+    open();
+    expect((await first).body).toMatchObject({ accepted: 3, refused: 0 });
+    const later = await post(many(3), headers);
+    expect([later.body, later.headers.get("idempotent-replayed")]).toEqual([
+      (await first).body,
+      "true",
+    ]);
+    const twin = { ...sms, idempotency_key: "twins" };
+    const { body } = await post([twin, twin, { ...twin, text: "Other" }]);
+    expect(body.data.map(({ status_code }: { status_code: number }) => status_code)).toEqual([
+      202, 202, 422,
+    ]);
+    expect(body.data[1].message.id).toBe(body.data[0].message.id);
+  } finally {
+    open();
+    await ingress.stop();
+  }
+});
+
 test("the batches of one partner do not hold up the sends of another", async () => {
   const [busy, calm] = await Promise.all([
     world.addPartner({ funds: "100000" }),

@@ -86,7 +86,7 @@ it("a key that was used for another token, a day ago, makes another device", asy
   expect([first.status, second.status, again.status]).toEqual([201, 201, 201]);
   expect(again.body.id).toBe(first.body.id);
   expect((await devices(ada)).map(({ id }) => id).toSorted()).toEqual(
-    [first.body.id, second.body.id].toSorted(),
+    [first.body.id as string, second.body.id as string].toSorted(),
   );
 });
 

@@ -1,6 +1,7 @@
 import { PublicError, failpoint } from "@heliograph/contracts";
 import { Message } from "@heliograph/domain";
 import {
+  inProgress,
   parseIdempotencyKey,
   type Call,
   type Answer,
@@ -65,14 +66,22 @@ function batchItem(call: Call, raw: unknown, index: number): Item | PublicError 
   }
 }
 
+const hasBatchKey = ({ keyParts }: Item): boolean => keyParts?.[1] === "item";
+/** Whoever reads as refused what is about to be accepted sends it again: the whole batch is to be asked for later. */
+const isStillRunning = (result: Settled): boolean =>
+  result.kind === "refused" && result.error.code === "idempotency_in_progress";
+
 async function sendBatch(call: Call<z.infer<typeof SendBatch>, unknown>): Promise<Answer> {
   const sending = sendingOf(call);
   await call.limits!.charge(call.body.messages.length - 1);
   const items = call.body.messages.map((raw, index) => batchItem(call, raw, index));
   const valid = items.filter((item): item is Item => !(item instanceof PublicError));
   const ids = valid.map((item) => sending.messageId(call.partner.partner_id, item.keyParts));
-  const settled = (await sending.send(call, valid, ids)).values();
+  const results = await sending.send(call, valid, ids);
   await failpoint("ingress.before_answer");
+  if (results.some((result, at) => hasBatchKey(valid[at]!) && isStillRunning(result)))
+    throw inProgress();
+  const settled = results.values();
   let accepted = 0;
   let replayed = 0;
   let position: bigint | undefined;
@@ -163,6 +172,7 @@ export const messageRoutes: readonly Route[] = [
       "malformed_json",
       "body_too_large",
       "unsupported_media_type",
+      "idempotency_in_progress",
       "log_unavailable",
     ],
     handler: sendBatch,

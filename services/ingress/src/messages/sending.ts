@@ -181,8 +181,6 @@ export class Sending {
     }
     const admission = items.length > 1 ? this.#batches : this.#singles;
     try {
-      for (const { index, item, id } of beside)
-        results[index] = await this.#whileRunning(name, item, id);
       for (let from = 0; from < pending.length;) {
         const length = this.#company.isShared ? sharedSliceLength : sliceLength;
         const slice = pending.slice(from, from + length);
@@ -200,6 +198,9 @@ export class Sending {
           admission.leave(name, slice.length);
         }
       }
+      // Behind the others, because two items of one batch may have one key.
+      for (const { index, item, id } of beside)
+        results[index] = await this.#whileRunning(name, item, id);
       return results as Settled[];
     } finally {
       for (const id of claimed) this.#running.delete(id);
