@@ -1,7 +1,6 @@
 import { streamOf } from "@heliograph/contracts";
 import {
   boundedCache,
-  foldMessage,
   joinStatus,
   statuses,
   statusOf,
@@ -46,7 +45,7 @@ function newRow(event: RecordedEvent<"MessageRequested">): NewRow {
     tags: data.tags,
     clientRef: data.client_ref,
     metadata: data.metadata,
-    status: foldMessage([event])!.status,
+    status: data.send_at === undefined ? "queued" : "scheduled",
   };
 }
 
