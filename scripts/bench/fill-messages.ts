@@ -20,10 +20,7 @@ const funds = 1_000_000_000_000n;
 /** What is known of a partner's wallet while it is filled. */
 type Wallet = { revision: number; available: bigint; covers: bigint };
 
-/**
- * Stores so many messages that were delivered, with what their wallets and providers told of them: the events that the consumers would have appended, checked as any other, in as few appends as they are causes of each other. No
- * process may run on the database. Reactors are told that all of it is done; projectors make their rows of it when they start.
- */
+/** Stores messages in a database on which no process runs. Reactors are told that all of it is done; projectors make their rows of it when they start. */
 export async function fillMessages(
   connectionString: string,
   namespace: string,
@@ -36,16 +33,24 @@ export async function fillMessages(
     validate: validateEvent,
   });
   try {
-    const wallets = new Map<string, Wallet>();
-    for (let from = first; from < first + count; from += messagesAtOnce) {
-      const partner = deterministicId("ptn", "fill", String((from / messagesAtOnce) % partners));
-      const wallet = wallets.get(partner) ?? (await openWallet(log, partner));
-      wallets.set(partner, wallet);
-      await round(log, partner, wallet, from, Math.min(messagesAtOnce, first + count - from));
-    }
+    await fillLog(log, first, count);
     await skipReactors(connectionString, await log.head());
   } finally {
     await log.close();
+  }
+}
+
+/**
+ * Stores so many messages that were delivered, with what their wallets and providers told of them: the events that the consumers would have appended, checked as any other, in as few appends as they are causes
+ * of each other.
+ */
+export async function fillLog(log: EventLog, first: number, count: number): Promise<void> {
+  const wallets = new Map<string, Wallet>();
+  for (let from = first; from < first + count; from += messagesAtOnce) {
+    const partner = deterministicId("ptn", "fill", String((from / messagesAtOnce) % partners));
+    const wallet = wallets.get(partner) ?? (await openWallet(log, partner));
+    wallets.set(partner, wallet);
+    await round(log, partner, wallet, from, Math.min(messagesAtOnce, first + count - from));
   }
 }
 

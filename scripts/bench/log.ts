@@ -111,6 +111,13 @@ export async function benchLog(databaseUrl: string): Promise<Row[]> {
   }
 }
 
+/** Events a second that 1,024 callers append to a log for a moment, each its own: what the log's one writer takes. */
+export async function appendRate(log: EventLog): Promise<number> {
+  let sum = 0;
+  for (let round = 0; round < 3; round++) sum += await slice([() => append(log), 1024, 1]);
+  return sum / 3;
+}
+
 type Work = readonly [call: () => Promise<unknown>, callers: number, eventsPerCall: number];
 
 async function compare(

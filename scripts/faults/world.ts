@@ -75,6 +75,8 @@ export type Engines = {
   readonly entry?: string;
   /** Where its data folder is made; without it in memory where there is room. */
   readonly folder?: string;
+  /** How long each start may take; default a minute. */
+  readonly readyTimeoutMs?: number;
   /** Settings on top of the usual ones. */
   readonly env?: Readonly<Record<string, string>>;
 };
@@ -108,7 +110,13 @@ export async function openWorld(random: Random, engines: Engines = {}): Promise<
     entry: string | undefined,
     extra: Readonly<Record<string, string>> = {},
   ): Promise<Instance> =>
-    startInstance({ dataDir, port, env: { ...env, ...extra }, ...(entry && { entry }) });
+    startInstance({
+      dataDir,
+      port,
+      env: { ...env, ...extra },
+      ...(entry && { entry }),
+      ...(engines.readyTimeoutMs && { readyTimeoutMs: engines.readyTimeoutMs }),
+    });
   const instance = await start(engines.entry);
   const tenants: Tenant[] = [];
   const world: World = {

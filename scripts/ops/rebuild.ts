@@ -99,6 +99,7 @@ async function watch(
       if (job === undefined) throw new OpsError(`job ${id} is gone`);
       if (job.status === "done") return job.result!;
       if (job.status === "failed") throw new OpsError(`${name}: ${job.error}`);
+      if (job.status === "canceled") throw new OpsError(`${name}: the rebuild was canceled`);
       // A job that has only just begun has not counted yet.
       if (job.status === "running" && job.total > 0) progress.show(job.processed, job.total);
       if (job.updated_at !== seen) {

@@ -14,6 +14,8 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "60" },
     /** Of what the machine can do, which is measured first. */
     load: { type: "string", default: "0.6" },
+    /** Messages a second, in place of a share of what the machine can do. */
+    rate: { type: "string" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     log: { type: "string", default: "postgres" },
     feed: { type: "string", default: "log" },
@@ -23,7 +25,7 @@ const refuse = (sentence: string): never => {
   console.error(`soak: ${sentence}`);
   process.exit(2);
 };
-const number = (name: "minutes" | "load" | "seed"): number => {
+const number = (name: "minutes" | "load" | "seed" | "rate"): number => {
   const value = Number(values[name]);
   return Number.isFinite(value) && value >= 0 ? value : refuse(`--${name} must be a number`);
 };
@@ -33,9 +35,11 @@ if (log !== values.log || feed !== values.feed)
   refuse("--feed is log or kafka, --log is postgres or eventstoredb");
 const [minutes, load, seed] = [number("minutes"), number("load"), number("seed")];
 if (load === 0 || load > 1) refuse("--load is a share of what the machine can do, up to 1");
+const rate = values.rate === undefined ? undefined : number("rate");
 
 console.log(`seed ${seed}, ${minutes} minutes on ${log}, fed by ${feed}`);
-const wrong = await soak({ minutes, load, log, feed, random: seededRandom(seed) }, console.log);
+const options = { minutes, load, rate, log, feed, random: seededRandom(seed) } as const;
+const wrong = await soak(options, console.log);
 for (const sentence of wrong) console.log(`FAILS  ${sentence}`);
 console.log(wrong.length === 0 ? "holds" : `${wrong.length} things do not hold`);
 process.exit(wrong.length === 0 ? 0 : 1);

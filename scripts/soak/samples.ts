@@ -57,9 +57,12 @@ export type Life = {
   readonly pid: number;
   readonly fromSeconds: number;
   readonly seconds: number;
-  /** Medians of the last two thirds. */
+  /** Medians of its thirds. */
   readonly figures: Readonly<
-    Record<keyof typeof grown, { readonly middle: number; readonly last: number }>
+    Record<
+      keyof typeof grown,
+      { readonly first: number; readonly middle: number; readonly last: number }
+    >
   >;
 };
 
@@ -77,6 +80,7 @@ export function livesOf(samples: readonly Sample[]): readonly Life[] {
           one.seconds <= fromSeconds + (seconds * (n + 1)) / 3,
       );
     const figure = (name: keyof typeof grown) => ({
+      first: median(third(0).map((one) => one[name])),
       middle: median(third(1).map((one) => one[name])),
       last: median(third(2).map((one) => one[name])),
     });

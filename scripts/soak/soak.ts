@@ -1,5 +1,6 @@
 import { tmpdir } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
+import { shortEventStoreFaults } from "../faults/eventstore-faults.ts";
 import { killFaults, type Fault } from "../faults/faults.ts";
 import { checkInvariants } from "../faults/invariants.ts";
 import { killBroker } from "../faults/kafka-faults.ts";
@@ -12,7 +13,10 @@ import { growth, livesOf, sample, type Sample } from "./samples.ts";
 
 type Options = {
   readonly minutes: number;
+  /** Of what the machine can do, which is measured first where no `rate` is given. */
   readonly load: number;
+  /** Messages a second. */
+  readonly rate: number | undefined;
   readonly log: "postgres" | "eventstoredb";
   readonly feed: "log" | "kafka";
   readonly random: Random;
@@ -28,12 +32,14 @@ const watchedPerSecond = 4;
 /** After a fault it is well again when the consumers are no further behind than this at the rate that comes in. */
 const wellSeconds = 3;
 const restMs = 600_000;
+/** A start on a machine on which much else goes on. One that is given up would leave a run of an hour without the product. */
+const startMs = 300_000;
 
 /** Gives a sentence for everything that grew or does not agree. */
 export async function soak(options: Options, print: Print): Promise<readonly string[]> {
   const { log, feed, random } = options;
   // On a disk: what a machine's memory holds would be counted as its own.
-  const world = await openWorld(random, { log, feed, folder: tmpdir() });
+  const world = await openWorld(random, { log, feed, folder: tmpdir(), readyTimeoutMs: startMs });
   try {
     const bulk = await openBulk(world);
     try {
@@ -49,12 +55,11 @@ export async function soak(options: Options, print: Print): Promise<readonly str
 async function run(
   world: World,
   bulk: Bulk,
-  { minutes, load, feed, random }: Options,
+  options: Options,
   print: Print,
 ): Promise<readonly string[]> {
-  const capacity = await measureCapacity(world, bulk);
-  const rate = Math.max(5, Math.round(capacity * load));
-  print(`this machine carries ${Math.round(capacity)} messages/s; load ${rate}/s`);
+  const { minutes, random } = options;
+  const rate = options.rate ?? (await shareOfCapacity(world, bulk, options.load, print));
   const watched = startLoad(world.tenants, world.journal, {
     random: random.fork("watched"),
     callers: 4,
@@ -67,7 +72,7 @@ async function run(
   const startedAt = performance.now();
   const seconds = (): number => (performance.now() - startedAt) / 1000;
   const end = minutes * 60;
-  const faults = feed === "kafka" ? [...killFaults, killBroker] : killFaults;
+  const faults = faultsOf(options);
   const sampling = sampleUntil(() => seconds() >= end, world, bulk, { samples, seconds, print });
   // Lives must be long enough to tell growth, and the last is not cut short.
   const nextFault = (): number => seconds() + end * (0.08 + 0.12 * random.next());
@@ -87,7 +92,7 @@ async function run(
   for (const { fromSeconds, seconds: long, figures } of lives)
     print(
       `life from ${Math.round(fromSeconds)} s, ${Math.round(long)} s: ${Object.entries(figures)
-        .map(([name, { middle, last }]) => `${name} ${middle} then ${last}`)
+        .map(([name, { first, middle, last }]) => `${name} ${first}, ${middle}, ${last}`)
         .join(", ")}`,
     );
   if (lives.length === 0) wrong.push("no process lived for long enough to tell growth");
@@ -95,6 +100,24 @@ async function run(
   wrong.push(...(await bulk.check()));
   wrong.push(...(await checkInvariants(world, { but: bulk.partner })));
   return wrong;
+}
+
+const faultsOf = ({ log, feed }: Options): readonly Fault[] => [
+  ...killFaults,
+  ...(feed === "kafka" ? [killBroker] : []),
+  ...(log === "eventstoredb" ? shortEventStoreFaults : []),
+];
+
+async function shareOfCapacity(
+  world: World,
+  bulk: Bulk,
+  load: number,
+  print: Print,
+): Promise<number> {
+  const capacity = await measureCapacity(world, bulk);
+  const rate = Math.max(5, Math.round(capacity * load));
+  print(`this machine carries ${Math.round(capacity)} messages/s; load ${rate}/s`);
+  return rate;
 }
 
 /** Messages a second from the first call to the last delivery, accepted as fast as can be: what comes in faster only waits. */

@@ -542,6 +542,11 @@ class OperationsAdminProjectionsRebuild:
         answer: "t.Rebuild" = self._core.call("GET", "/api/v1/admin/projections/{name}/rebuild/{id}", (name, id,), {}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
+    def cancel(self, name: Union[str, int], id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Rebuild":
+        """End a rebuild that has not ended; what is served stays: POST /api/v1/admin/projections/{name}/rebuild/{id}/cancel"""
+        answer: "t.Rebuild" = self._core.call("POST", "/api/v1/admin/projections/{name}/rebuild/{id}/cancel", (name, id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
+
 
 class OperationsAdminProjections:
     def __init__(self, core: Core) -> None:

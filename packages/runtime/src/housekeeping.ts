@@ -1,8 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { shardOf } from "@heliograph/contracts";
 import { isMachinery, messageOf, pause } from "./faults.ts";
 import { rebuildProjector } from "./rebuild.ts";
-import { rebuildTogether } from "./rebuild-together.ts";
+import { rebuildTogether, type Together } from "./rebuild-together.ts";
 import { showDeadLetters, updateWatch } from "./status.ts";
 import { forgetRetired, heartbeat, markKnown } from "./tables/consumers.ts";
 import {
@@ -11,7 +12,7 @@ import {
   reopenDeadLetter,
   resolveDeadLetter,
 } from "./tables/dead-letters.ts";
-import { claimJob, finishJob, progressJob, renewJobs } from "./tables/jobs.ts";
+import { rebuildJobs, renewJobs } from "./tables/jobs.ts";
 import type { Consumer, Projector, ServiceContext } from "./types.ts";
 import type { UnitLoop } from "./unit-loop.ts";
 
@@ -27,6 +28,7 @@ export class Housekeeping {
   readonly #consumers: readonly Consumer[];
   readonly #loops: readonly UnitLoop[];
   readonly #stopping: AbortSignal;
+  readonly #owner = randomUUID();
   /** Rebuilds under way, by the ids of their jobs. */
   readonly #jobs = new Set<string>();
   readonly #seen = new Map<string, { position: bigint; handled: number }>();
@@ -142,36 +144,52 @@ export class Housekeeping {
   /** All jobs that wait, at once, so that the log is read once for them. */
   async #runJobs(): Promise<void> {
     const { pool } = this.#context;
-    const jobs = new Map<Projector, NonNullable<Awaited<ReturnType<typeof claimJob>>>>();
+    const jobs = new Map<Projector, string>();
+    const verified = new Set<Projector>();
     for (;;) {
       const idle = this.#consumers.filter(
         (consumer): consumer is Projector => consumer.kind === "projector" && !jobs.has(consumer),
       );
-      const job = await claimJob(
-        pool,
-        idle.map(({ name }) => name),
-      );
+      const names = idle.map(({ name }) => name);
+      const job = await rebuildJobs.claim(pool, this.#owner, names);
       const projector = idle.find(({ name }) => name === job?.consumer);
       if (!job || projector === undefined) break;
-      jobs.set(projector, job);
+      jobs.set(projector, job.id);
+      if (job.verify_only) verified.add(projector);
       this.#jobs.add(job.id);
     }
-    await rebuildTogether(this.#context, [...jobs.keys()], async (projector, together) => {
-      const { id, verifyOnly } = jobs.get(projector)!;
-      try {
-        const result = await rebuildProjector(together.context, projector, {
-          verifyOnly,
-          inTurn: together.inTurn,
-          signal: this.#stopping,
-          onProgress: (processed, total) =>
-            void progressJob(pool, id, processed, total).catch(() => undefined),
-        });
-        await finishJob(pool, id, result);
-      } catch (error) {
-        await finishJob(pool, id, undefined, messageOf(error));
-      } finally {
-        this.#jobs.delete(id);
-      }
-    });
+    await rebuildTogether(this.#context, [...jobs.keys()], (projector, together) =>
+      this.#rebuild(jobs.get(projector)!, projector, verified.has(projector), together),
+    );
+  }
+
+  /** One that this process cannot end, since it stops itself, is begun again by the next one. */
+  async #rebuild(
+    id: string,
+    projector: Projector,
+    verifyOnly: boolean,
+    { context, inTurn }: Together,
+  ): Promise<void> {
+    const { pool } = this.#context;
+    const canceled = new AbortController();
+    const note: (...kept: Readonly<Record<string, unknown>>[]) => Promise<void> = async (kept) => {
+      if (!(await rebuildJobs.note(pool, id, this.#owner, kept))) canceled.abort();
+    };
+    try {
+      const result = await rebuildProjector(context, projector, {
+        verifyOnly,
+        // Nothing takes the place of what is served for somebody who has canceled it.
+        inTurn: (work) => inTurn(() => note().then(work)),
+        signal: AbortSignal.any([this.#stopping, canceled.signal]),
+        onProgress: (processed, total) => void note({ processed, total }).catch(() => undefined),
+      });
+      await note({ result: JSON.stringify(result) });
+      await rebuildJobs.finish(pool, id, this.#owner, { complete: true });
+    } catch (error) {
+      if (this.#stopping.aborted) await rebuildJobs.giveBack(pool, id, this.#owner, 0);
+      else await rebuildJobs.finish(pool, id, this.#owner, { error: messageOf(error) });
+    } finally {
+      this.#jobs.delete(id);
+    }
   }
 }

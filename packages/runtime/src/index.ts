@@ -37,7 +37,13 @@ export {
 } from "./process-metrics.ts";
 export type { ConsumerStatus } from "./status.ts";
 export { listProjections, type ProjectionRow } from "./tables/consumers.ts";
-export { readRebuild, requestRebuild, withdrawRebuild, type RebuildJob } from "./tables/jobs.ts";
+export {
+  cancelRebuild,
+  readRebuild,
+  requestRebuild,
+  withdrawRebuild,
+  type RebuildJob,
+} from "./tables/jobs.ts";
 export { rebuildProjector, type RebuildResult } from "./rebuild.ts";
 export { rebuildTogether } from "./rebuild-together.ts";
 export type { TableDifference } from "./tables/row-differences.ts";

@@ -1,6 +1,8 @@
+import { randomUUID } from "node:crypto";
 import { until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
+  cancelRebuild,
   listProjections,
   metricsRegister,
   readRebuild,
@@ -10,7 +12,7 @@ import {
 } from "../src/index.ts";
 import { Leases } from "../src/lease.ts";
 import { showDeadLetters } from "../src/status.ts";
-import { claimJob } from "../src/tables/jobs.ts";
+import { rebuildJobs } from "../src/tables/jobs.ts";
 import { prepareConsumer, prepareRuntime } from "../src/tables/schema.ts";
 import { count, countingProjector, openEnvironment } from "./fixture.ts";
 
@@ -77,32 +79,97 @@ test("open dead letters are shown per consumer, and 0 when the last is handled",
   expect([await openOf("broken"), await openOf("other")]).toEqual([0, 1]);
 });
 
+const named = (name: string): Projector => ({ ...countingProjector(), name, schema: name });
+/** Its rebuild waits at the gate, once all that waited with it were claimed, and serves meanwhile. */
+function heldProjector() {
+  const gate = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<void>();
+  const held: Projector = {
+    ...named("held"),
+    async create(part) {
+      if (part.schema === "held_next") {
+        reached.resolve();
+        await gate.promise;
+      }
+      return named("held").create(part);
+    },
+  };
+  return { held, gate, reached: reached.promise };
+}
+const rebuildOf = async ({ id }: { readonly id: string }) =>
+  (await readRebuild(environment.context.pool, id))!;
+const epochOf = async (schema: string): Promise<number> =>
+  (await environment.context.pool.query(`select epoch from ${schema}.checkpoint`)).rows[0].epoch;
+
+test("a rebuild that is canceled puts nothing in the place of what is served; one whose process stops is done by the next", async () => {
+  const { context } = environment;
+  const { pool, log } = context;
+  await count(log, [1]);
+  const { held, gate, reached } = heldProjector();
+  let running = await startConsumers(context, [held]);
+  try {
+    await until(async () => running.statuses[0]!.position > 0n, { timeoutMs: 10_000 });
+    const canceled = await requestRebuild(pool, "held", false);
+    await reached;
+    const epoch = await epochOf("held");
+    expect(await cancelRebuild(pool, canceled.id)).toBe(true);
+    gate.resolve();
+    // The next one is begun when that one has ended.
+    const verified = await requestRebuild(pool, "held", true);
+    await until(async () => (await rebuildOf(verified)).status === "done", { timeoutMs: 20_000 });
+    expect((await rebuildOf(verified)).result).toMatchObject({ equal: true });
+    expect(await rebuildOf(canceled)).toMatchObject({ status: "canceled", result: null });
+    expect(await epochOf("held")).toBe(epoch);
+    await running.stop();
+
+    const again = heldProjector();
+    running = await startConsumers(context, [again.held]);
+    const stopped = await requestRebuild(pool, "held", false);
+    await again.reached;
+    const ending = running.stop();
+    again.gate.resolve();
+    await ending;
+    expect((await rebuildOf(stopped)).status).toBe("requested");
+    running = await startConsumers(context, [named("held")]);
+    await until(async () => (await rebuildOf(stopped)).status === "done", { timeoutMs: 20_000 });
+  } finally {
+    gate.resolve();
+    await running.stop();
+  }
+}, 60_000);
+
+test("a rebuild that takes its process along each time is given up, however far it came", async () => {
+  const { pool } = environment.context;
+  await prepareRuntime(pool);
+  const job = await requestRebuild(pool, "heavy", false);
+  for (let time = 0; time < 5; time++) {
+    const owner = randomUUID();
+    expect(await rebuildJobs.claim(pool, owner, ["other"])).toBeUndefined();
+    expect(await rebuildJobs.claim(pool, owner, ["heavy"])).toMatchObject({ id: job.id });
+    expect(await rebuildJobs.note(pool, job.id, owner, { processed: 7, total: 9 })).toBe(true);
+    await pool.query("update runtime.jobs set updated_at = now() - interval '2 minutes'");
+  }
+  expect(await rebuildJobs.claim(pool, randomUUID(), ["heavy"])).toBeUndefined();
+  expect(await rebuildOf(job)).toMatchObject({ status: "failed", processed: 7 });
+});
+
 test("rebuilds that wait are somebody's for as long as their process lives: those under way, and those that nobody could begin yet", async () => {
   const { context } = environment;
   const { pool, log } = context;
   await count(log, [1]);
-  const gate = Promise.withResolvers<void>();
-  const named = (name: string): Projector => ({ ...countingProjector(), name, schema: name });
-  /** Its rebuild waits at the gate, and serves meanwhile. */
-  const held: Projector = {
-    ...named("held"),
-    async create(part) {
-      if (part.schema === "held_next") await gate.promise;
-      return named("held").create(part);
-    },
-  };
+  const { held, gate, reached } = heldProjector();
   const running = await startConsumers(context, [held, named("behind")]);
   try {
     const first = await requestRebuild(pool, "held", false);
     const status = async ({ id }: { readonly id: string }) => (await readRebuild(pool, id))!.status;
-    await until(async () => (await status(first)) === "running", { timeoutMs: 10_000 });
+    await reached;
     const second = await requestRebuild(pool, "behind", false);
     await pool.query("update runtime.jobs set updated_at = now() - interval '2 minutes'");
     const old = async () =>
       (await pool.query("select from runtime.jobs where updated_at < now() - interval '1 minute'"))
         .rowCount;
     await until(async () => (await old()) === 0, { timeoutMs: 30_000 });
-    expect(await claimJob(pool, ["held"])).toBeUndefined();
+    expect(await rebuildJobs.claim(pool, randomUUID(), ["held"])).toBeUndefined();
     expect(await status(second)).toBe("requested");
     gate.resolve();
     await until(async () => (await status(second)) === "done", { timeoutMs: 20_000 });

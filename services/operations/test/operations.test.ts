@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { newId, streamOf } from "@heliograph/contracts";
-import { startConsumers } from "@heliograph/runtime";
+import { requestRebuild, startConsumers } from "@heliograph/runtime";
 import { service as templates } from "@heliograph/templates";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
@@ -138,6 +138,18 @@ describe("projections", () => {
       );
     }
     expect((await get(partner.key, "/templates")).body.data).toHaveLength(1);
+  });
+
+  test("that are being rebuilt can be left as they are: a rebuild is canceled once, until it has ended", async () => {
+    const { pool } = world.platform.contexts.sandbox;
+    const { id } = await requestRebuild(pool, "nobody", false);
+    const path = `/admin/projections/nobody/rebuild/${id}`;
+    const cancel = () => post(admin, `${path}/cancel`, undefined);
+    for (let time = 0; time < 2; time++)
+      expect(await cancel()).toMatchObject({ status: 200, body: { id, status: "canceled" } });
+    expect((await get(admin, path)).body).toMatchObject({ status: "canceled", result: null });
+    await pool.query("update runtime.jobs set status = 'done' where id = $1", [id]);
+    expect(await cancel()).toMatchObject({ status: 409 });
   });
 
   test("that do not exist, or that the key does not reach, are not found", async () => {

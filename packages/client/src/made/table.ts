@@ -219,6 +219,7 @@ export const table: Readonly<Record<string, Row>> = {
   "admin.projections.list": { method: "GET", path: "/api/v1/admin/projections" },
   "admin.projections.rebuild.create": { method: "POST", path: "/api/v1/admin/projections/{name}/rebuild", body: "json", key: true },
   "admin.projections.rebuild.get": { method: "GET", path: "/api/v1/admin/projections/{name}/rebuild/{id}" },
+  "admin.projections.rebuild.cancel": { method: "POST", path: "/api/v1/admin/projections/{name}/rebuild/{id}/cancel", key: true },
   "admin.deadLetters.list": { method: "GET", path: "/api/v1/admin/dead-letters", query: true, answer: "list" },
   "admin.deadLetters.retry": { method: "POST", path: "/api/v1/admin/dead-letters/{id}/retry", key: true },
   "admin.log": { method: "GET", path: "/api/v1/admin/log", query: true },

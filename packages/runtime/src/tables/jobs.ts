@@ -1,12 +1,13 @@
 import { newId } from "@heliograph/contracts";
 import type pg from "pg";
 import type { RebuildResult } from "../rebuild.ts";
+import { jobTable, type JobTable } from "./long-jobs.ts";
 
 export type RebuildJob = {
   readonly id: string;
   readonly consumer: string;
   readonly verify_only: boolean;
-  readonly status: "requested" | "running" | "done" | "failed";
+  readonly status: "requested" | "running" | "done" | "failed" | "canceled";
   readonly processed: number;
   readonly total: number;
   readonly result: RebuildResult | null;
@@ -49,38 +50,21 @@ export async function readRebuild(pool: pg.Pool, id: string): Promise<RebuildJob
   return rows[0] as RebuildJob | undefined;
 }
 
-/** A job whose runner has shown no progress for a minute is taken again: its process died. */
-export async function claimJob(
-  pool: pg.Pool,
-  consumers: readonly string[],
-): Promise<{ id: string; consumer: string; verifyOnly: boolean } | undefined> {
-  if (consumers.length === 0) return undefined;
-  const { rows } = await pool.query(
-    `update runtime.jobs set status = 'running', updated_at = now() where id = (
-       select id from runtime.jobs where consumer = any($1) and (status = 'requested' or (status = 'running' and updated_at < now() - interval '1 minute'))
-       order by created_at limit 1 for update skip locked) returning id, consumer, verify_only`,
-    [consumers],
-  );
-  return rows[0]
-    ? {
-        id: rows[0].id as string,
-        consumer: rows[0].consumer as string,
-        verifyOnly: rows[0].verify_only as boolean,
-      }
-    : undefined;
-}
+/** Their claims, by whoever runs the projector. A result is kept before the end. */
+export const rebuildJobs: JobTable<Pick<RebuildJob, "id" | "consumer" | "verify_only">> = jobTable({
+  table: "runtime.jobs",
+  columns: "id, consumer, verify_only",
+  jobOf: (row) => row,
+  // Whoever runs one tells how far it is twice a second, and shows every five that it waits for others.
+  staleSeconds: 60,
+  mostKept: 1_000,
+  waiting: "requested",
+  by: "consumer",
+  fromStart: true,
+});
 
-export async function progressJob(
-  pool: pg.Pool,
-  id: string,
-  processed: bigint,
-  total: bigint,
-): Promise<void> {
-  await pool.query(
-    "update runtime.jobs set processed = $2, total = $3, updated_at = now() where id = $1",
-    [id, processed, total],
-  );
-}
+/** Ends one that has not ended, whoever works on it: what is served stays. False when it had. */
+export const cancelRebuild = rebuildJobs.cancel;
 
 /** Shows that somebody is there for jobs that may wait for minutes until others have ended: his own, and those that nobody has begun of consumers that are his. */
 export const renewJobs = (
@@ -93,20 +77,3 @@ export const renewJobs = (
       where (status = 'running' and id = any($1)) or (status = 'requested' and consumer = any($2))`,
     [ids, consumers],
   );
-
-export async function finishJob(
-  pool: pg.Pool,
-  id: string,
-  result: RebuildResult | undefined,
-  error?: string,
-): Promise<void> {
-  await pool.query(
-    "update runtime.jobs set status = $2, result = $3, error = $4, updated_at = now() where id = $1",
-    [
-      id,
-      error === undefined ? "done" : "failed",
-      result === undefined ? null : JSON.stringify(result),
-      error ?? null,
-    ],
-  );
-}

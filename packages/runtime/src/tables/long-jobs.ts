@@ -10,8 +10,8 @@ export type JobEnd = { readonly complete: boolean } | { readonly error: string }
 
 /** Long jobs in a table: whoever has claimed one shows itself until it gives it back or ends it. */
 export type JobTable<Job> = {
-  /** Takes the oldest that waits and may go on, or whose runner is gone. */
-  claim(pool: pg.Pool, owner: string): Promise<Job | undefined>;
+  /** Takes the oldest that waits and may go on, or whose runner is gone; of a table with `by`, one of `among`. */
+  claim(pool: pg.Pool, owner: string, among?: readonly string[]): Promise<Job | undefined>;
   /** Shows that somebody still runs it, with what of it is to be kept, by columns. False when it is not the owner's any more: it was canceled, or another process has taken it. */
   note(
     pool: pg.Pool,
@@ -39,6 +39,12 @@ type JobTableOptions<Job> = {
   readonly mostKept: number;
   /** One at a time, however many processes look. */
   readonly alone?: boolean;
+  /** What its rows call one that waits; default `queued`. */
+  readonly waiting?: string;
+  /** The column that tells which process can run one: whoever claims names those that are his. */
+  readonly by?: string;
+  /** One that is taken up again begins at its start: what it keeps is no way that it has gone. */
+  readonly fromStart?: boolean;
 };
 
 function claimIn<Job>({
@@ -47,12 +53,15 @@ function claimIn<Job>({
   jobOf,
   staleSeconds,
   alone = false,
+  waiting = "queued",
+  by,
 }: JobTableOptions<Job>): JobTable<Job>["claim"] {
   const stale = `updated_at < now() - interval '${staleSeconds} seconds'`;
   const open = alone
     ? `not exists (select from ${table} where status = 'running' and not (${stale}))`
-    : `(status = 'queued' or ${stale})`;
-  return (pool, owner) =>
+    : `(status = '${waiting}' or ${stale})`;
+  const own = by === undefined ? "" : `and ${by} = any($2::text[])`;
+  return (pool, owner, among = []) =>
     inTransaction(pool, async (client) => {
       if (alone)
         await client.query("select pg_advisory_xact_lock(hashtextextended($1, 7041776))", [
@@ -64,9 +73,9 @@ function claimIn<Job>({
       );
       const { rows } = await client.query(
         `update ${table} set status = 'running', owner = $1, tries = tries + 1, updated_at = now() where id = (
-          select id from ${table} where finished_at is null and coalesce(not_before <= now(), true) and ${open}
+          select id from ${table} where finished_at is null and status in ('${waiting}', 'running') and coalesce(not_before <= now(), true) and ${open} ${own}
           order by created_at, id limit 1 for update skip locked) returning ${columns}`,
-        [owner],
+        by === undefined ? [owner] : [owner, among],
       );
       return rows[0] && jobOf(rows[0]);
     });
@@ -77,7 +86,7 @@ function claimIn<Job>({
  * `finished_at`.
  */
 export function jobTable<Job>(options: JobTableOptions<Job>): JobTable<Job> {
-  const { table, mostKept } = options;
+  const { table, mostKept, waiting = "queued", fromStart = false } = options;
   const mine = "where id = $1 and owner = $2 and status = 'running'";
   const changed = async (
     pool: pg.Pool,
@@ -92,14 +101,15 @@ export function jobTable<Job>(options: JobTableOptions<Job>): JobTable<Job> {
     note(pool, id, owner, kept) {
       if (kept === undefined) return changed(pool, `updated_at = now() ${mine}`, [id, owner]);
       const columns = Object.keys(kept).map((name, index) => `${name} = $${index + 3}`);
-      const change = `${columns.join(", ")}, tries = 1, updated_at = now() ${mine}`;
+      if (!fromStart) columns.push("tries = 1");
+      const change = `${columns.join(", ")}, updated_at = now() ${mine}`;
       return changed(pool, change, [id, owner, ...Object.values(kept)]);
     },
 
     giveBack: (pool, id, owner, afterMs) =>
       changed(
         pool,
-        `status = 'queued', owner = null, tries = 0, not_before = now() + $3 * interval '1 millisecond' ${mine}`,
+        `status = '${waiting}', owner = null, tries = 0, not_before = now() + $3 * interval '1 millisecond' ${mine}`,
         [id, owner, afterMs],
       ),
 
@@ -118,7 +128,7 @@ export function jobTable<Job>(options: JobTableOptions<Job>): JobTable<Job> {
     cancel: (pool, id) =>
       changed(
         pool,
-        "status = 'canceled', owner = null, finished_at = now() where id = $1 and finished_at is null",
+        `status = 'canceled', owner = null, updated_at = now(), finished_at = now() where id = $1 and status in ('${waiting}', 'running')`,
         [id],
       ),
   };

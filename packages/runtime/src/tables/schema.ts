@@ -35,6 +35,9 @@ create index if not exists jobs_open on runtime.jobs (created_at) where status i
 ) with (fillfactor = 10);`,
   // Shards that a copy cannot run, though it is there.
   "alter table runtime.copies add column refused int[] not null default '{}';",
+  // Rebuilds are long jobs like others. A process of the release before writes no `finished_at`.
+  `alter table runtime.jobs add column owner uuid, add column tries int not null default 0, add column complete boolean, add column not_before timestamptz, add column finished_at timestamptz;
+update runtime.jobs set finished_at = updated_at where status in ('done', 'failed');`,
 ];
 
 /** How many migrations of the runtime's own tables this release knows. */

@@ -1,6 +1,6 @@
 import { PublicError, isId } from "@heliograph/contracts";
 import { formatPosition } from "@heliograph/log";
-import { type RebuildJob, readRebuild, requestRebuild } from "@heliograph/runtime";
+import { cancelRebuild, type RebuildJob, readRebuild, requestRebuild } from "@heliograph/runtime";
 import { z } from "zod";
 import {
   orNone,
@@ -42,7 +42,7 @@ const RebuildView = z
     name: z.string(),
     environment: Environment,
     verify_only: z.boolean(),
-    status: z.enum(["requested", "running", "done", "failed"]),
+    status: z.enum(["requested", "running", "done", "failed", "canceled"]),
     processed: z.number(),
     total: z.number(),
     result: z.record(z.string(), z.unknown()).nullable(),
@@ -80,15 +80,29 @@ async function rebuild(call: Call<z.infer<typeof RequestRebuild>, unknown>): Pro
   return { status: 202, body: { id, name, environment, verify_only } };
 }
 
-async function progress(call: Call<undefined, undefined>): Promise<Answer> {
+async function find(call: Call<undefined, undefined>) {
   const { name, id } = call.params as { name: string; id: string };
   if (isId("prl", id))
     for (const environment of reachable(call)) {
       const { pool } = call.context.environments[environment];
       const [job] = await orNone(readRebuild(pool, id).then((found) => (found ? [found] : [])));
-      if (job?.consumer === name) return { status: 200, body: jobView(job, environment) };
+      if (job?.consumer === name) return { job, environment, pool };
     }
   throw new PublicError("not_found", "There is no such rebuild.");
+}
+
+async function progress(call: Call<undefined, undefined>): Promise<Answer> {
+  const { job, environment } = await find(call);
+  return { status: 200, body: jobView(job, environment) };
+}
+
+async function cancel(call: Call<undefined, undefined>): Promise<Answer> {
+  const { job, pool } = await find(call);
+  const canceled = await cancelRebuild(pool, job.id);
+  const { job: now, environment } = await find(call);
+  if (!canceled && now.status !== "canceled")
+    throw new PublicError("conflict", `The rebuild has ended: it is ${now.status}.`);
+  return { status: 200, body: jobView(now, environment) };
 }
 
 const jobView = ({ consumer, result, ...job }: RebuildJob, environment: string): object => ({
@@ -135,5 +149,15 @@ export const projectionRoutes: readonly Route[] = [
     response: RebuildView,
     errors: ["not_found"],
     handler: progress,
+  }),
+  route({
+    method: "POST",
+    path: "/admin/projections/:name/rebuild/:id/cancel",
+    scope: "admin",
+    summary: "End a rebuild that has not ended; what is served stays",
+    mutates: true,
+    response: RebuildView,
+    errors: ["not_found", "conflict"],
+    handler: cancel,
   }),
 ];
