@@ -143,6 +143,7 @@ export type Operations = {
       readonly rebuild: {
         /** Rebuild a read model from the log while it serves, or only compare: `POST /api/v1/admin/projections/{name}/rebuild` */ create(name: string | number, body: T.RequestRebuild, options?: C.Options<"idempotencyKey">): Promise<T.RequestedRebuild>;
         /** Progress and result of a rebuild: `GET /api/v1/admin/projections/{name}/rebuild/{id}` */ get(name: string | number, id: string | number, options?: C.Options<"minLogPosition">): Promise<T.Rebuild>;
+        /** End a rebuild that has not ended; what is served stays: `POST /api/v1/admin/projections/{name}/rebuild/{id}/cancel` */ cancel(name: string | number, id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Rebuild>;
       };
     };
     readonly deadLetters: {
