@@ -137,4 +137,21 @@ describe.each(["off", "on"])("with HELIOGRAPH_ENCRYPT_MESSAGES=%s", (encrypted) 
     await send(to, "ours");
     await expectHistory(contact, ["ours"]);
   });
+
+  test("every consumer keeps its place behind what it was given", async () => {
+    const { id } = world.partners[0]!;
+    const key = await world.addKey(id, { environment: "live", scopes: ["admin"] });
+    type Consumer = { name: string; environment: string; lag_events: number };
+    await until(
+      async () => {
+        const { body } = await world.call("GET", "/api/v1/admin/projections", { key });
+        const all: readonly Consumer[] = body.data;
+        const behind = all.filter(({ lag_events }) => lag_events > 0);
+        if (behind.length > 0)
+          throw new Error(behind.map(({ environment, name }) => `${environment} ${name}`).join());
+        return all.length > 0;
+      },
+      { timeoutMs: 20_000, what: "no consumer is behind" },
+    );
+  }, 30_000);
 });
