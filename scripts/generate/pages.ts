@@ -121,6 +121,7 @@ const aboutPeople = [
   "session",
   "evaluation",
   "rota",
+  "file",
 ] as const satisfies readonly Category[];
 const peoplesTypes: ReadonlySet<string> = new Set(
   aboutPeople.flatMap((category) => typesIn(category) ?? []),

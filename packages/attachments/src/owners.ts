@@ -24,7 +24,7 @@ export async function forgetFiles(
 
 /**
  * Gives the files of a message to the partner and the contact whose it turned out to be, so that they go with them. Of a contact that is erased by now nothing stays, and of a message for whose files
- * the partner has no room only what finds some: gives how many are gone. Safe to repeat.
+ * the partner has no room only what finds some: gives what is gone, and why. Safe to repeat.
  */
 export async function adoptFiles(
   {
@@ -39,7 +39,7 @@ export async function adoptFiles(
   partner: string,
   contact: string,
   ids: readonly string[],
-): Promise<number> {
+): Promise<{ readonly ids: readonly string[]; readonly reason: "no_room" | "erased" }> {
   await vault.adopt(ids.map((subject) => ({ subject, partner, owners: [contact] })));
   for (const id of ids) await vault.share(partner, id, [contact]);
   const quota = quotaOf(settings.attachmentsQuotaBytes);
@@ -47,8 +47,8 @@ export async function adoptFiles(
   if (refused.length > 0) await vault.destroy(partner, refused);
   // Looked at once the keys are the contact's: an erasure that comes later finds them.
   const seal = await vault.seal({ partner, subject: contact });
-  if (seal("") !== erasedText) return refused.length;
+  if (seal("") !== erasedText) return { ids: refused, reason: "no_room" };
   await vault.destroy(partner, ids);
   await removeAttachments(pool, partner, ids);
-  return ids.length;
+  return { ids, reason: "erased" };
 }

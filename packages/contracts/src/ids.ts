@@ -220,6 +220,7 @@ export const streamCategories = [
   "unmatched",
   "broadcast",
   "moved",
+  "file",
 ] as const;
 export type Category = (typeof streamCategories)[number];
 

@@ -1,4 +1,4 @@
-import { channels } from "@heliograph/contracts";
+import { channels, lostFileReasons } from "@heliograph/contracts";
 import { z } from "zod";
 import { Failure, Time } from "./message-schema.ts";
 import { statuses } from "./status.ts";
@@ -72,6 +72,14 @@ export const ConversationMessage = z
         type: z.string().optional(),
         name: z.string().optional(),
         bytes: z.int().optional(),
+        fetching: z.literal(true).optional().meta({
+          description:
+            "It is being fetched from its provider; until it is there, its link is 409 `attachment_pending`.",
+        }),
+        not_kept: z.enum(lostFileReasons).optional().meta({
+          description:
+            "Why it is not kept: then there is nothing behind its link. `gone` from its provider; `too_large`; `too_many` at once; `no_room` in the quota; `refused` by its provider, or its provider `unreachable`, for a day; `no_gateway` that could fetch it; `failed` to be stored; `erased` with the person before it was there.",
+        }),
       }),
     ),
     status: z.enum(["received", "noted", ...statuses]).meta({

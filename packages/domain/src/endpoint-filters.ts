@@ -32,6 +32,8 @@ function filteredOf({ type, data }: LifecycleSource): Filtered {
     case "MessageRequested":
       return data;
     case "MessageReceived":
+    case "ReceivedFileKept":
+    case "ReceivedFileLost":
     case "ConversationOpened":
       return { channel: data.channel };
     default:

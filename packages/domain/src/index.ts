@@ -58,6 +58,7 @@ export {
 } from "./message-schema.ts";
 export * from "./conversation-schema.ts";
 export * from "./conversation-view.ts";
+export { withFiles } from "./received-file.ts";
 export * from "./suppression.ts";
 export { readMessage } from "./read-message.ts";
 export * from "./thread.ts";

@@ -1,4 +1,4 @@
-import { channels, gatewayTroubles } from "@heliograph/contracts";
+import { channels, gatewayTroubles, lostFileReasons } from "@heliograph/contracts";
 import { z } from "zod";
 import type { LifecycleType } from "./lifecycle.ts";
 
@@ -89,6 +89,12 @@ const ExternalId = z.looseObject({
 });
 const Agent = z.looseObject({ id: id("agt"), name: z.string() });
 const conversation = { conversation_id: id("cnv"), contact_id: id("cnt") };
+const file = {
+  message_id: id("msg").meta({ description: "The message that it came with." }),
+  contact_id: id("cnt"),
+  channel: z.enum(channels),
+  attachment_id: id("att"),
+};
 const Personal = z.string().meta({ description: "`[erased]` after the contact's erasure." });
 
 export const lifecycleData: Readonly<Record<LifecycleType, z.ZodObject>> = {
@@ -207,6 +213,19 @@ export const lifecycleData: Readonly<Record<LifecycleType, z.ZodObject>> = {
     ),
     provider: z.looseObject({ gateway: z.string(), name: z.string(), message_id: z.string() }),
     received_at: Time,
+  }),
+  "message.file_kept": z.looseObject({
+    ...file,
+    type: z.string().meta({ description: "By its bytes, whatever was declared." }),
+    bytes: z.int().min(0),
+    kept_at: Time,
+  }),
+  "message.file_lost": z.looseObject({
+    ...file,
+    reason: z.enum(lostFileReasons).meta({
+      description: "As `not_kept` of the message's `media` says it.",
+    }),
+    lost_at: Time,
   }),
   "contact.created": z.looseObject({
     contact_id: id("cnt"),

@@ -3,6 +3,8 @@ import type { EventData, TypedEvent } from "@heliograph/contracts";
 /** What of contacts and conversations the outside sees. Texts of persons stay sealed here: whoever shows or sends the result opens it. */
 export const peopleTypes = {
   MessageReceived: "message.received",
+  ReceivedFileKept: "message.file_kept",
+  ReceivedFileLost: "message.file_lost",
   ContactCreated: "contact.created",
   InboundContactMatched: "contact.matched",
   ContactAbsorbed: "contact.merged",
@@ -43,6 +45,13 @@ const received = (data: EventData<"MessageReceived">) => ({
   received_at: data.received_at,
 });
 
+const fileOf = (data: EventData<"ReceivedFileKept" | "ReceivedFileLost">) => ({
+  message_id: data.message_id,
+  contact_id: data.contact_id,
+  channel: data.channel,
+  attachment_id: data.attachment_id,
+});
+
 /** The `data` of the public event. */
 export const peopleData = (event: PeopleEvent): Readonly<Record<string, unknown>> =>
   isConversationEvent(event) ? conversationData(event) : contactData(event);
@@ -58,6 +67,10 @@ function contactData({
   switch (type) {
     case "MessageReceived":
       return received(data);
+    case "ReceivedFileKept":
+      return { ...fileOf(data), type: data.type, bytes: data.bytes, kept_at: data.kept_at };
+    case "ReceivedFileLost":
+      return { ...fileOf(data), reason: data.reason, lost_at: data.lost_at };
     case "ContactCreated":
       return {
         contact_id: data.contact_id,
@@ -150,6 +163,12 @@ const conversation = (data: { readonly conversation_id: string; readonly contact
 const zeros = "00000000000000000000000000";
 const sample = { conversation_id: `cnv_${zeros}`, contact_id: `cnt_${zeros}` };
 const address = { source: "sms", id: "+15550100000" };
+const file = {
+  message_id: `msg_${zeros}`,
+  contact_id: sample.contact_id,
+  channel: "whatsapp",
+  attachment_id: `att_${zeros}`,
+};
 const agent = { id: `agt_${zeros}`, name: "Ada" };
 const merge = { contact_id: sample.contact_id, merge_id: `mrg_${zeros}` };
 const by = "asked for by ada@example.com";
@@ -167,6 +186,13 @@ export const peopleSamples = {
     provider: { gateway: "sim-sms", name: "sim-sms", message_id: "sample-1" },
     received_at: at,
   }),
+  "message.file_kept": (at: string) => ({
+    ...file,
+    type: "image/jpeg",
+    bytes: 204_800,
+    kept_at: at,
+  }),
+  "message.file_lost": (at: string) => ({ ...file, reason: "too_large", lost_at: at }),
   "contact.created": () => ({
     contact_id: sample.contact_id,
     external_ids: [address],

@@ -63,6 +63,8 @@ export const lifecycleTypes = {
   "gateway.recovered": "A gateway that was told of as degraded has worked again for a while.",
   "wallet.low_balance": "What is available fell below the wallet's threshold.",
   "message.received": "A message came from a person, and it is known from whom.",
+  "message.file_kept": "A file that came with a message was fetched from its provider.",
+  "message.file_lost": "A file that came with a message is not kept.",
   "contact.created": "There is a new contact.",
   "contact.matched": "An inbound message came from a contact that was known.",
   "contact.merged": "Two contacts became one.",

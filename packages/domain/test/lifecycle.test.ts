@@ -171,6 +171,11 @@ describe("the lifecycle mapping", () => {
     const conversation = { conversation_id: newId("cnv"), contact_id: newId("cnt") };
     const external = { source: "sms", id: "sealed:v1.x", name: "n" };
     const agent = { id: newId("agt"), name: "Ada" };
+    const file = {
+      contact_id: newId("cnt"),
+      channel: "whatsapp",
+      attachment_id: newId("att"),
+    };
     const merge = { merge_id: newId("mrg"), contact_id: conversation.contact_id };
     const by = { by: { id: agent.id }, reason: "r" };
     const events = (
@@ -235,6 +240,8 @@ describe("the lifecycle mapping", () => {
             received_at: at,
           },
         ],
+        ["ReceivedFileKept", { ...file, type: "image/gif", bytes: 3, kept_at: at }],
+        ["ReceivedFileLost", { ...file, reason: "gone", lost_at: at }],
         ["ContactCreated", { contact_id: merge.contact_id, external_ids: [external], name: null }],
         ["InboundContactMatched", { ...conversation, external_id: external }],
         [

@@ -29,6 +29,8 @@ export type Saying = {
   readonly about?: string;
   readonly automatic?: boolean;
   readonly at?: string;
+  /** Under which id a file is kept that came with it, or will be. */
+  readonly file?: string;
   /** The pool that `to` is in. */
   readonly pool?: string;
 };
@@ -55,6 +57,9 @@ export async function matchedOf(
     to: saying.to ?? inbox,
     ...(saying.text !== undefined && { text: seal(saying.text) }),
     ...(saying.subject !== undefined && { subject: seal(saying.subject) }),
+    ...(saying.file !== undefined && {
+      media: [{ url: seal(`/api/v1/attachments/${saying.file}`), attachment_id: saying.file }],
+    }),
     kind: saying.kind ?? "message",
     ...(saying.about !== undefined && { about: saying.about }),
     ...(saying.automatic !== undefined && { automatic: saying.automatic }),
@@ -79,6 +84,26 @@ export async function appendTo(
   if (outcome?.kind !== "appended") throw new Error(JSON.stringify(outcome));
   return outcome.position;
 }
+
+/** Appends what fetches a file would, and gives the position. */
+export const tellOfFile = (
+  context: Context,
+  partner: string,
+  message: EventData<"MessageReceived">,
+  news:
+    | readonly ["ReceivedFileAwaited"]
+    | readonly ["ReceivedFileKept", { readonly type: string; readonly bytes: number }]
+    | readonly ["ReceivedFileLost", Pick<EventData<"ReceivedFileLost">, "reason">],
+): Promise<bigint> => {
+  const [type, more] = news;
+  const { message_id, inbound_id, contact_id, channel } = message;
+  const attachment_id = message.media![0]!.attachment_id!;
+  const time = { ReceivedFileAwaited: "awaited_at", ReceivedFileKept: "kept_at" } as const;
+  const at = type === "ReceivedFileLost" ? "lost_at" : time[type];
+  const data = { attachment_id, message_id, inbound_id, contact_id, channel, ...more };
+  const told = { ...data, [at]: new Date().toISOString() };
+  return appendTo(context, streamOf("file", attachment_id), type, told, partner);
+};
 
 /** Appends what matching would, and gives the message's id. */
 export async function say(context: Context, saying: Saying): Promise<string> {

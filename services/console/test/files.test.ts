@@ -1,5 +1,8 @@
+import { deterministicId } from "@heliograph/contracts";
 import { runningCells, until } from "@heliograph/testkit";
+import { placed, tellOfFile } from "@heliograph/testkit/people";
 import { describe, expect, test } from "vitest";
+import { regionsIn } from "../src/live/region.ts";
 import { hiddenIn, openDesk } from "./desk.ts";
 
 const { world, keys, fetchPage, press, read, signedIn } = await openDesk();
@@ -162,4 +165,32 @@ describe("every file", () => {
       expect([path, text.includes(marks)]).toEqual([path, true]);
     }
   });
+});
+
+test("a file of a person that is on its way, and one that was not kept, are said so in the thread while somebody looks", async () => {
+  const { sandboxKey: key } = keys;
+  const upload = await world.call("POST", "/api/v1/attachments?name=plan.txt", {
+    key,
+    raw: Buffer.from("a plan"),
+    headers: { "content-type": "text/plain" },
+  });
+  expect(upload.status).toBe(201);
+  const media = [{ attachment_id: upload.body.id }];
+  const body = { channel: "sms", from: "+15557770009", text: "Look", media };
+  const { message_id } = (await api("POST", "/sandbox/inbound", key, body)).body;
+  const context = world.platform.contexts.sandbox;
+  const { data } = await placed(context, message_id);
+  const at = `/console/conversations/${data.conversation_id}`;
+  const opens = 'rel="noreferrer"><bdi>plan.txt</bdi></a>';
+  const tell = (...news: Parameters<typeof tellOfFile>[3]) =>
+    tellOfFile(context, deterministicId("ptn", "demo"), data, news);
+  expect(await read(cookie, at)).toContain(opens);
+  await tell("ReceivedFileAwaited");
+  const awaited = await read(cookie, at);
+  expect(awaited).toContain("is being fetched from its provider");
+  expect(awaited).not.toContain(opens);
+  const { on } = regionsIn(awaited).find(({ id }) => id === "live-thread")!;
+  expect(on).toContain(message_id);
+  await tell("ReceivedFileLost", { reason: "too_large" });
+  expect(await read(cookie, at)).toContain("was not kept: it is too large");
 });

@@ -20,6 +20,8 @@ export type Written = {
   readonly provider_message_id?: string;
   readonly gateway_id?: string;
   readonly channel?: Channel;
+  /** What came beside it. */
+  readonly files?: EventData<"InboundReceived">["files"];
   /** As a gateway of this kind posts it, in place of all that. */
   readonly raw?: { readonly kind: string; readonly body: object };
 };
@@ -29,7 +31,7 @@ const gateway = deterministicId("gtw", "test");
 export async function postInbound(
   { log, vault }: Pick<ServiceContext, "log" | "vault">,
   partner: string | undefined,
-  { gateway_id = gateway, channel = "sms", raw, ...written }: Written,
+  { gateway_id = gateway, channel = "sms", raw, files, ...written }: Written,
 ): Promise<{ readonly inboundId: string; readonly messageId: string }> {
   const said = { to: "+15550109999", text: "hello", provider_message_id: uuid7(), ...written };
   const parts = [gateway_id, partner ?? "", said.provider_message_id];
@@ -49,6 +51,7 @@ export async function postInbound(
     content_type: "application/json",
     raw: seal(JSON.stringify(raw?.body ?? said)),
     encoding: "text",
+    ...(files !== undefined && { files }),
     received_at: new Date().toISOString(),
   };
   const event = {

@@ -1,5 +1,5 @@
-import { deterministicId, streamOf, uuid5 } from "@heliograph/contracts";
-import { movesOf } from "@heliograph/gateways";
+import { deterministicId, newId, streamOf, uuid5 } from "@heliograph/contracts";
+import { movesOf, receivedFileId } from "@heliograph/gateways";
 import { until } from "@heliograph/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Written, matchedOf, postInbound } from "./inbound.ts";
@@ -35,6 +35,20 @@ describe("an inbound message", () => {
     expect((await setting.get(pathOf(phone)))["name"]).toBe("Ada");
     const [created] = await context().log.readStream(streamOf("contact", first.contact_id!));
     expect(created!.data).toMatchObject({ made_by: "inbound", message_id: first.messageId });
+  });
+
+  it("names every file that came with it, also one that was not kept, by an id that says why", async () => {
+    const about = { type: "video/mp4", bytes: 5 };
+    const id = newId("att");
+    const files = [
+      { ...about, attachment_id: id },
+      { ...about, not_kept: "no_room" as const },
+    ];
+    const { inbound_id, media } = await write({ from: newPhone().id, files });
+    const ids = [id, receivedFileId(inbound_id!, 1)];
+    expect(media).toEqual(
+      ids.map((each) => ({ ...about, url: `/api/v1/attachments/${each}`, attachment_id: each })),
+    );
   });
 
   it("is of the contact that was written to, where WhatsApp knows its number in another form", async () => {

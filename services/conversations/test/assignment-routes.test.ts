@@ -4,7 +4,14 @@ import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { service } from "../src/index.ts";
-import { addContact, agentCreated, appendTo, placed, say } from "@heliograph/testkit/people";
+import {
+  addContact,
+  agentCreated,
+  appendTo,
+  placed,
+  say,
+  tellOfFile,
+} from "@heliograph/testkit/people";
 
 let world: World;
 let partner: { id: string; key: string };
@@ -207,4 +214,30 @@ describe("POST /conversations/{id}/assign", () => {
       (await call("POST", `/conversations/${conversation}/unassign`, undefined, key)).status,
     ).toBe(404);
   });
+});
+
+it("A file that is being fetched is said so, and then that it is there or why not, in the conversation and the history", async () => {
+  const contact = await addContact(context(), partner.id);
+  const saying = { partner: partner.id, contact, from: newId("msg"), file: newId("att") };
+  const { data: message } = await placed(context(), await say(context(), saying));
+  const mediaAt = async (path: string, headers = {}) => {
+    const { body } = await world.call("GET", `/api/v1${path}`, { key: partner.key, headers });
+    const { fetching, not_kept, type, bytes } = body.data[0].media[0];
+    return { fetching, not_kept, type, bytes };
+  };
+  const shown = () => mediaAt(`/conversations/${message.conversation_id}/messages`);
+  const tell = (...news: Parameters<typeof tellOfFile>[3]) =>
+    tellOfFile(context(), partner.id, message, news);
+  expect(await shown()).toEqual({});
+  await tell("ReceivedFileAwaited");
+  expect(await shown()).toEqual({ fetching: true });
+  await tell("ReceivedFileLost", { reason: "unreachable" });
+  expect(await shown()).toEqual({ not_kept: "unreachable" });
+  const fresh = { "min-log-position": String(await context().log.head()) };
+  const history = await mediaAt(`/contacts/${contact}/messages`, fresh);
+  expect(history).toEqual({ not_kept: "unreachable" });
+  // A try that had ended before it was told so may have kept it nevertheless.
+  const kept = { type: "image/gif", bytes: 18 };
+  await tell("ReceivedFileKept", kept);
+  expect(await shown()).toEqual(kept);
 });

@@ -123,9 +123,10 @@ test("what is nobody's has a quota for each gateway, and whose it turns out to b
     return Object.fromEntries(rows.map(({ partner: of, received }) => [of, received]));
   };
   expect(await held()).toEqual({ gtw_a: 18_000, gtw_b: 9_000 });
-  expect(await adopt(one.slice(0, 2))).toBe(0);
+  expect(await adopt(one.slice(0, 2))).toEqual({ ids: [], reason: "no_room" });
   // Said again each time that it is asked, as after a crash.
-  for (let time = 0; time < 2; time++) expect(await adopt(other)).toBe(1);
+  for (let time = 0; time < 2; time++)
+    expect(await adopt(other)).toEqual({ ids: other, reason: "no_room" });
   expect(await held()).toEqual({ [partner]: 18_000, gtw_b: 9_000 });
   await sweepAttachments([live], attachments, Date.now(), 30);
   expect([await held(), await filesIn(dataDir)]).toEqual([{ [partner]: 18_000 }, 2]);

@@ -39,11 +39,14 @@ const contactTypes = [
   "ContactErased",
 ] as const;
 const teamTypes = ["TeamCreated", "TeamChanged", "TeamDeleted"] as const;
+/** What becomes of a file of a message. */
+const fileTypes = ["ReceivedFileAwaited", "ReceivedFileKept", "ReceivedFileLost"] as const;
 const types = [
   ...conversationTypes,
   ...replyStatusTypes,
   ...contactTypes,
   ...teamTypes,
+  ...fileTypes,
   "SequenceRaised",
 ] as const;
 type SyncEvent = RecordedEvent<(typeof types)[number]>;
@@ -52,6 +55,7 @@ const isOfConversation = ofType(...conversationTypes);
 const isStatus = ofType(...replyStatusTypes);
 const isOfContact = ofType(...contactTypes);
 const isOfTeam = ofType(...teamTypes);
+const isOfFile = ofType(...fileTypes);
 
 type Store = ReturnType<typeof openStore>;
 
@@ -65,12 +69,16 @@ class Batch {
   readonly #changes: ChangeRow[] = [];
   readonly #messages: MessageRow[] = [];
   readonly #counters = new Map<string, number>();
+  /** In which conversations the messages are that files came with. */
+  readonly #places: Map<string, string>;
 
   constructor(
     sequencer: Sequencer,
     conversations: readonly KnownConversation[],
     members: ReadonlyMap<string, readonly string[]>,
+    places: ReadonlyMap<string, string>,
   ) {
+    this.#places = new Map(places);
     this.#sequencer = sequencer;
     this.#conversations = new Map(conversations.map((known) => [known.state.id, known]));
     this.#members = new Map(members);
@@ -82,6 +90,7 @@ class Batch {
     else if (isOfContact(event))
       for (const id of this.#openOf(event.data.contact_id)) this.#tell(id, null);
     else if (isOfTeam(event)) this.#team(event);
+    else if (isOfFile(event)) this.#file(event.data.message_id);
     else if (event.type === "SequenceRaised") this.#beginAnew(event.data);
   }
 
@@ -103,7 +112,10 @@ class Batch {
     const partner = before?.partner ?? event.metadata.partner!;
     this.#conversations.set(id, { partner, state, sequence: before?.sequence ?? 0 });
     const body = messageOf(event, state);
-    if (body !== undefined) this.#messages.push({ partner, position: event.position, body });
+    if (body !== undefined) {
+      this.#messages.push({ partner, position: event.position, body });
+      this.#places.set(body.id, id);
+    }
     const isMoved =
       before !== undefined &&
       (before.state.assignee?.id !== state.assignee?.id || before.state.team !== state.team);
@@ -116,6 +128,12 @@ class Batch {
     const context = "message" in data ? data.message : undefined;
     if (context?.conversation_id !== undefined)
       this.#tell(context.conversation_id, data.message_id);
+  }
+
+  /** A message that is in no conversation yet is told of with all that is known of its files then. */
+  #file(messageId: string): void {
+    const id = this.#places.get(messageId);
+    if (id !== undefined) this.#tell(id, messageId);
   }
 
   /** Whoever joins or leaves a team sees other conversations from now on, of any age: that is another view of everything. */
@@ -230,6 +248,10 @@ async function begin(
   for (const contact of contacts)
     for (const id of await store.openOf([contact], maxOfContact)) wanted.add(id);
   const partners = new Set<string>();
+  const withFile = new Set(events.filter(isOfFile).map(({ data }) => data.message_id));
+  const places =
+    withFile.size === 0 ? new Map<string, string>() : await store.places([...withFile]);
+  for (const id of places.values()) wanted.add(id);
   for (const event of events) {
     if (isOfConversation(event)) wanted.add(event.data.conversation_id);
     else if (isStatus(event) && "message" in event.data && event.data.message.conversation_id)
@@ -245,7 +267,7 @@ async function begin(
     teams.length === 0 ? new Map<string, readonly string[]>() : store.members(teams),
   ]);
   for (const partner of partners) sequencer.seed(partner, counters?.get(partner) ?? 0);
-  return new Batch(sequencer, conversations, members);
+  return new Batch(sequencer, conversations, members, places);
 }
 
 /** Whether an event can change anything: most statuses are of messages that are no replies. */
@@ -257,7 +279,7 @@ export const syncProjector = projector({
   kind: "projector",
   name: "mobile",
   schema: "mobile",
-  version: 2,
+  version: 3,
   types,
   spaces: {
     changes: "partner",

@@ -140,6 +140,14 @@ export function openStore(pool: pg.Pool, schemaName: string) {
       );
       return rows;
     },
+    /** In which conversations messages are, by their ids. */
+    async places(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+      const { rows } = await pool.query<{ id: string; conversation_id: string }>(
+        `select id, conversation_id from ${schema}.messages where id = any($1)`,
+        [ids],
+      );
+      return new Map(rows.map(({ id, conversation_id }) => [id, conversation_id]));
+    },
     /** The newest of a contact's conversations that are not closed. */
     async openOf(contacts: readonly string[], limit: number): Promise<readonly string[]> {
       const { rows } = await pool.query<{ id: string }>(

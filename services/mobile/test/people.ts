@@ -86,6 +86,25 @@ export function peopleOf(world: World, partner: string) {
       await append(received);
       return received.map(({ data }) => (data as unknown as { message_id: string }).message_id);
     },
+    /** One with a file, by the id under which that is kept or will be; gives what tells of it. */
+    async receiveFile(name: string, file: string) {
+      const { contact_id } = ids(name);
+      const seal = await vault.seal({ partner, subject: contact_id });
+      const message_id = deterministicId("msg", partner, name, file);
+      const inbound_id = deterministicId("inb", message_id);
+      const about = { message_id, inbound_id, channel: "sms" };
+      await append([
+        onThread(name, "MessageReceived", {
+          ...about,
+          from: seal("+15550100000"),
+          to: "+15550109999",
+          media: [{ url: seal(`/api/v1/attachments/${file}`), attachment_id: file }],
+          provider: { gateway: "sim-sms", name: "sim-sms", message_id },
+          received_at: at(),
+        }),
+      ]);
+      return { ...about, contact_id };
+    },
     assign: (name: string, agent: { readonly id: string; readonly name: string }) =>
       append([
         onThread(name, "ConversationAssigned", {

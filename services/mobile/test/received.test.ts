@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Channel, newId, streamOf } from "@heliograph/contracts";
+import { type Channel, type EventData, newId, streamOf } from "@heliograph/contracts";
 import { configured, receivedFileId, recordInbound } from "@heliograph/gateways";
 import { telegramDouble, until, whatsappDouble } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
@@ -79,7 +79,11 @@ afterAll(async () => {
 });
 
 /** A message of a person with a file, matched; gives the id under which its file is kept. */
-async function written(channel: keyof typeof gateways, raw: object): Promise<string> {
+async function written(
+  channel: keyof typeof gateways,
+  raw: object,
+  files?: EventData<"InboundReceived">["files"],
+): Promise<string> {
   const { log, vault } = world.platform.contexts.live;
   const { id: partner } = world.partners[0]!;
   const providerMessageId = newId("msg");
@@ -94,6 +98,7 @@ async function written(channel: keyof typeof gateways, raw: object): Promise<str
     receivedAt: new Date().toISOString(),
     contentType: "application/json",
     raw: Buffer.from(JSON.stringify(raw)),
+    files,
   };
   const { messageId } = await recordInbound({ log, vault }, inbound, { actor: "test" });
   const [received] = (
@@ -153,12 +158,23 @@ const document = (file_id: string) => ({
   },
 });
 const read = (id: string) => world.call("GET", `/api/v1/attachments/${id}`, { key });
+/** One for which there is no room is tried nine times, on a busy machine too. */
+const patient = { timeoutMs: 25_000 };
 const settled = (id: string) =>
   until(async () => {
     const answer = await read(id);
     // Between the message and what makes the file known nobody has heard of it.
     return answer.body.code === "attachment_pending" || answer.status === 404 ? undefined : answer;
-  });
+  }, patient);
+/** What the log says of a file. */
+const toldOf = (id: string) =>
+  until(async () => {
+    const events = await world.platform.contexts.live.log.readStream(streamOf("file", id));
+    const last = events.at(-1);
+    if (last === undefined || last.type === "ReceivedFileAwaited") return undefined;
+    const { reason, type, bytes } = last.data as { reason?: string; type?: string; bytes?: number };
+    return [...events.map((event) => event.type), reason ?? { type, bytes }];
+  }, patient);
 const content = async (url: string) =>
   Buffer.from(await (await fetch(url)).arrayBuffer()).toString();
 
@@ -184,11 +200,16 @@ it("files that the provider keeps are fetched with the gateway's credentials, ag
   const { log, pool } = world.platform.contexts.live;
   const { rows } = await pool.query("select id from mobile_attachments.fetches");
   expect(rows).toEqual([]);
+  expect(await toldOf(picture)).toEqual([
+    "ReceivedFileAwaited",
+    "ReceivedFileKept",
+    { type: "image/gif", bytes: Buffer.byteLength(gif) },
+  ]);
   // A successor goes on behind them, and fetches nothing again of what may be erased by then.
-  const head = await log.head();
+  const matched = await log.readAll({ after: 0n, limit: 1_000, types: ["InboundMatched"] });
   await until(async () => {
     const checkpoint = await pool.query("select position from mobile_received.checkpoint");
-    return BigInt(checkpoint.rows[0].position) >= head;
+    return BigInt(checkpoint.rows[0].position) >= matched.events.at(-1)!.position;
   });
 });
 
@@ -206,13 +227,25 @@ it("what cannot be had is said with its reason, and the token goes to nobody but
   const lost: string[] = [];
   for (const file of ["222", "404", "333"]) lost.push(await written("whatsapp", image(file)));
   lost.push(await written("telegram", document("BIG")));
+  // As a mail brings it: what came with it says why it is not kept, and nobody is asked for it.
+  const unkept = { type: "video/mp4", bytes: 10_000_001, not_kept: "too_many" } as const;
+  lost.push(await written("whatsapp", image("555"), [unkept]));
   const answers = await Promise.all(lost.map(settled));
   expect(answers.map(({ status, body }) => [status, body.code, body.errors[0].code])).toEqual([
     [410, "attachment_lost", "refused"],
     [410, "attachment_lost", "gone"],
     [410, "attachment_lost", "no_room"],
     [410, "attachment_lost", "too_large"],
+    [410, "attachment_lost", "too_many"],
   ]);
+  const told = await Promise.all(lost.map(toldOf));
+  expect(told).toEqual(
+    ["refused", "gone", "no_room", "too_large", "too_many"].map((reason) => [
+      "ReceivedFileAwaited",
+      "ReceivedFileLost",
+      reason,
+    ]),
+  );
   // It was tried as long as that of a provider that fails: there may be room in a day.
   expect(meta.requests.filter(({ path }) => path.includes("/333?"))).toHaveLength(9);
   // What is too much is known before it comes, each time from the provider's answer alone.
@@ -221,6 +254,7 @@ it("what cannot be had is said with its reason, and the token goes to nobody but
   const again =
     'heliograph_received_files_total{environment="live",outcome="again",reason="no_room"}';
   expect(counted).toContain(`${again} 8\n`);
+  expect(counted).not.toContain("too_many");
   expect(stranger.requests).toEqual([]);
   await stranger.close();
 });

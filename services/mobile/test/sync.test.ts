@@ -1,8 +1,10 @@
-import { newId } from "@heliograph/contracts";
+import { type EventType, newId, streamOf } from "@heliograph/contracts";
+import { rebuildProjector } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { service } from "../src/index.ts";
+import { syncProjector } from "../src/projector.ts";
 import { beginSync, findChanges, showChanges, type SyncPage } from "../src/sync/read.ts";
 import { waiterOf } from "../src/sync/waiter.ts";
 import { peopleOf } from "./people.ts";
@@ -217,6 +219,36 @@ it("another partner, and another environment, sees nothing of it", async () => {
     status: 409,
     body: { code: "sequence_ahead" },
   });
+});
+
+it("what becomes of a file is told with its message again, and a rebuild tells the same", async () => {
+  const { key, people } = await newPartner();
+  await people.open("one");
+  const file = newId("att");
+  const message = await people.receiveFile("one", file);
+  const told = async (after: number) => {
+    await projected(key);
+    const { body } = await sync(key, `?after=${after}`);
+    const page = body as SyncPage;
+    return { next: page.next_after, media: page.messages.flatMap(({ media }) => media) };
+  };
+  const news = async (type: EventType, more: object) => {
+    const data = { attachment_id: file, ...message, ...more };
+    await people.append([{ stream: streamOf("file", file), type, data }]);
+  };
+  const at = "2026-05-23T14:22:17.000Z";
+  const first = await told(0);
+  await news("ReceivedFileAwaited", { awaited_at: at });
+  const awaited = await told(first.next);
+  expect(awaited.media).toMatchObject([{ attachment_id: file, fetching: true }]);
+  await news("ReceivedFileLost", { reason: "gone", lost_at: at });
+  const lost = await told(awaited.next);
+  expect(lost).toMatchObject({ next: awaited.next + 1, media: [{ not_kept: "gone" }] });
+  const rebuilt = await rebuildProjector(deps(), syncProjector, {
+    verifyOnly: true,
+    signal: new AbortController().signal,
+  });
+  expect(rebuilt).toMatchObject({ equal: true });
 });
 
 it("what was said reads [erased] once its contact's key is gone, in every page and also of a rebuild", async () => {

@@ -37,12 +37,15 @@ type Db = Pick<pg.Pool, "query">;
 
 const columns = "id, partner, contact_id, inbound_id, place, status, tries, reason";
 
-/** Once each. Of a partner that has so many waiting already, what comes beyond is lost at once: `mostWaiting` bounds what strangers can have us do. */
+/**
+ * Once each. Of a partner that has so many waiting already, what comes beyond is lost at once: `mostWaiting` bounds what strangers can have us do. Gives the ids of those, the same when it is
+ * done again.
+ */
 export async function addFetches(
   db: Db,
   fetches: readonly NewFetch[],
   mostWaiting: number,
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
   const column = (key: keyof NewFetch): unknown[] => fetches.map((each) => each[key]);
   await db.query(
     `insert into mobile_attachments.fetches (id, partner, contact_id, inbound_id, place, status, reason)
@@ -59,6 +62,11 @@ export async function addFetches(
       mostWaiting,
     ],
   );
+  const { rows } = await db.query<{ id: string }>(
+    "select id from mobile_attachments.fetches where id = any($1) and status = 'lost' and reason = 'too_many' and tries = 0",
+    [column("id")],
+  );
+  return new Set(rows.map(({ id }) => id));
 }
 
 /**

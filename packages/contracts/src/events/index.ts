@@ -25,6 +25,7 @@ import * as thread from "./thread.ts";
 import * as earlier from "./earlier.ts";
 import * as endpoint from "./endpoint.ts";
 import * as feed from "./feed.ts";
+import * as file from "./file.ts";
 import * as gateway from "./gateway.ts";
 import * as hold from "./hold.ts";
 import * as key from "./key.ts";
@@ -82,6 +83,7 @@ const modules = {
   ...unmatched,
   ...broadcast,
   ...moved,
+  ...file,
 };
 
 /** Every event definition, one per type and version. */
@@ -136,6 +138,7 @@ const byCategory = {
   unmatched,
   broadcast,
   moved,
+  file,
 };
 type Categories = typeof byCategory;
 
@@ -175,6 +178,7 @@ export {
 } from "./common.ts";
 export { EndpointFilters } from "./endpoint.ts";
 export { FailoverTrigger } from "./content.ts";
+export { type LostFileReason, lostFileReasons } from "./file.ts";
 export { gatewayTroubles } from "./gateway.ts";
 export { receiptStatuses } from "./receipts.ts";
 export type { WorkingHours } from "./team.ts";

@@ -16,6 +16,8 @@ type Said = Answers["ConversationMessage"];
 const pageSize = 50;
 /** What becomes of so many of our newest answers is shown as it happens. */
 const answersWatched = 10;
+/** The same of messages whose files are being fetched. */
+const filesWatched = 10;
 
 export const conversationPath = (id: string): string =>
   `${base}/conversations/${encodeURIComponent(id)}`;
@@ -52,7 +54,13 @@ export async function show(visit: Visit, draw: Draw, problem?: Problem): Promise
   // Of an answer, and of what becomes of it, the message is told, with whom it goes to.
   const answers = said.data.filter(({ direction }) => direction === "outbound");
   const newestAnswers = answers.slice(-answersWatched).map(({ id }) => id);
-  const told = [...addressed(found.address.id), ...newestAnswers];
+  // What becomes of a file, the message that it came with is told of.
+  const files = said.data.filter(({ media }) => media.some(({ fetching }) => fetching));
+  const told = [
+    ...addressed(found.address.id),
+    ...newestAnswers,
+    ...files.slice(-filesWatched).map(({ id }) => id),
+  ];
   return {
     title: "Conversation",
     heading: calledIn(found),

@@ -36,5 +36,27 @@ function sender({ direction, agent, unverified }: Said, person: Html): Html {
     : html`<strong>${who}</strong>`;
 }
 
-const attachment = ({ url, name, type, bytes }: Said["media"][number]): Html =>
+/** Why a file is not there, as one reads it. */
+const whyNot: Readonly<Record<string, string>> = {
+  gone: "its provider does not have it any more",
+  too_large: "it is too large",
+  too_many: "too many came at once",
+  no_room: "the quota for files has no room",
+  refused: "its provider did not give it out",
+  unreachable: "its provider could not be reached",
+  no_gateway: "its gateway is not there any more",
+  failed: "it could not be stored",
+  erased: "the person was erased",
+};
+
+const attachment = (file: Said["media"][number]): Html => {
+  const { fetching, not_kept: reason } = file;
+  if (fetching !== true && reason === undefined) return opened(file);
+  const what = bdi(file.name ?? file.type ?? "Attachment");
+  return reason === undefined
+    ? html`<li>${what} <span class="small">is being fetched from its provider</span></li>`
+    : html`<li>${what} <span class="small">was not kept: ${whyNot[reason] ?? reason}</span></li>`;
+};
+
+const opened = ({ url, name, type, bytes }: Said["media"][number]): Html =>
   html`<li><a href="${link(url)}" rel="noreferrer">${bdi(name ?? type ?? "Attachment")}</a>${bytes !== undefined && html` <span class="small">${Math.ceil(bytes / 1_024)} KiB</span>`}</li>`;

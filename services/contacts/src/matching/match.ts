@@ -180,7 +180,10 @@ export async function match(
       external_id: { source: known.source, id: seal(known.id), name },
       ...contentOf(
         reading,
-        [...keptIn(data.files), ...fetchedIn(data.inbound_id, reading.files ?? [])],
+        [
+          ...cameIn(data.inbound_id, data.files ?? []),
+          ...fetchedIn(data.inbound_id, reading.files ?? []),
+        ],
         seal,
       ),
       ...(unverified && { unverified: true }),
@@ -239,13 +242,15 @@ type Media = NonNullable<InboundReading["media"]>[number] & {
   readonly attachment_id?: string | undefined;
 };
 
-/** Files that came along and are kept: told of by the API at this path, by its own rules. */
-const keptIn = (files: Received["data"]["files"] = []): readonly Media[] =>
-  files.flatMap(({ attachment_id: id, name, type, bytes }) =>
-    id === undefined
-      ? []
-      : [{ url: `/api/v1/attachments/${id}`, attachment_id: id, name, type, bytes }],
-  );
+/** Files that came along: told of by the API at this path, by its own rules. One that was not kept has an id as well, under which `services/mobile` says why. */
+const cameIn = (
+  inboundId: string,
+  files: NonNullable<Received["data"]["files"]>,
+): readonly Media[] =>
+  files.map(({ attachment_id, name, type, bytes }, place) => {
+    const id = attachment_id ?? receivedFileId(inboundId, place);
+    return { url: `/api/v1/attachments/${id}`, attachment_id: id, name, type, bytes };
+  });
 
 /** Those that the provider keeps are told of at once, by the ids under which they are kept once they are fetched (`services/mobile`). */
 const fetchedIn = (

@@ -5,6 +5,7 @@ import {
   type ConversationMessage,
   holdersOf,
   replyOf,
+  withFiles,
 } from "@heliograph/domain";
 import type { Entry } from "../entries.ts";
 import type { Shown } from "../view.ts";
@@ -64,7 +65,7 @@ const withPreview = (conversation: Conversation): Conversation => {
       };
 };
 
-/** Messages as they are answered: replies with their live status, every text opened, with fresh links to attachments. */
+/** Messages as they are answered: replies with their live status, files of persons with what became of them, every text opened, with fresh links to attachments. */
 export async function showMessages(
   { context, deps, env, partner, request }: Call<unknown, unknown>,
   entries: readonly Entry[],
@@ -78,8 +79,11 @@ export async function showMessages(
     const reply = replyOf(entry, streams.get(streamOf("message", entry.id)) ?? []);
     return reply === undefined ? [] : [reply];
   });
-  const open = await deps.vault.open(partner.partner_id, messages);
+  const [open, told] = await Promise.all([
+    deps.vault.open(partner.partner_id, messages),
+    withFiles(deps.log, messages),
+  ]);
   const { masterKey, settings } = context;
   const maker = { masterKey, origin: originOf(request, settings), environment: env };
-  return withLinks(maker, open(messages), Date.now());
+  return withLinks(maker, open(told), Date.now());
 }

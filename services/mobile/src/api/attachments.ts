@@ -26,7 +26,13 @@ import {
   sniffedTypes,
   type AttachmentRow,
 } from "@heliograph/attachments";
-import { PublicError, environments, isId } from "@heliograph/contracts";
+import {
+  environments,
+  isId,
+  type LostFileReason,
+  lostFileReasons,
+  PublicError,
+} from "@heliograph/contracts";
 import { z } from "zod";
 import { attachments } from "../attachments/hosted.ts";
 import { upload } from "../attachments/upload.ts";
@@ -126,13 +132,16 @@ async function ownAttachment(call: Call<unknown, unknown>): Promise<AttachmentRo
 }
 
 /** Behind the name of the field. */
-const whyLost: Readonly<Record<string, string>> = {
+const whyLost: Readonly<Record<LostFileReason, string>> = {
   gone: "is of a file that its provider does not have any more",
   too_large: `is of a file of more than ${maxAttachmentBytes / 1_000_000} MB`,
   no_room: "is of a file for which the quota had no room in a day",
   too_many: "is of a file that came when too many were waiting",
   refused: "is of a file that its provider did not give out in a day",
   unreachable: "is of a file whose provider could not be reached in a day",
+  no_gateway: "is of a file whose gateway is not there any more",
+  failed: "is of a file that could not be stored in a day",
+  erased: "is of a file of a person who was erased",
 };
 
 /** Why there is none: of what a person sent its provider may not have given it out yet. */
@@ -143,9 +152,10 @@ async function absence({ pool }: Call["deps"], id: string, partner?: string): Pr
     return new PublicError("attachment_pending", "The file is being fetched from its provider.", {
       retryAfterSeconds: 5,
     });
-  const code = fetch.reason ?? "unreachable";
+  // Earlier releases had two more words for what failed here.
+  const code = lostFileReasons.find((reason) => reason === fetch.reason) ?? "failed";
   return new PublicError("attachment_lost", "The file could not be had from its provider.", {
-    errors: [{ path: "id", code, message: whyLost[code] ?? "could not be had in a day" }],
+    errors: [{ path: "id", code, message: whyLost[code] }],
   });
 }
 

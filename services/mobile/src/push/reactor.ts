@@ -14,6 +14,7 @@ import {
   type NewPush,
   type PushKind,
 } from "../tables/pushes.ts";
+import { tellFile, toldFile } from "../received/tell.ts";
 import { openPusher } from "./pusher.ts";
 
 const types = [
@@ -117,7 +118,7 @@ async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEv
 
 /** What ends with an agent, a session, a contact, a space or a token, and whose files turned out to be whose: done before the checkpoint passes, and the same when it is done twice. */
 async function endWith(
-  keeping: Pick<ReactorTools["context"], "pool" | "vault" | "settings" | "logger">,
+  keeping: Pick<ReactorTools["context"], "pool" | "vault" | "settings" | "logger" | "log">,
   event: PushEvent,
 ): Promise<void> {
   const { pool } = keeping;
@@ -135,13 +136,24 @@ async function endWith(
   else if (type === "SpaceEnded") await removeOfSpace(pool, data.space);
   else if (type === "InboundMatched") {
     const ids = (data.media ?? []).flatMap(({ attachment_id: id }) => id ?? []);
-    const gone = ids.length === 0 ? 0 : await adoptFiles(keeping, partner, data.contact_id, ids);
-    if (gone > 0)
-      keeping.logger.warn(
-        { partner, inbound: data.inbound_id, files: gone },
-        "files of a message were removed: its contact is erased, or the partner has no room for them",
-      );
+    if (ids.length > 0) await adopt(keeping, partner, data, ids);
   }
+}
+
+async function adopt(
+  keeping: Pick<ReactorTools["context"], "pool" | "vault" | "settings" | "logger" | "log">,
+  partner: string,
+  data: EventData<"InboundMatched">,
+  ids: readonly string[],
+): Promise<void> {
+  const { ids: gone, reason } = await adoptFiles(keeping, partner, data.contact_id, ids);
+  for (const id of gone)
+    await tellFile(keeping.log, partner, toldFile(data, id), { type: "ReceivedFileLost", reason });
+  if (gone.length > 0)
+    keeping.logger.warn(
+      { partner, inbound: data.inbound_id, files: gone.length, reason },
+      "files of a message were removed: its contact is erased, or the partner has no room for them",
+    );
 }
 
 /** A device that a message could not reach because its token is none any more, unless it was registered after that. */

@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import {
   adoptFiles,
   attachmentsIn,
+  type AttachmentRow,
   type Fetch,
   fileKey,
   findAttachment,
@@ -11,7 +12,7 @@ import {
   spoolPath,
   spoolSealed,
 } from "@heliograph/attachments";
-import { failpoint, streamOf } from "@heliograph/contracts";
+import { type EventData, failpoint, type LostFileReason, streamOf } from "@heliograph/contracts";
 import {
   bytesOf,
   type InboundReading,
@@ -27,30 +28,39 @@ import { openDownload, tooLarge } from "./download.ts";
 /** For the whole of a file, from the first name to the last byte: 10 MB at 1.4 Mbit/s. */
 export const fetchMs = 60_000;
 
+type Received = EventData<"InboundReceived">;
 type InboundFile = NonNullable<InboundReading["files"]>[number];
-/** `over`: nobody wants it any more, or it is there, `kept` by this very try. A reason is a code, which the API says where the file is lost. */
+/**
+ * `over`: its partner is gone. `kept`: it is there, `isNew` by this very try. A reason is a code, which the API says where the file is lost; `untried`: what came with the message says so already.
+ */
 export type Outcome =
-  | { readonly kind: "over"; readonly kept?: true }
-  | { readonly kind: "lost"; readonly reason: string }
-  | { readonly kind: "again"; readonly reason: string };
-const over: Outcome = { kind: "over" };
+  | { readonly kind: "over" | "erased" }
+  | { readonly kind: "kept"; readonly file: Kept; readonly isNew: boolean }
+  | { readonly kind: "lost"; readonly reason: LostFileReason; readonly untried?: true }
+  | { readonly kind: "again"; readonly reason: LostFileReason };
+type Kept = { readonly type: string; readonly bytes: number };
+type Named = { readonly file: InboundFile; readonly gateway: GatewayConfig | undefined };
 
 /** Fetches one file that a person sent, and keeps it as the partner's and the contact's. Safe to repeat. */
 export async function fetchFile(
   context: ServiceContext,
   fetch: Fetch,
+  received: Received | undefined,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { directory, environment } = context;
-  const { id, partner, contact_id } = fetch;
-  if (directory.isOver(environment, partner)) return over;
-  const named = await fileNamedBy(context, fetch);
-  if (named === undefined) return over;
+  const { id, partner, contact_id, place } = fetch;
+  if (received === undefined || directory.isOver(environment, partner)) return { kind: "over" };
+  const reason = received.files?.[place]?.not_kept;
+  if (reason !== undefined) return { kind: "lost", reason, untried: true };
+  const named = await fileNamedBy(context, received, place);
+  if (named === undefined) return { kind: "erased" };
   try {
     const outcome = await keep(context, fetch, named, signal);
+    if (outcome.kind !== "kept") return outcome;
     // Whose it is is looked at once it is there: an erasure that came meanwhile takes it along.
-    if (outcome.kind === "over") await adoptFiles(context, partner, contact_id, [id]);
-    return outcome;
+    const gone = await adoptFiles(context, partner, contact_id, [id]);
+    return gone.ids.length > 0 ? { kind: "erased" } : outcome;
   } catch (error) {
     if (!(error instanceof NoReceivedFile)) throw error;
     const { permanent, code: reason } = error;
@@ -58,16 +68,22 @@ export async function fetchFile(
   }
 }
 
+/** The record of what a file came with. */
+export async function receivedWith(
+  { log }: Pick<ServiceContext, "log">,
+  { inbound_id }: Pick<Fetch, "inbound_id">,
+): Promise<Received | undefined> {
+  const [event] = await log.readStream(streamOf("inbound", inbound_id), { limit: 1 });
+  return event?.type === "InboundReceived" ? event.data : undefined;
+}
+
 /** What the provider calls the file, from the record of what was received; undefined where that is erased. */
 async function fileNamedBy(
-  { log, vault, directory, environment }: ServiceContext,
-  { inbound_id, place }: Fetch,
-): Promise<
-  { readonly file: InboundFile; readonly gateway: GatewayConfig | undefined } | undefined
-> {
-  const [event] = await log.readStream(streamOf("inbound", inbound_id), { limit: 1 });
-  if (event?.type !== "InboundReceived") return undefined;
-  const data = (await vault.open(undefined, event.data))(event.data);
+  { vault, directory, environment }: ServiceContext,
+  received: Received,
+  place: number,
+): Promise<Named | undefined> {
+  const data = (await vault.open(undefined, received))(received);
   if (data.raw === erasedText) return undefined;
   const gateway = directory
     .gateways(environment, data.channel)
@@ -81,15 +97,21 @@ async function fileNamedBy(
   return file && { file, gateway };
 }
 
+const fileIn = ({ type, bytes }: AttachmentRow): Kept => ({
+  type: type ?? "application/octet-stream",
+  bytes: bytes ?? 0,
+});
+
 async function keep(
   context: ServiceContext,
   { id, partner, contact_id }: Fetch,
-  { file, gateway }: { readonly file: InboundFile; readonly gateway: GatewayConfig | undefined },
+  { file, gateway }: Named,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { pool, vault, settings, environment, masterKey } = context;
   if (gateway === undefined) return { kind: "again", reason: "no_gateway" };
-  if ((await findAttachment(pool, id, partner))?.status === "ready") return over;
+  const there = await findAttachment(pool, id, partner);
+  if (there?.status === "ready") return { kind: "kept", file: fileIn(there), isNew: false };
   const attachments = attachmentsIn(settings);
   /** What has no room is not fetched: it would be each time it is tried, for nothing. */
   const requireRoom = async (bytes: number | undefined): Promise<void> => {
@@ -126,12 +148,12 @@ async function keep(
     );
     switch (kept.kind) {
       case "kept":
-        return { kind: "over", kept: true };
+        return { kind: "kept", file: fileIn(kept.row), isNew: true };
       case "full":
         // The partner may make room.
         return { kind: "again", reason: "no_room" };
       case "taken":
-        return { kind: "again", reason: "busy" };
+        return { kind: "again", reason: "failed" };
       default:
         return kept satisfies never;
     }

@@ -8,8 +8,9 @@ import {
 } from "@heliograph/attachments";
 import type { Environment } from "@heliograph/contracts";
 import { createAlarm, messageOf, oneAtATime, type ReactorTools } from "@heliograph/runtime";
-import { fetchFile, fetchMs, type Outcome } from "./fetch-file.ts";
+import { fetchFile, fetchMs, type Outcome, receivedWith } from "./fetch-file.ts";
 import { countFile } from "./metrics.ts";
+import { type FileNews, tellFile, toldFile } from "./tell.ts";
 
 /** Fetched at once in a process, and of one partner: whose provider is slow keeps nobody else's files. */
 const maxAtOnce = 8;
@@ -30,10 +31,53 @@ const delaysMs = [
 ] as const;
 
 function countOutcome(environment: Environment, outcome: Outcome, tries: number): void {
-  if (outcome.kind !== "over") {
-    const goesOn = outcome.kind === "again" && tries <= delaysMs.length;
-    countFile(environment, goesOn ? "again" : "lost", outcome.reason);
-  } else if (outcome.kept) countFile(environment, "kept");
+  switch (outcome.kind) {
+    case "over":
+    case "erased":
+      return;
+    case "kept":
+      return outcome.isNew ? countFile(environment, "kept") : undefined;
+    case "again":
+      return countFile(environment, tries <= delaysMs.length ? "again" : "lost", outcome.reason);
+    case "lost":
+      return outcome.untried ? undefined : countFile(environment, "lost", outcome.reason);
+  }
+}
+
+type Tell = (news: FileNews) => Promise<unknown>;
+
+/** What is told first is told again where this process ends before the table has it, and is the same then. */
+async function settle(
+  { context, logger }: ReactorTools,
+  fetch: Fetch,
+  tell: Tell,
+  outcome: Outcome,
+): Promise<unknown> {
+  const { pool, settings, environment } = context;
+  const { id, tries, partner, inbound_id } = fetch;
+  countOutcome(environment, outcome, tries);
+  switch (outcome.kind) {
+    case "over":
+      return endFetch(pool, id);
+    case "erased":
+      await tell({ type: "ReceivedFileLost", reason: "erased" });
+      return endFetch(pool, id);
+    case "kept":
+      await tell({ type: "ReceivedFileKept", kept: outcome.file });
+      return endFetch(pool, id);
+    case "again": {
+      const delayMs = delaysMs[tries - 1];
+      if (delayMs !== undefined)
+        return fetchAgain(pool, id, delayMs * settings.retryScale, outcome.reason);
+      break;
+    }
+    case "lost":
+      break;
+  }
+  const { reason } = outcome;
+  logger.warn({ partner, inbound: inbound_id, file: id, reason }, "a received file is lost");
+  await tell({ type: "ReceivedFileLost", reason });
+  return loseFetch(pool, id, reason);
 }
 
 export type Fetcher = {
@@ -43,34 +87,26 @@ export type Fetcher = {
 };
 
 /** Fetches what is due in an environment. */
-export function openFetcher({ context, fail, logger }: ReactorTools): Fetcher {
-  const { pool, settings, environment } = context;
+export function openFetcher(tools: ReactorTools): Fetcher {
+  const { context, fail, logger } = tools;
+  const { pool, log } = context;
   const turn = oneAtATime();
   const closing = new AbortController();
   const alarm = createAlarm(() => ring());
   const running = new Set<Promise<void>>();
   const busy = new Set<string>();
 
-  async function settle(fetch: Fetch, outcome: Outcome): Promise<unknown> {
-    const { id, tries, partner, inbound_id } = fetch;
-    countOutcome(environment, outcome, tries);
-    if (outcome.kind === "over") return endFetch(pool, id);
-    const delayMs = delaysMs[tries - 1];
-    const { reason } = outcome;
-    if (outcome.kind === "again" && delayMs !== undefined)
-      return fetchAgain(pool, id, delayMs * settings.retryScale, reason);
-    logger.warn({ partner, inbound: inbound_id, file: id, reason }, "a received file is lost");
-    return loseFetch(pool, id, reason);
-  }
-
   /** One that fails by itself is tried again as one whose provider failed. */
   async function one(fetch: Fetch): Promise<void> {
+    const received = await receivedWith(context, fetch);
+    const tell: Tell = async (news) =>
+      received && tellFile(log, fetch.partner, toldFile({ ...received, ...fetch }, fetch.id), news);
     try {
-      await settle(fetch, await fetchFile(context, fetch, closing.signal));
+      await settle(tools, fetch, tell, await fetchFile(context, fetch, received, closing.signal));
     } catch (error) {
       if (closing.signal.aborted) return;
       logger.warn({ file: fetch.id, error: messageOf(error) }, "a received file was not fetched");
-      await settle(fetch, { kind: "again", reason: "not_kept" });
+      await settle(tools, fetch, tell, { kind: "again", reason: "failed" });
     }
   }
 

@@ -3,6 +3,7 @@ import {
   conversationView,
   holdersOf,
   replyOf,
+  withFiles,
   type Conversation,
   type ConversationMessage,
   type ConversationState,
@@ -124,7 +125,8 @@ async function show(
   const messages = bodies
     .map(({ body }) => body as ConversationMessage)
     .filter(({ conversation_id }) => conversation_id !== undefined && ids.has(conversation_id));
-  const [holders, replies, last] = await Promise.all([
+  const [told, holders, replies, last] = await Promise.all([
+    withFiles(log, messages),
     holdersOf(
       log,
       states.map(({ contact_id }) => contact_id),
@@ -140,7 +142,7 @@ async function show(
       const { id, name } = holders.get(state.contact_id)!;
       return conversationView(withReply(state, last), { id, name });
     }),
-    messages: messages.map((message) => replyNow(message, replies)),
+    messages: told.map((message) => replyNow(message, replies)),
   };
   const open = await vault.open(partner, closed);
   return open(closed);
