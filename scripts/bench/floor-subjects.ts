@@ -107,14 +107,17 @@ export async function openBare(ends: Ends, given: Omit<BareLife, "databaseUrl">)
   };
 }
 
-export async function subscribe({ port, headers }: Subject, url: string): Promise<void> {
+/** An endpoint for what is sent and delivered; gives where it is. */
+export async function subscribe({ port, headers }: Subject, url: string): Promise<string> {
   const answer = await fetch(`http://127.0.0.1:${port}/api/v1/webhook-endpoints`, {
     method: "POST",
     headers: { ...headers, "content-type": "application/json" },
     body: JSON.stringify({ url, event_types: ["message.sent", "message.delivered"] }),
   });
-  if (answer.status !== 201) throw new Error(`webhook endpoint: ${await answer.text()}`);
+  const text = await answer.text();
+  if (answer.status !== 201) throw new Error(`webhook endpoint: ${text}`);
   await sleep(500);
+  return `http://127.0.0.1:${port}/api/v1/webhook-endpoints/${JSON.parse(text).id}`;
 }
 
 /** Posts messages over so many connections, as fast as they are answered or at a rate. */

@@ -20,6 +20,7 @@ import { newDataDir, removeDataDir } from "@heliograph/testkit";
 import { benchInbound } from "./inbound.ts";
 import { benchLife } from "./life.ts";
 import { benchLog } from "./log.ts";
+import { benchOutpost } from "./outpost.ts";
 import { benchPeopleImport } from "./people-import.ts";
 import { benchPipeline } from "./pipeline.ts";
 import { benchPeople } from "./people.ts";
@@ -42,7 +43,11 @@ allowClosedOutput();
 
 /**
  * `npm run bench` prints one table; `npm run bench -- log http life consumers relay scale` runs parts. The same rows go to `bench-results.json`. `scale` fills in up to
+<<<<<<< HEAD
  * HELIOGRAPH_BENCH_SCALE messages (default 100,000), of which projectors make their rows, and `engines` measures idle, both feeds and copies of services: both take minutes. `inbound` measures what people write, `people-import` a file of HELIOGRAPH_BENCH_IMPORT contacts (default 20,000). `people` fills HELIOGRAPH_BENCH_PEOPLE contacts (default 100,000; two messages each). `usage` counts HELIOGRAPH_BENCH_USAGE messages (default 1,000,000). `feeds` is the middle part of `engines`. `kafka-clients` compares Kafka clients, `smpp` submits to a message centre beside a bare loop, `sync` measures phones that wait, `streams` 5,000 event streams that do, `holds` the wallet's ledger, `projectors` says what one copy of each read model takes beside the log's writer, `clearing` deletes a space of HELIOGRAPH_BENCH_CLEARING messages (default 1,000,000), `deliveries` sends webhooks beside a bare loop, `isolation` with endpoints that are dead or slow, `waiting` with HELIOGRAPH_BENCH_WAITING of them in the table (default 1,000,000), `broadcast` sends one to HELIOGRAPH_BENCH_BROADCAST contacts (default 20,000) and takes as many bounces, `flood` what a partner who floods does to another one, `pipeline` what each call goes through, `console` its pages and open tabs, `workers` two processes behind one port beside one, `shares` two processes of everything beside one, `floor` what a message costs at every rate beside a bare prototype (four minutes), `accept` the last part of it, `tails` what the slowest messages of half rate waited for, `compare` jobs and events beside pg-boss, BullMQ and Emmett, which it installs into `.cache/compare`. These run only when named.
+=======
+ * HELIOGRAPH_BENCH_SCALE messages (default 100,000), of which projectors make their rows, and `engines` measures idle, both feeds and copies of services: both take minutes. `inbound` measures what people write, `people-import` a file of HELIOGRAPH_BENCH_IMPORT contacts (default 20,000). `people` fills HELIOGRAPH_BENCH_PEOPLE contacts (default 100,000; two messages each). `usage` counts HELIOGRAPH_BENCH_USAGE messages (default 1,000,000). `feeds` is the middle part of `engines`. `kafka-clients` compares Kafka clients, `smpp` submits to a message centre beside a bare loop, `sync` measures phones that wait, `streams` 5,000 event streams that do, `holds` the wallet's ledger, `clearing` deletes a space of HELIOGRAPH_BENCH_CLEARING messages (default 1,000,000), `deliveries` sends webhooks beside a bare loop, `isolation` with endpoints that are dead or slow, `waiting` with HELIOGRAPH_BENCH_WAITING of them in the table (default 1,000,000), `broadcast` sends one to HELIOGRAPH_BENCH_BROADCAST contacts (default 20,000) and takes as many bounces, `flood` what a partner who floods does to another one, `pipeline` what each call goes through, `console` its pages and open tabs, `workers` two processes behind one port beside one, `shares` two processes of everything beside one, `floor` what a message costs at every rate beside a bare prototype (four minutes), `accept` the last part of it, `tails` what the slowest messages of half rate waited for, `compare` jobs and events beside pg-boss, BullMQ and Emmett, which it installs into `.cache/compare`, `outpost` a posted event's way to a webhook beside Outpost, whose program HELIOGRAPH_BENCH_OUTPOST names. These run only when named.
+>>>>>>> 307d8140 (Measure a posted event's way to a webhook beside Outpost)
  */
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   log: () => withServer(benchLog),
@@ -67,6 +72,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   waiting: () => withServer(benchWaiting),
   engines: benchEngines,
   feeds: benchBothFeeds,
+  outpost: benchOutpost,
   people: benchPeople,
   projectors: () => withServer(benchProjectors),
   scale: benchScale,
