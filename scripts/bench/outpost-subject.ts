@@ -1,6 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -20,12 +21,14 @@ type Ends = (() => Promise<unknown>)[];
 
 /** What is missing to run Outpost, by the words that are printed; undefined where all is there. */
 export function outpostIsMissing(): string | undefined {
-  if (!existsSync(programPath()))
-    return "HELIOGRAPH_BENCH_OUTPOST names no program (`go build ./cmd/outpost-server` in its repository)";
+  if (!programs.every((program) => existsSync(programPath(program))))
+    return "HELIOGRAPH_BENCH_OUTPOST names no folder with its programs (`go build -o FOLDER ./cmd/outpost ./cmd/outpost-server` in its repository)";
   if (!existsSync(rabbitProgram)) return `${rabbitProgram} is not there`;
   return spawnSync("redis-server", ["--version"]).error && "redis-server is not there";
 }
-const programPath = (): string => process.env["HELIOGRAPH_BENCH_OUTPOST"] ?? "";
+const programs = ["outpost", "outpost-server"] as const;
+const programPath = (program: (typeof programs)[number]): string =>
+  join(process.env["HELIOGRAPH_BENCH_OUTPOST"] ?? "", program);
 
 /** Outpost as one process with Redis, RabbitMQ and PostgreSQL of its own, all on loopback and on one disk, and an endpoint for each event. */
 export async function openOutpost(ends: Ends, hook: string) {
@@ -36,7 +39,7 @@ export async function openOutpost(ends: Ends, hook: string) {
   const redis = await startRedis(ends, folder);
   const rabbit = await startRabbit(ends, folder);
   const port = await freePort();
-  const child = run(ends, programPath(), [], {
+  const env = {
     SERVICE: "all",
     LOG_LEVEL: "error",
     GIN_MODE: "release",
@@ -59,9 +62,20 @@ export async function openOutpost(ends: Ends, hook: string) {
     DESTINATIONS_WEBHOOK_MODE: "standard",
     PATH: process.env["PATH"]!,
     HOME: folder,
+  };
+  const migrated = spawnSync(programPath("outpost"), ["migrate", "apply", "--yes"], {
+    env,
+    encoding: "utf8",
   });
+  if (migrated.status !== 0) throw new Error(`Outpost does not migrate: ${migrated.stderr}`);
+  const child = run(ends, programPath("outpost-server"), [], env);
   const api = `http://127.0.0.1:${port}/api/v1`;
-  await answers(`${api}/healthz`, child);
+  await until("Outpost", child, async () =>
+    fetch(`${api}/healthz`).then(
+      ({ ok }) => ok,
+      () => false,
+    ),
+  );
   await ask("PUT", `${api}/tenants/${tenant}`, {});
   await ask("POST", `${api}/tenants/${tenant}/destinations`, {
     type: "webhook",
@@ -113,9 +127,17 @@ async function startRabbit(ends: Ends, folder: string) {
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-kernel inet_dist_use_interface {127,0,0,1}",
   };
   run(ends, "epmd", [], env);
-  const { pid } = run(ends, rabbitProgram, [], env);
-  return { port, pid: pid! };
+  const child = run(ends, rabbitProgram, [], env);
+  await until("RabbitMQ", child, () => isOpen(port));
+  return { port, pid: child.pid! };
 }
+
+const isOpen = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
 
 function run(
   ends: Ends,
@@ -132,13 +154,14 @@ function run(
   return child;
 }
 
-async function answers(url: string, child: ChildProcess): Promise<void> {
-  for (const start = performance.now(); ; await sleep(200)) {
-    const answer = await fetch(url).catch(() => undefined);
-    if (answer?.ok) return;
+async function until(
+  called: string,
+  child: ChildProcess,
+  isThere: () => Promise<boolean>,
+): Promise<void> {
+  for (const start = performance.now(); !(await isThere()); await sleep(200))
     if (child.exitCode !== null || performance.now() - start > startMs)
-      throw new Error(`Outpost does not answer: ${answer?.status ?? child.exitCode}`);
-  }
+      throw new Error(`${called} does not answer, and came to ${child.exitCode}`);
 }
 
 async function ask(method: string, url: string, body: object): Promise<void> {
