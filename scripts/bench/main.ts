@@ -42,49 +42,53 @@ import { allowClosedOutput } from "../shared/output.ts";
 allowClosedOutput();
 
 /**
- * `npm run bench` prints one table; `npm run bench -- log http life consumers relay scale` runs parts. The same rows go to `bench-results.json`. `scale` fills in up to
-<<<<<<< HEAD
- * HELIOGRAPH_BENCH_SCALE messages (default 100,000), of which projectors make their rows, and `engines` measures idle, both feeds and copies of services: both take minutes. `inbound` measures what people write, `people-import` a file of HELIOGRAPH_BENCH_IMPORT contacts (default 20,000). `people` fills HELIOGRAPH_BENCH_PEOPLE contacts (default 100,000; two messages each). `usage` counts HELIOGRAPH_BENCH_USAGE messages (default 1,000,000). `feeds` is the middle part of `engines`. `kafka-clients` compares Kafka clients, `smpp` submits to a message centre beside a bare loop, `sync` measures phones that wait, `streams` 5,000 event streams that do, `holds` the wallet's ledger, `projectors` says what one copy of each read model takes beside the log's writer, `clearing` deletes a space of HELIOGRAPH_BENCH_CLEARING messages (default 1,000,000), `deliveries` sends webhooks beside a bare loop, `isolation` with endpoints that are dead or slow, `waiting` with HELIOGRAPH_BENCH_WAITING of them in the table (default 1,000,000), `broadcast` sends one to HELIOGRAPH_BENCH_BROADCAST contacts (default 20,000) and takes as many bounces, `flood` what a partner who floods does to another one, `pipeline` what each call goes through, `console` its pages and open tabs, `workers` two processes behind one port beside one, `shares` two processes of everything beside one, `floor` what a message costs at every rate beside a bare prototype (four minutes), `accept` the last part of it, `tails` what the slowest messages of half rate waited for, `compare` jobs and events beside pg-boss, BullMQ and Emmett, which it installs into `.cache/compare`. These run only when named.
-=======
- * HELIOGRAPH_BENCH_SCALE messages (default 100,000), of which projectors make their rows, and `engines` measures idle, both feeds and copies of services: both take minutes. `inbound` measures what people write, `people-import` a file of HELIOGRAPH_BENCH_IMPORT contacts (default 20,000). `people` fills HELIOGRAPH_BENCH_PEOPLE contacts (default 100,000; two messages each). `usage` counts HELIOGRAPH_BENCH_USAGE messages (default 1,000,000). `feeds` is the middle part of `engines`. `kafka-clients` compares Kafka clients, `smpp` submits to a message centre beside a bare loop, `sync` measures phones that wait, `streams` 5,000 event streams that do, `holds` the wallet's ledger, `clearing` deletes a space of HELIOGRAPH_BENCH_CLEARING messages (default 1,000,000), `deliveries` sends webhooks beside a bare loop, `isolation` with endpoints that are dead or slow, `waiting` with HELIOGRAPH_BENCH_WAITING of them in the table (default 1,000,000), `broadcast` sends one to HELIOGRAPH_BENCH_BROADCAST contacts (default 20,000) and takes as many bounces, `flood` what a partner who floods does to another one, `pipeline` what each call goes through, `console` its pages and open tabs, `workers` two processes behind one port beside one, `shares` two processes of everything beside one, `floor` what a message costs at every rate beside a bare prototype (four minutes), `accept` the last part of it, `tails` what the slowest messages of half rate waited for, `compare` jobs and events beside pg-boss, BullMQ and Emmett, which it installs into `.cache/compare`, `outpost` a posted event's way to a webhook beside Outpost, whose program HELIOGRAPH_BENCH_OUTPOST names. These run only when named.
->>>>>>> 307d8140 (Measure a posted event's way to a webhook beside Outpost)
+ * `npm run bench` prints the table of the first five; `npm run bench -- floor scale` runs parts by their names. The same rows go to `bench-results.json`. Those that are not among the first five take
+ * minutes.
  */
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   log: () => withServer(benchLog),
   http: benchHttp,
-  accept: benchAccept,
   life: () => benchLife(),
-  inbound: benchInbound,
-  flood: benchFlood,
-  floor: benchFloor,
-  pipeline: benchPipeline,
-  sealing: () => withServer(benchSealing),
-  compare: benchCompare,
-  clearing: () => withServer(benchClearing),
   consumers: () => withServer(benchConsumers),
-  holds: () => withServer(benchHolds),
   relay: () => withServer(benchRelay),
-  console: benchConsole,
-  "people-import": benchPeopleImport,
+  // What a message costs at every rate beside a bare prototype; the last part of that; what the slowest of half rate waited for; what each call goes through.
+  floor: benchFloor,
+  accept: benchAccept,
+  tails: benchTails,
+  pipeline: benchPipeline,
+  // Two processes behind one port beside one, two of everything beside one, what one copy of each read model takes beside the log's writer, the wallet's ledger.
+  workers: benchWorkers,
+  shares: benchShares,
+  projectors: () => withServer(benchProjectors),
+  holds: () => withServer(benchHolds),
+  // Idle, both feeds and copies of services; the middle part of it; an EventStoreDB; Kafka clients beside each other.
+  engines: benchEngines,
+  feeds: benchBothFeeds,
   eventstore: benchEventStore,
+  "kafka-clients": benchKafkaClients,
+  // What a message costs behind HELIOGRAPH_BENCH_SCALE others (100,000); HELIOGRAPH_BENCH_USAGE messages counted (1,000,000); a space of HELIOGRAPH_BENCH_CLEARING cleared (1,000,000).
+  scale: benchScale,
+  usage: benchUsage,
+  clearing: () => withServer(benchClearing),
+  // Webhooks beside a bare loop, with endpoints that are dead or slow, and with HELIOGRAPH_BENCH_WAITING of them in the table (1,000,000); 5,000 event streams that wait.
   deliveries: () => withServer(benchDeliveries),
   isolation: () => withServer(benchIsolation),
   waiting: () => withServer(benchWaiting),
-  engines: benchEngines,
-  feeds: benchBothFeeds,
-  outpost: benchOutpost,
-  people: benchPeople,
-  projectors: () => withServer(benchProjectors),
-  scale: benchScale,
-  shares: benchShares,
-  smpp: benchSmpp,
   streams: benchStreams,
-  sync: benchSync,
-  tails: benchTails,
-  usage: benchUsage,
-  workers: benchWorkers,
-  "kafka-clients": benchKafkaClients,
+  // HELIOGRAPH_BENCH_BROADCAST contacts (20,000) and as many bounces; what a partner who floods does to another one; a message centre beside a bare loop.
   broadcast: benchBroadcast,
+  flood: benchFlood,
+  smpp: benchSmpp,
+  // What people write; a file of HELIOGRAPH_BENCH_IMPORT contacts (20,000); HELIOGRAPH_BENCH_PEOPLE contacts with two messages each (100,000); phones that wait; the console's pages and open tabs.
+  inbound: benchInbound,
+  "people-import": benchPeopleImport,
+  people: benchPeople,
+  sync: benchSync,
+  console: benchConsole,
+  sealing: () => withServer(benchSealing),
+  // Jobs and events beside pg-boss, BullMQ and Emmett, which are installed into `.cache/compare`; a posted event's way to a webhook beside Outpost, whose programs HELIOGRAPH_BENCH_OUTPOST has.
+  compare: benchCompare,
+  outpost: benchOutpost,
 };
 
 async function withServer(bench: (url: string) => Promise<Row[]>): Promise<Row[]> {
