@@ -27,6 +27,8 @@ import {
 
 /** Small batches wait this long for company: at most ten commits a second, and a list is that much behind unless its reader waits for it. */
 const lingerMs = 100;
+/** Who is far behind commits so many at once: by 500 an event costs a fifth more. */
+const maxEvents = 2_000;
 /** A message is remembered while its statuses come in, seconds as a rule; 150 bytes each. More would be memory that grows with each broadcast. */
 const rememberedMessages = 10_000;
 
@@ -119,6 +121,7 @@ export const messagesProjector = ({
     ddl: messagesDdl,
     version: 4,
     lingerMs,
+    maxEvents,
     create() {
       const places = boundedCache<string, RowKey>(rememberedMessages);
       const counts = countMessages(environment);

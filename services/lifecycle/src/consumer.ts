@@ -13,6 +13,8 @@ import { readCounters, writeFeed, type FeedRow } from "./store.ts";
 
 /** Small batches wait this long for company: at most ten commits a second. Who waits for the feed where it is written does not wait for that. */
 const lingerMs = 100;
+/** Who is far behind commits so many at once: by 500 an event costs a fifth more. */
+const maxEvents = 2_000;
 
 /** What an event does to the count of its partner: it is shown under the next number, or leaves numbers out. */
 type Step = { readonly partner: string } & (
@@ -35,6 +37,7 @@ export const lifecycleProjector = (environment: Environment): Projector => ({
   spaces: { events: "partner", sequences: "partner" },
   ddl: lifecycleDdl,
   lingerMs,
+  maxEvents,
   create({ pool, schema }) {
     const sequencer = createSequencer();
     return {
