@@ -17,6 +17,7 @@ import { clientAddress } from "./addresses.ts";
 import { scannedAtMost } from "./fold-bound.ts";
 import type { Allowance } from "./limits/allowance.ts";
 import { type Problem, problemOf } from "./problem.ts";
+import { onBehalfHeader } from "./on-behalf.ts";
 import type { EnvironmentDeps, ApiContext, KeyRecord, PartnerRecord } from "./context.ts";
 
 /** The person behind a call that was made with a session's token. */
@@ -43,7 +44,12 @@ export type Identity = {
 };
 
 /** The client's address by Express's `trust proxy` setting, in the form that is compared and recorded. */
-export const addressOf = (request: Request): string => clientAddress(request.ip ?? "");
+export function addressOf(request: Request): string {
+  const { headers } = request;
+  // Nearly all that come without a proxy, or from a client that names none: Express would look through lists of one.
+  const isSaid = headers["x-forwarded-for"] !== undefined || headers[onBehalfHeader] !== undefined;
+  return clientAddress((isSaid ? request.ip : request.socket.remoteAddress) ?? "");
+}
 
 /** Where the caller reached us: links in answers lead there. The operator's word counts, else the request's own. */
 export const originOf = (request: Request, settings: Pick<Settings, "publicUrl">): string =>

@@ -83,7 +83,7 @@ function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
 }
 
 /** Fields of which a second one would leave it open which of them counts (for `Host`: RFC 9112, section 3.2). */
-const singular = new Set(["host", "authorization", "content-type"]);
+const singular = ["host", "authorization", "content-type"];
 const hostForm = /^[\w.~!$&'()*+,;=:%[\]-]*$/;
 
 /** `POST http://host/path`, as a client behind a proxy may write it: a server takes it, and goes by the host in it (RFC 9112, section 3.2.2). */
@@ -107,15 +107,15 @@ function ambiguity(request: IncomingMessage): string | undefined {
   if (host === undefined && request.httpVersionMinor === 1) return "The header Host is missing.";
   // Or the address, where it is in the absolute form.
   if (host !== undefined && !hostForm.test(host)) return "The header Host does not name a host.";
-  const seen = new Set<string>();
+  let seen = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const { length } = rawHeaders[index]!;
     // Most fields are told apart by the length of their names alone.
     if (length !== 4 && length !== 12 && length !== 13) continue;
-    const name = rawHeaders[index]!.toLowerCase();
-    if (!singular.has(name)) continue;
-    if (seen.has(name)) return `The header ${rawHeaders[index]} is there twice.`;
-    seen.add(name);
+    const place = singular.indexOf(rawHeaders[index]!.toLowerCase());
+    if (place === -1) continue;
+    if ((seen & (1 << place)) !== 0) return `The header ${rawHeaders[index]} is there twice.`;
+    seen |= 1 << place;
   }
   return undefined;
 }

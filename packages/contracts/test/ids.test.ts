@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { base32ToUuid, uuid5, uuidToBase32 } from "../src/ids.ts";
+import { base32ToUuid, uuid5, uuid7, uuidToBase32 } from "../src/ids.ts";
 
 // By Python's uuid.uuid5(uuid.NAMESPACE_X500, …): ids that are stored must be the same for ever.
 test.each([
@@ -24,4 +24,17 @@ test.each([
   expect(uuidToBase32(uuid)).toBe(text);
   expect(uuidToBase32(uuid.toUpperCase())).toBe(text);
   expect(base32ToUuid(text)).toBe(uuid);
+});
+
+test("a new UUID is of version 7, begins with its millisecond, and is another one each time", () => {
+  const before = Date.now();
+  const made = Array.from({ length: 1_000 }, () => uuid7());
+  const after = Date.now();
+  expect(new Set(made).size).toBe(made.length);
+  for (const uuid of made) {
+    expect(uuid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    const ms = Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16);
+    expect(ms).toBeGreaterThanOrEqual(before);
+    expect(ms).toBeLessThanOrEqual(after);
+  }
 });

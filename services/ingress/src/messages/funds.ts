@@ -16,12 +16,17 @@ const pendingMs = 10_000;
 /** Those that are over are looked for so often at most: going over them for each send costs more than the sends themselves. */
 const expireEveryMs = 100;
 
+/** So much earlier something may be over. */
+const sameMomentMs = 50;
+
 type Pending = { readonly costMicros: Micros; readonly at: number };
 type Account = {
   wallet: Wallet;
   position: bigint;
   pendingMicros: Micros;
   readonly pending: Map<string, Pending>;
+  /** What the last one cost, and when: those of the same price and moment share it, for many live until the young collections have copied them. */
+  last: Pending;
   /** Before this nothing that is pending is over. */
   expiresAt: number;
 };
@@ -99,7 +104,11 @@ export class Funds {
     if (account.pending.has(messageId)) return "already";
     const short = shortIn(account, costMicros, on);
     if (short !== undefined) return short;
-    account.pending.set(messageId, { costMicros, at: this.#now() });
+    const at = this.#now();
+    const { last } = account;
+    if (last.costMicros !== costMicros || at - last.at > sameMomentMs)
+      account.last = { costMicros, at };
+    account.pending.set(messageId, account.last);
     account.pendingMicros += costMicros;
     return "reserved";
   }
@@ -116,6 +125,7 @@ export class Funds {
           position: last?.position ?? 0n,
           pendingMicros: 0n,
           pending: new Map(),
+          last: { costMicros: 0n, at: 0 },
           expiresAt: 0,
         };
         this.#accounts.set(name, account);

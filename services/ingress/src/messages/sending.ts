@@ -72,7 +72,6 @@ export class Sending {
   /** Apart: what is urgent does not wait for a batch of its own partner. */
   readonly #batches = new Admission(batchesAtOnce, this.#company);
   readonly #shares = new Shares();
-
   readonly #pressure: EnvironmentDeps["pressure"];
   readonly #vault: EnvironmentDeps["vault"];
   /** All sends are sealed, not those alone that are personal anyway. */
@@ -167,7 +166,8 @@ export class Sending {
     const pending: Pending[] = [];
     const beside: Pending[] = [];
     const claimed: string[] = [];
-    for (const [index, item] of items.entries()) {
+    for (let index = 0; index < items.length; index++) {
+      const item = items[index]!;
       const id = ids[index]!;
       if (item.keyParts !== undefined) {
         if (this.#running.has(id)) {
@@ -253,7 +253,8 @@ export class Sending {
     const after = failpoint("ingress.after_append");
     if (after !== undefined) await after;
     if (allowed.length > 0) giveBackAllowed(call, unstored(allowed, prepared, outcomes));
-    for (const [place, { index, value }] of prepared.entries())
+    for (let place = 0; place < prepared.length; place++) {
+      const { index, value } = prepared[place]!;
       try {
         results[index] =
           this.#settle(partner, value, outcomes[place]!) ?? (await this.#replay(partner, value));
@@ -261,6 +262,7 @@ export class Sending {
         // Its neighbours are stored: it alone fails.
         results[index] = this.#failed(call, error);
       }
+    }
   }
 
   /** Takes out of the prepared what the partner may not send now. Gives what was counted. */
