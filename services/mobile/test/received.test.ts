@@ -8,6 +8,7 @@ import { openWorld, type World } from "@heliograph/testkit/world";
 import { register } from "prom-client";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { service } from "../src/index.ts";
+import { tellAwaited, tellFile, toldFile } from "../src/received/tell.ts";
 
 const gif = "GIF89a of a person";
 const masterKey = Buffer.alloc(32, 7);
@@ -257,4 +258,25 @@ it("what cannot be had is said with its reason, and the token goes to nobody but
   expect(counted).not.toContain("too_many");
   expect(stranger.requests).toEqual([]);
   await stranger.close();
+});
+
+it("a file that is lost before anybody awaits it stays lost, and is awaited once", async () => {
+  const { log } = world.platform.contexts.live;
+  const partner = world.partners[0]!.id;
+  const ids = { message_id: newId("msg"), inbound_id: newId("inb"), contact_id: newId("cnt") };
+  const [erased, awaited] = [newId("att"), newId("att")].map((id) =>
+    toldFile({ ...ids, channel: "telegram" }, id),
+  );
+  await tellFile(log, partner, erased!, { type: "ReceivedFileLost", reason: "erased" });
+  for (let time = 0; time < 2; time++)
+    await tellAwaited(log, [
+      { partner, file: erased! },
+      { partner, file: awaited! },
+    ]);
+  const streams = [erased, awaited].map((file) => streamOf("file", file!.attachment_id));
+  const told = await log.readStreams(streams);
+  expect(streams.map((stream) => told.get(stream)!.map(({ type }) => type))).toEqual([
+    ["ReceivedFileLost"],
+    ["ReceivedFileAwaited"],
+  ]);
 });

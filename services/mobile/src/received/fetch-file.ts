@@ -60,7 +60,9 @@ export async function fetchFile(
     if (outcome.kind !== "kept") return outcome;
     // Whose it is is looked at once it is there: an erasure that came meanwhile takes it along.
     const gone = await adoptFiles(context, partner, contact_id, [id]);
-    return gone.ids.length > 0 ? { kind: "erased" } : outcome;
+    if (gone.ids.length === 0) return outcome;
+    const { reason } = gone;
+    return reason === "erased" ? { kind: "erased" } : { kind: "lost", reason };
   } catch (error) {
     if (!(error instanceof NoReceivedFile)) throw error;
     const { permanent, code: reason } = error;

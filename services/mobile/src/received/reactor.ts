@@ -3,7 +3,7 @@ import { receivedFileId } from "@heliograph/gateways";
 import type { RecordedEvent } from "@heliograph/log";
 import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { openFetcher } from "./fetcher.ts";
-import { tellFile, toldFile, type ToldFile } from "./tell.ts";
+import { tellAwaited, tellFile, toldFile, type ToldFile } from "./tell.ts";
 
 /** Files of one partner's that wait: at two at once and a second each, those of an hour and a half. */
 const mostWaiting = 10_000;
@@ -31,8 +31,7 @@ async function start(tools: ReactorTools): Promise<ReactorInstance<"InboundMatch
     async handle({ events, position }) {
       const fetches = events.flatMap(fetchesOf);
       if (fetches.length > 0) {
-        for (const { partner, file } of fetches)
-          await tellFile(log, partner, file, { type: "ReceivedFileAwaited" });
+        await tellAwaited(log, fetches);
         const lost = await addFetches(pool, fetches, mostWaiting);
         for (const { id, partner, file } of fetches)
           if (lost.has(id))

@@ -1,6 +1,6 @@
 import { type EventData, type EventType, streamOf, uuid5 } from "@heliograph/contracts";
 import { formatTime } from "@heliograph/domain";
-import type { EventLog } from "@heliograph/log";
+import type { EventLog, NewEvent } from "@heliograph/log";
 
 type FileType = Extract<EventType, `ReceivedFile${string}`>;
 /** The file and its message, without what an event says of it. */
@@ -17,12 +17,28 @@ export const toldFile = (
 ): ToldFile => ({ attachment_id, message_id, inbound_id, contact_id, channel });
 
 export type FileNews =
-  | { readonly type: "ReceivedFileAwaited" }
   | {
       readonly type: "ReceivedFileKept";
       readonly kept: { readonly type: string; readonly bytes: number };
     }
   | { readonly type: "ReceivedFileLost"; readonly reason: EventData<"ReceivedFileLost">["reason"] };
+
+/** Says of files that they are on their way, unless something is told of them already: an erasure may be noticed first. */
+export async function tellAwaited(
+  log: Pick<EventLog, "append">,
+  files: readonly { readonly partner: string; readonly file: ToldFile }[],
+): Promise<void> {
+  const awaited_at = formatTime(Date.now());
+  const outcomes = await log.append(
+    files.map(({ partner, file }) => ({
+      stream: streamOf("file", file.attachment_id),
+      expected: "no_stream" as const,
+      events: [recordOf(partner, file, "ReceivedFileAwaited", { awaited_at })],
+    })),
+  );
+  for (const outcome of outcomes)
+    if (outcome.kind === "invalid") throw new Error(`a received file: ${outcome.message}`);
+}
 
 /** Says in a file's own stream what becomes of it: each kind of news once, so that whoever does it again says nothing new. */
 export async function tellFile(
@@ -32,36 +48,32 @@ export async function tellFile(
   news: FileNews,
 ): Promise<void> {
   const stream = streamOf("file", file.attachment_id);
-  const id = uuid5(file.attachment_id, news.type);
+  const event = newsOf(partner, file, news);
   for (;;) {
     const before = await log.readStream(stream);
-    if (before.some((event) => event.id === id)) return;
-    const { actor, correlation } = { actor: "service:mobile", correlation: file.message_id };
-    const [outcome] = await log.append([
-      {
-        stream,
-        expected: before.at(-1)?.revision ?? "no_stream",
-        events: [{ id, ...eventOf(file, news), metadata: { partner, actor, correlation } }],
-      },
-    ]);
+    if (before.some(({ id }) => id === event.id)) return;
+    const expected = before.at(-1)?.revision ?? "no_stream";
+    const [outcome] = await log.append([{ stream, expected, events: [event] }]);
     if (outcome!.kind === "invalid") throw new Error(`${stream}: ${outcome!.message}`);
     if (outcome!.kind !== "conflict") return;
   }
 }
 
-function eventOf(
-  file: ToldFile,
-  news: FileNews,
-): { readonly type: FileType; readonly data: object } {
+function newsOf(partner: string, file: ToldFile, news: FileNews): NewEvent {
   const at = formatTime(Date.now());
   switch (news.type) {
-    case "ReceivedFileAwaited":
-      return { type: news.type, data: { ...file, awaited_at: at } };
     case "ReceivedFileKept":
-      return { type: news.type, data: { ...file, ...news.kept, kept_at: at } };
+      return recordOf(partner, file, news.type, { ...news.kept, kept_at: at });
     case "ReceivedFileLost":
-      return { type: news.type, data: { ...file, reason: news.reason, lost_at: at } };
+      return recordOf(partner, file, news.type, { reason: news.reason, lost_at: at });
     default:
       return news satisfies never;
   }
 }
+
+const recordOf = (partner: string, file: ToldFile, type: FileType, more: object): NewEvent => ({
+  id: uuid5(file.attachment_id, type),
+  type,
+  data: { ...file, ...more },
+  metadata: { partner, actor: "service:mobile", correlation: file.message_id },
+});
