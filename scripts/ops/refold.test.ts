@@ -12,16 +12,30 @@ let provider: WebhookSink;
 let partner: string;
 let key: string;
 let admin: string;
-let gateway: { readonly id: string; readonly callback_url: string };
+type Gateway = { readonly id: string; readonly callback_url: string };
+let gateway: Gateway;
+let second: Gateway;
 
 /** What the provider's words were taken for, and what they mean. */
-const before = { SAID: "delivered", LOST: "delivered", HERE: "undelivered", ONWAY: "delivered" };
-const after = { SAID: "delivered", LOST: "undelivered", HERE: "delivered", LATE: "delivered" };
-const settings = (map: object) => ({
+const before = {
+  SAID: "delivered",
+  LOST: "delivered",
+  HERE: "undelivered",
+  ONWAY: "delivered",
+  PAID: "undelivered",
+};
+const after = {
+  SAID: "delivered",
+  LOST: "undelivered",
+  HERE: "delivered",
+  LATE: "delivered",
+  PAID: "undelivered",
+};
+const settings = (map: object, billable: readonly string[] = []) => ({
   url: `${provider.url}/send`,
   body: { to: "{{to}}" },
   success: { id: "/id" },
-  receipts: { id: "/id", status: "/word", map },
+  receipts: { id: "/id", status: "/word", map, billable },
 });
 
 beforeAll(async () => {
@@ -40,8 +54,15 @@ beforeAll(async () => {
   await world.fund(partner, "100", "live");
   key = await world.addKey(partner, { environment: "live" });
   admin = await world.addKey(partner, { environment: "live", scopes: ["admin"] });
-  const body = { name: "maker", channel: "sms", kind: "http", settings: settings(before) };
-  gateway = (await world.call("POST", "/api/v1/admin/gateways", { key: admin, body })).body;
+  const made = async (name: string, channel: string, said: object): Promise<Gateway> => {
+    const body = { name, channel, kind: "http", settings: said };
+    return (await world.call("POST", "/api/v1/admin/gateways", { key: admin, body })).body;
+  };
+  // Who takes over has its own words, and is not read again.
+  [gateway, second] = [
+    await made("maker", "sms", settings(before, ["PAID"])),
+    await made("second", "whatsapp", settings({ LOST: "undelivered" })),
+  ];
 }, 60_000);
 afterAll(async () => {
   await world.close();
@@ -58,21 +79,60 @@ const comes = (id: string, type: EventType, times = 1) =>
     timeoutMs: 20_000,
   });
 
-/** A message whose provider says one word of it. */
-async function told(to: string, word: string, leadsTo: EventType | undefined): Promise<string> {
-  const body = { channel: "sms", to, text: "Your code is 1234" };
+async function send(to: string, more: object = {}): Promise<string> {
+  const body = { channel: "sms", to, text: "Your code is 1234", ...more };
   const sent = await world.call("POST", "/api/v1/messages", { key, body });
   expect(sent.status).toBe(202);
-  await comes(sent.body.id, "MessageSent");
-  const url = gateway.callback_url.replace(origin, `http://127.0.0.1:${world.port}`);
+  return sent.body.id;
+}
+async function say(by: Gateway, to: string, word: string): Promise<void> {
+  const url = by.callback_url.replace(origin, `http://127.0.0.1:${world.port}`);
   const { status } = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ id: `p${to}`, word }),
   });
   expect(status).toBe(200);
-  if (leadsTo !== undefined) await comes(sent.body.id, leadsTo);
-  return sent.body.id;
+}
+
+/** A message whose provider says one word of it. */
+async function told(to: string, word: string, leadsTo: EventType | undefined): Promise<string> {
+  const id = await send(to);
+  await comes(id, "MessageSent");
+  await say(gateway, to, word);
+  if (leadsTo !== undefined) await comes(id, leadsTo);
+  return id;
+}
+
+/** One whose first step fails by a receipt that is charged for, and whose second fails for nothing. */
+async function toldOfSteps(to: string, then: string): Promise<string> {
+  const step = { channel: "whatsapp", to: then, on: ["failed"] };
+  const id = await send(to, { failover: [step] });
+  await comes(id, "MessageSent");
+  await say(gateway, to, "PAID");
+  await comes(id, "MessageSent", 2);
+  await say(second, then, "LOST");
+  await comes(id, "MessageFailed");
+  return id;
+}
+
+/** What was kept for a message is back: told once, and by one refund. */
+async function isGivenBack(id: string): Promise<void> {
+  // Once for the failure, and once more with what is given back.
+  await comes(id, "MessageFailed", 2);
+  expect((await typesOf(id)).filter((type) => type === "MessageCorrected")).toHaveLength(1);
+  const shown = await get(`/messages/${id}`);
+  expect(shown).toMatchObject({ status: "failed", cost: "0" });
+  expect(shown.error.billable).toBeUndefined();
+  const { events } = await live().log.readAll({
+    after: 0n,
+    limit: 1_000,
+    types: ["FundsRefunded"],
+  });
+  const refunds = events
+    .flatMap(({ data }) => data.entries)
+    .filter((entry) => entry.message_id === id);
+  expect(refunds).toHaveLength(1);
 }
 
 const refold = async (flags: readonly string[] = [], failpoint?: string) => {
@@ -110,6 +170,8 @@ test("callbacks are read again after a parser was mended: outcomes are corrected
   const late = await told("+15550000204", "LATE", undefined);
   const onWay = await told("+15550000205", "ONWAY", "MessageDelivered");
   const erased = await told("+15550000206", "LOST", "MessageDelivered");
+  const kept = await told("+15550000207", "PAID", "MessageFailed");
+  const steps = await toldOfSteps("+15550000208", "+15550000209");
   await callbacksAreRead();
   const { rows: known } = await live().pool.query<{ owner: string }>(
     "select owner from provider_callbacks.provider_ids where message_id = $1",
@@ -117,7 +179,12 @@ test("callbacks are read again after a parser was mended: outcomes are corrected
   );
   await live().vault.destroy(partner, [known[0]!.owner]);
   const price = Number((await get(`/messages/${right}`)).cost);
-  expect(Number((await get("/balance")).available)).toBeCloseTo(100 - 5 * price);
+  const paid = await Promise.all([kept, steps].map((id) => get(`/messages/${id}`)));
+  expect(paid).toMatchObject([{ status: "failed" }, { status: "failed" }]);
+  const [forKept, forSteps] = paid.map(({ cost }) => Number(cost));
+  expect([forKept, forSteps! > 0]).toEqual([price, true]);
+  const spent = 5 * price + forKept! + forSteps!;
+  expect(Number((await get("/balance")).available)).toBeCloseTo(100 - spent);
 
   const { status } = await world.call("PATCH", `/api/v1/admin/gateways/${gateway.id}`, {
     key: admin,
@@ -129,7 +196,7 @@ test("callbacks are read again after a parser was mended: outcomes are corrected
   const tried = await refold(["--dry-run"]);
   expect(tried.output).toContain(`${lost}  delivered -> failed  a receipt of maker was read again`);
   expect(tried.output).toContain(
-    "6 callbacks were read again: 4 receipts say something else, 4 messages would be corrected; left as they are: 1 of people who were erased",
+    "8 callbacks were read again: 6 receipts say something else, 6 messages would be corrected; left as they are: 1 of people who were erased",
   );
   expect(await live().log.head()).toBe(head);
 
@@ -139,6 +206,7 @@ test("callbacks are read again after a parser was mended: outcomes are corrected
 
   for (const id of [lost, here, late, onWay]) await comes(id, "MessageCorrected");
   await comes(lost, "MessageFailed");
+  for (const id of [kept, steps]) await isGivenBack(id);
   expect(await get(`/messages/${lost}`)).toMatchObject({
     status: "failed",
     cost: "0",
@@ -152,7 +220,7 @@ test("callbacks are read again after a parser was mended: outcomes are corrected
   expect((await get(`/messages/${onWay}`)).delivered_at).toBeUndefined();
   for (const id of [right, erased]) expect(await typesOf(id)).not.toContain("MessageCorrected");
 
-  // One more has its money back, and none of them paid twice.
+  // Three more have their money back, and none of them paid twice.
   expect(Number((await get("/balance")).available)).toBeCloseTo(100 - 4 * price);
   expect((await get("/wallet/proof")).matches).toBe(true);
   const { data: rows } = await get(`/messages/${lost}/timeline`);
@@ -164,7 +232,7 @@ test("callbacks are read again after a parser was mended: outcomes are corrected
   const told2 = await until(
     async () => {
       const { data } = await get("/events?types=message.corrected");
-      return data.length === 4 && data;
+      return data.length === 6 && data;
     },
     { what: "the feed tells of the corrections", timeoutMs: 20_000 },
   );
@@ -179,10 +247,11 @@ test("callbacks are read again after a parser was mended: outcomes are corrected
   const listed = async (of: string) =>
     (await get(`/messages?status=${of}`)).data.map(({ id }: { id: string }) => id);
   await until(async () => (await listed("sent")).includes(onWay));
-  expect(await listed("failed")).toEqual([lost]);
+  expect(await listed("failed")).toEqual([steps, kept, lost]);
   await until(async () => {
-    const [row] = (await get("/usage?group_by=channel")).data;
-    return row.delivered === 4 && row.failed === 1 && Math.abs(Number(row.cost) - 4 * price) < 1e-9;
+    const { data: channels } = await get("/usage?group_by=channel");
+    const row = channels.find(({ channel }: { channel: string }) => channel === "sms");
+    return row.delivered === 4 && row.failed >= 2 && Math.abs(Number(row.cost) - 4 * price) < 1e-9;
   });
 
   const end = await live().log.head();
