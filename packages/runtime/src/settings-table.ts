@@ -388,8 +388,7 @@ export const settingsTable = {
   HELIOGRAPH_BENCH_PEOPLE: text().meta({
     allowed: "a number of contacts",
     preset: "100000",
-    consequence:
-      "How many contacts, of two messages each, the partner of `npm run bench -- people` has.",
+    consequence: "How many contacts, of two messages each, `npm run bench -- people` has.",
     forTests: true,
   }),
   HELIOGRAPH_BENCH_IMPORT: text().meta({
@@ -420,6 +419,12 @@ export const settingsTable = {
     allowed: "a number of deliveries",
     preset: "1000000",
     consequence: "How many deliveries wait in the table in `npm run bench -- waiting`.",
+    forTests: true,
+  }),
+  HELIOGRAPH_BENCH_OUTPOST: text().meta({
+    allowed: "a folder",
+    preset: "none: that part is left out",
+    consequence: "Where the programs of Outpost are for `npm run bench -- outpost`.",
     forTests: true,
   }),
   HELIOGRAPH_BENCH_DATABASE_URL: text().meta({
