@@ -4,6 +4,7 @@ import {
   type Hold,
   type MessageState,
   noteHolds,
+  overAt,
   startProof,
   statusRank,
   toLifecycle,
@@ -11,6 +12,10 @@ import {
 import type { RecordedEvent } from "@heliograph/log";
 import { loosely } from "@heliograph/testkit";
 import { partner, type Platform } from "./platform.ts";
+import { faultsOfWebhooks } from "./told.ts";
+
+/** A hold is kept for so long after the message is over for certain. */
+const GRACE_MS = 24 * 3_600_000;
 
 /** Of these a message has one at most. */
 const once = [
@@ -32,6 +37,7 @@ export async function faultsOf(platform: Platform): Promise<readonly string[]> {
   const wallet = await foldWallet(platform);
   faults.push(...wallet.faults);
   const streams = await sim.log.readStreams(ids.map((id) => streamOf("message", id)));
+  const lapses = await sim.log.readStreams(ids.map((id) => streamOf("hold", id)));
   for (const id of ids) {
     const events = streams.get(streamOf("message", id)) ?? [];
     const about = (what: string): void =>
@@ -39,22 +45,33 @@ export async function faultsOf(platform: Platform): Promise<readonly string[]> {
     const state = foldMessage(events);
     if (state === undefined) about("is lost");
     else faultsOfMessage(platform, state, events, wallet.holds.get(id), about);
+    const [requested] = events as readonly RecordedEvent<"MessageRequested">[];
+    for (const { recordedAt } of lapses.get(streamOf("hold", id)) ?? [])
+      if (recordedAt < overAt(requested!.data) + GRACE_MS) about("loses its hold early");
   }
   faults.push(...(await faultsOfLifecycle(platform)));
+  if (platform.receivers.endpoints.size > 0) faults.push(...(await faultsOfWebhooks(platform)));
   return faults;
 }
 
 /** The ledger: every sum, every order of entries, nothing held any more, and what was paid in is there or was charged. */
-async function foldWallet({ sim, topUps }: Platform) {
+async function foldWallet({ sim, topUps, ledger }: Platform) {
   const proof = startProof();
   const holds = new Map<string, Hold>();
+  const faults: string[] = [];
+  const billed = new Set<string>();
   const events = await sim.log.readStream(streamOf("wallet", partner));
   for (const event of events) {
     proof.add(loosely(event));
     noteHolds(holds, event);
+    if (!charging.has(event.type)) continue;
+    for (const { message_id } of (event as RecordedEvent<"FundsCaptured">).data.entries) {
+      if (billed.has(message_id)) faults.push(`${message_id} is charged twice`);
+      billed.add(message_id);
+    }
   }
   const { balance, held, holds_open: open, matches, mismatch } = proof.result();
-  const faults: string[] = [];
+  for (const id of ledger.open.keys()) if (!holds.has(id)) faults.push(`${id} never had a hold`);
   if (!matches) faults.push(`the ledger does not agree: ${mismatch}`);
   if (held !== "0" || open !== 0) faults.push(`${held} is held of ${open} at rest`);
   const paid = topUps.reduce((sum, amount) => sum + moneyOf(amount), 0n);
@@ -65,6 +82,7 @@ async function foldWallet({ sim, topUps }: Platform) {
     faults.push(`${paid} was paid in, ${charged} charged, and ${balance} is left`);
   return { holds, faults };
 }
+const charging: ReadonlySet<string> = new Set(["FundsCaptured", "FundsChargedLate"]);
 const moneyOf = (text: string): bigint => parseMoney(text)!;
 
 /** After one of these the funds go back, whatever else becomes of the message. */
@@ -72,14 +90,14 @@ const givenUp: ReadonlySet<string> = new Set(["DispatchExhausted", "DeliveryFail
 const charges: Readonly<Record<MessageState["status"], readonly Hold["status"][]>> = {
   scheduled: [],
   queued: [],
-  sent: ["captured"],
-  delivered: ["captured"],
-  read: ["captured"],
-  bounced: ["captured"],
-  failed: ["released", "refunded"],
-  expired: ["released", "declined"],
-  canceled: ["released", "declined"],
-  rejected: ["declined", "released"],
+  sent: ["captured", "written_off"],
+  delivered: ["captured", "written_off"],
+  read: ["captured", "written_off"],
+  bounced: ["captured", "written_off"],
+  failed: ["released", "refunded", "expired", "returned"],
+  expired: ["released", "declined", "expired", "returned"],
+  canceled: ["released", "declined", "expired", "returned"],
+  rejected: ["declined", "released", "expired", "returned"],
 };
 
 function faultsOfMessage(

@@ -1,6 +1,5 @@
 import { LogUnavailable, type EventLog } from "@heliograph/log";
 import {
-  Fenced,
   newLogger,
   readSettings,
   realClock,
@@ -8,96 +7,71 @@ import {
   type Reactor,
   type ReactorInstance,
   type ServiceContext,
-  type WritePart,
 } from "@heliograph/runtime";
 import { directoryDouble, loosely } from "@heliograph/testkit";
+import type { Chance, Ways } from "./chance.ts";
+import { masterKey } from "./endpoints.ts";
+import type { Kept, Query } from "./kept.ts";
 
 const logger = newLogger("silent");
 const settings = readSettings({});
+/** For what is in the air when a process is stopped in order. */
+const DRAIN_MS = 4_000;
 
-/** What chance decides: the same for the same seed. */
-export type Chance = {
-  draw(): number;
-  oneOf<Item>(items: readonly Item[]): Item;
-  /** Never once the storm is over. */
-  goesWrong(share: number): boolean;
+/** A reactor, and what is kept of it. */
+export type Player = {
+  readonly kept: Kept;
+  reactor(ways: Ways): Reactor;
+  /** Sees what is handed over before its owner does. */
+  note?(events: Awaited<ReturnType<EventLog["readAll"]>>["events"]): void;
 };
 
-/** What a reactor's database keeps of it, whoever its owner is. */
-export class Kept {
-  /** Of the present owner. */
-  epoch = 0;
-  position = 0n;
-  /** Rows of delivery's table of receipts that wait. */
-  readonly parked = new Map<string, { readonly expiresAt: number; readonly partner: string }>();
-
-  commit(epoch: number, to: bigint, parts: readonly WritePart[]): void {
-    if (epoch !== this.epoch) throw new Fenced("an owner");
-    for (const { name, values } of parts) this.#apply(name, loosely(values));
-    if (to > this.position) this.position = to;
-  }
-  #apply(name: string, [ids, times, partners]: readonly never[][]): void {
-    switch (name) {
-      case "parked_add":
-        for (const [at, id] of ids!.entries())
-          this.parked.set(id, { expiresAt: times![at]!, partner: partners![at]! });
-        return;
-      case "parked_remove":
-        for (const id of ids!) this.parked.delete(id);
-        return;
-      default:
-        throw new Error(name);
-    }
-  }
-  /** The read model of the wallet is empty: holds are then looked up in the log. */
-  query(query: string | { readonly text: string }): { readonly rows: readonly object[] } {
-    const text = typeof query === "string" ? query : query.text;
-    if (!text.includes(".parked")) return { rows: [] };
-    return {
-      rows: [...this.parked].map(([id, { expiresAt, partner }]) => ({
-        message_id: id,
-        expires_at: new Date(expiresAt),
-        partner,
-      })),
-    };
-  }
-}
-
 /** A reactor as one process runs it: it is the real one, but what it reads, appends and commits happens when it is let happen, and is answered some time later. */
-export class Owner {
+export class Owner implements Ways {
+  readonly #player: Player;
   readonly #reactor: Reactor;
   readonly #kept: Kept;
   readonly #log: EventLog;
   readonly #chance: Chance;
   readonly #epoch: number;
   readonly #ended = new AbortController();
-  #instance!: ReactorInstance;
+  #instance: ReactorInstance | undefined;
   #flights: (() => Promise<void>)[] = [];
   #landed: (() => void)[] = [];
   #fed: bigint;
+  #handled: bigint;
   #busy = false;
+  #life: "runs" | "stops" | "dead" = "runs";
   /** It has to be started anew, from its checkpoint. */
   isBroken = false;
 
-  private constructor(reactor: Reactor, kept: Kept, log: EventLog, chance: Chance) {
-    this.#reactor = reactor;
+  private constructor(player: Player, log: EventLog, chance: Chance) {
+    const { kept } = player;
+    this.#player = player;
     this.#kept = kept;
     this.#log = log;
     this.#chance = chance;
     this.#epoch = ++kept.epoch;
-    this.#fed = kept.position;
+    this.#fed = this.#handled = kept.position;
+    this.#reactor = player.reactor(this);
   }
 
   /** A new owner: whoever was one before is none any more, whether it knows or not. */
-  static async start(reactor: Reactor, kept: Kept, log: EventLog, chance: Chance): Promise<Owner> {
-    const owner = new Owner(reactor, kept, log, chance);
-    const pool = { query: async (query: string) => kept.query(query) };
+  static async start(player: Player, log: EventLog, chance: Chance): Promise<Owner> {
+    const owner = new Owner(player, log, chance);
+    const { kept } = player;
+    const query = (given: string | Query, values?: unknown[]) => {
+      const whole = typeof given === "string" ? { text: given, ...(values && { values }) } : given;
+      return owner.inFlight(() => kept.query(whole));
+    };
     const context: ServiceContext = loosely({
       environment: "live",
       log: owner.#slowLog(),
-      pool,
-      projectionPool: pool,
+      pool: { query },
+      projectionPool: { query },
       settings,
+      masterKey,
+      vault: { openJson: async (_: string, texts: readonly string[]) => texts },
       clock: realClock,
       logger,
       directory: directoryDouble({
@@ -105,9 +79,9 @@ export class Owner {
         knows: async () => true,
       }),
     });
-    owner.#instance = await reactor.start({
+    owner.#instance = await owner.#reactor.start({
       context,
-      schema: reactor.schema,
+      schema: owner.#reactor.schema,
       epoch: owner.#epoch,
       checkpoint: owner.#checkpoint(),
       logger,
@@ -118,32 +92,53 @@ export class Owner {
     return owner;
   }
 
+  isPresent = (): boolean => this.#epoch === this.#kept.epoch;
+  isDead = (): boolean => this.#life === "dead";
+  handled = (): bigint => this.#handled;
+  fed = (): bigint => this.#fed;
+
   readonly #fail = (): void => {
     this.isBroken = true;
   };
   #checkpoint(): Checkpoint {
+    const kept = this.#kept;
+    let position = kept.position;
+    let last: Promise<unknown> = Promise.resolve();
+    const commit: Checkpoint["commit"] = async (given, parts = []) => {
+      const to = given > position ? given : position;
+      await this.inFlight(async () => kept.commit(this.#epoch, to, parts));
+      position = to;
+    };
     return {
-      position: this.#kept.position,
+      get position() {
+        return position;
+      },
       dealt: () => undefined,
-      commit: (to, parts = []) =>
-        this.#inFlight(async () => this.#kept.commit(this.#epoch, to, parts)),
+      // One after the other.
+      commit(to, parts) {
+        const turn = last.then(() => commit(to, parts));
+        last = turn.catch(() => undefined);
+        return turn;
+      },
     };
   }
   #slowLog(): EventLog {
     const log = this.#log;
     const slow: Partial<EventLog> = {
-      append: (appends) => this.#inFlight(() => log.append(appends)),
-      readStreams: (...args) => this.#inFlight(() => log.readStreams(...args)),
-      readStream: (...args) => this.#inFlight(() => log.readStream(...args)),
+      append: (appends) => this.inFlight(() => log.append(appends)),
+      readStreams: (...args) => this.inFlight(() => log.readStreams(...args)),
+      readStream: (...args) => this.inFlight(() => log.readStream(...args)),
     };
     return new Proxy(log, {
       get: (target, name) => Reflect.get(name in slow ? slow : target, name),
     });
   }
 
-  /** It may not happen, or nobody may hear of it. */
-  #inFlight<Result>(act: () => Promise<Result>): Promise<Result> {
+  inFlight<Result>(act: () => Promise<Result>): Promise<Result> {
+    // While it starts nobody else is served.
+    if (this.#instance === undefined) return act();
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    if (this.isDead()) return promise;
     const lost = (outcomeUnknown: boolean): void =>
       reject(new LogUnavailable("it is away", { outcomeUnknown }));
     this.#flights.push(async () => {
@@ -159,7 +154,7 @@ export class Owner {
 
   /** Hands over what the log has, some events of it or all; false when there is nothing. */
   async feed(all: boolean): Promise<boolean> {
-    if (this.#busy || this.isBroken) return false;
+    if (this.#busy || this.isBroken || this.#life !== "runs") return false;
     const limit = all ? 500 : 1 + Math.floor(this.#chance.draw() * 8);
     const { types } = this.#reactor;
     const { events, position, head } = await this.#log.readAll({
@@ -168,12 +163,12 @@ export class Owner {
       ...(types.length > 0 && { types }),
     });
     if (events.length === 0) return false;
+    this.#player.note?.(events);
     this.#fed = position;
     this.#busy = true;
     const batch = { events, position, head, caughtUp: position >= head };
-    void this.#instance
-      .handle(batch)
-      .catch(this.#fail)
+    void this.#instance!.handle(batch)
+      .then(() => (this.#handled = position), this.#fail)
       .finally(() => (this.#busy = false));
     return true;
   }
@@ -186,11 +181,24 @@ export class Owner {
     else this.#landed.splice(index - this.#flights.length, 1)[0]!();
     return true;
   }
+  get isStopping(): boolean {
+    return this.#life === "stops";
+  }
+  /** As at SIGTERM: what is in the air ends, the rest is put on record, and then it has to be started anew. */
+  stop(): void {
+    if (this.#life !== "runs" || this.isBroken) return;
+    this.#life = "stops";
+    void this.#instance!.stop(DRAIN_MS).then(this.#fail, this.#fail);
+  }
   /** Killed: what it began is done or not, and nobody hears of it. */
   die(): void {
+    const wasStopping = this.isStopping;
+    this.#life = "dead";
     this.#flights = [];
     this.#landed = [];
     this.isBroken = true;
     this.#ended.abort();
+    // Its timers end with it; nothing that it does reaches anybody.
+    if (!wasStopping) void this.#instance!.stop(0).catch(() => undefined);
   }
 }

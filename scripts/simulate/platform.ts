@@ -2,21 +2,28 @@ import { install, type Clock } from "@sinonjs/fake-timers";
 import { deterministicId, type EventData, streamOf, uuid5 } from "@heliograph/contracts";
 import { receiptsReactor } from "@heliograph/delivery";
 import type { GatewayConfig } from "@heliograph/gateways";
-import type { Reactor } from "@heliograph/runtime";
 import { walletLedger } from "@heliograph/wallet";
 import { failure, requestOf } from "../../services/delivery/test/facts.ts";
 import { Sim } from "../../services/dispatch/test/sim.ts";
-import { Kept, Owner } from "./owner.ts";
+import { webhooksReactor } from "../../services/webhooks/src/index.ts";
+import { Owners, type Edit } from "./endpoints.ts";
+import { Receivers } from "./hooks.ts";
+import { LedgerKept, ReceiptsKept, WebhooksKept } from "./kept.ts";
+import type { Ways } from "./chance.ts";
+import { Owner, type Player } from "./owner.ts";
 
 export const partner = deterministicId("ptn", "one");
 const costs = ["0.012", "0.5", "3"] as const;
 /** What has to pass before a checkpoint that waits for company is written. */
 const LINGER_MS = 3_000;
+const MOST_ENDPOINTS = 3;
 
-/** A reactor, what is kept of it, its owner, and those who were owners before and may not know that they are none any more. */
+/** What passes at once is slept through but for this: timers that look at the clock do so once a minute at least. */
+const AWAKE_MS = 61_000;
+
+/** A reactor, its owner, and those who were owners before and may not know that they are none any more. */
 type Service = {
-  readonly reactor: Reactor;
-  readonly kept: Kept;
+  readonly player: Player;
   owner: Owner;
   readonly others: Owner[];
 };
@@ -29,9 +36,15 @@ export class Platform {
   readonly sim: Sim;
   readonly #clock: Clock;
   readonly #services: Service[] = [];
+  readonly ledger: LedgerKept;
+  readonly hooks = new WebhooksKept();
+  readonly receivers: Receivers;
+  readonly owners: Owners;
   readonly ids: string[] = [];
   readonly topUps: string[] = [];
   #receipts = 0;
+  #edits = 0;
+  #replays: Edit[] = [];
 
   private constructor(seed: number, gateways: readonly Partial<GatewayConfig>[]) {
     this.sim = new Sim(seed, gateways);
@@ -40,21 +53,47 @@ export class Platform {
       ...(["Date", "performance"] as const),
     ];
     this.#clock = install({ now: this.sim.now, toFake });
+    const { sim, hooks } = this;
+    // As those see it that run: who looks after their clock does, sees it moved already.
+    const now = (): number => Date.now();
+    this.ledger = new LedgerKept(sim.log, sim, partner);
+    this.receivers = new Receivers(sim, hooks.tables, now);
+    this.owners = new Owners(sim, now);
   }
   static async open(
     seed: number,
     gateways: readonly Partial<GatewayConfig>[],
     moves: boolean,
+    hasEndpoints = false,
   ): Promise<Platform> {
     const platform = new Platform(seed, gateways);
-    platform.sim.clocksMove = moves;
-    for (const reactor of [walletLedger, receiptsReactor]) {
-      const kept = new Kept();
-      const owner = await Owner.start(reactor, kept, platform.sim.log, platform.sim);
-      platform.#services.push({ reactor, kept, owner, others: [] });
+    const { sim } = platform;
+    sim.clocksMove = moves;
+    const players: Player[] = [
+      { kept: platform.ledger, reactor: () => walletLedger },
+      { kept: new ReceiptsKept(), reactor: () => receiptsReactor },
+    ];
+    if (hasEndpoints) players.push(platform.#webhooks());
+    for (const player of players) {
+      const owner = await Owner.start(player, sim.log, sim);
+      platform.#services.push({ player, owner, others: [] });
     }
     await platform.sim.start("dies");
     return platform;
+  }
+  /** Webhooks with all that it does but for tables and connections. */
+  #webhooks(): Player {
+    const { sim, hooks, receivers } = this;
+    return {
+      kept: hooks,
+      note: (events) => receivers.note(events),
+      reactor: (ways) =>
+        webhooksReactor({
+          store: slowly(hooks.tables.store, ways),
+          connect: () => receivers.connect(ways),
+          random: () => sim.draw(),
+        }),
+    };
   }
   close(): void {
     for (const { owner, others } of this.#services)
@@ -62,9 +101,15 @@ export class Platform {
     this.#clock.uninstall();
   }
 
-  async #append(stream: string, type: string, id: string, data: object): Promise<void> {
+  async #append(
+    stream: string,
+    type: string,
+    id: string,
+    data: object,
+    more: object = {},
+  ): Promise<void> {
     const [outcome] = await this.sim.log.append([
-      { stream, expected: "any", events: [{ id, type, data, metadata: { partner } }] },
+      { stream, expected: "any", events: [{ id, type, data, metadata: { partner, ...more } }] },
     ]);
     if (outcome!.kind === "invalid") throw new Error(outcome!.message);
   }
@@ -141,16 +186,58 @@ export class Platform {
     );
   }
 
+  addEndpoint(): Promise<void> {
+    return this.#appendEdits(this.owners.create());
+  }
+  /** An endpoint is made, changed or asked something of. */
+  async edit(): Promise<void> {
+    const { owners, sim } = this;
+    const kind = sim.draw();
+    if (owners.ids.length === 0 || (kind < 0.15 && owners.ids.length < MOST_ENDPOINTS))
+      return this.addEndpoint();
+    if (kind < 0.45) return this.receivers.change(sim.oneOf(owners.ids));
+    if (kind < 0.6) return this.#replay();
+    return this.#appendEdits(owners.edit());
+  }
+  async #appendEdits(edits: readonly Edit[], more: object = {}): Promise<void> {
+    for (const { stream, type, data } of edits)
+      await this.#append(stream, type, uuid5(`${this.#edits++}`, type), data, more);
+  }
+  /** Deliveries of an endpoint are asked for again: one by hand, or some by a replay, which may be canceled later. */
+  async #replay(): Promise<void> {
+    const { sim, hooks } = this;
+    const open = this.#replays.shift();
+    if (open !== undefined && sim.draw() < 0.5)
+      return this.#appendEdits([{ ...open, type: "WebhookReplayCanceled" }]);
+    const endpoint_id = sim.oneOf(this.owners.ids);
+    const rows = [...hooks.tables.rows.values()].filter((row) => row.endpoint_id === endpoint_id);
+    if (rows.length === 0) return;
+    const retry = (row: { readonly id: string }, stream: string): Edit => ({
+      stream,
+      type: "WebhookRetryRequested",
+      data: { endpoint_id, delivery_id: row.id },
+    });
+    if (sim.draw() < 0.5)
+      return this.#appendEdits([retry(sim.oneOf(rows), streamOf("endpoint", endpoint_id))]);
+    const replay_id = deterministicId("rpl", `${this.#edits}`);
+    const stream = streamOf("endpoint", replay_id);
+    const begun = { stream, type: "WebhookReplayRequested", data: { endpoint_id, replay_id } };
+    this.#replays.push(begun);
+    const wanted = rows.filter(() => sim.draw() < 0.5).map((row) => retry(row, stream));
+    await this.#appendEdits([begun, ...wanted], { correlation: replay_id });
+  }
+
   /** The owner of some reactor dies, or is replaced and does not know it. */
   async replaceOwner(): Promise<void> {
     const service = this.sim.oneOf(this.#services);
-    if (this.sim.draw() < 0.6) service.owner.die();
+    const how = this.sim.draw();
+    if (how < 0.2) return service.owner.stop();
+    if (how < 0.6) service.owner.die();
     else service.others.push(service.owner);
     await this.#restart(service);
   }
   async #restart(service: Service): Promise<void> {
-    const { log } = this.sim;
-    service.owner = await Owner.start(service.reactor, service.kept, log, this.sim);
+    service.owner = await Owner.start(service.player, this.sim.log, this.sim);
   }
 
   /** Lets something happen in one of the reactors; `all`: as long as anything does. False when nothing did. */
@@ -167,36 +254,82 @@ export class Platform {
         else if (await owner.feed(all)) some = true;
       }
     }
+    if ((all || this.sim.draw() < 0.5) && this.receivers.advance()) some = true;
     await this.settle();
     return some;
   }
   /** What follows at once from what happened does so, and timers see the time. */
   async settle(): Promise<void> {
     const behind = this.sim.now - this.#clock.now;
-    if (behind > 0) this.#clock.tick(behind);
+    if (behind > AWAKE_MS) this.#clock.setSystemTime(this.sim.now - AWAKE_MS);
+    if (behind > 0) this.#clock.tick(Math.min(behind, AWAKE_MS));
     await new Promise(setImmediate);
+  }
+  /** Time passes. */
+  async pass(ms: number): Promise<void> {
+    this.sim.now += ms;
+    await this.settle();
+  }
+
+  /** All sleep, and whoever dispatches is the last to wake. */
+  async sleep(ms: number): Promise<void> {
+    await this.pass(ms);
+    for (let turns = Math.floor(this.sim.draw() * 60); turns > 0; turns--) {
+      if (this.sim.draw() < 0.3) await this.pass(1_000);
+      await this.step();
+    }
   }
 
   /** Everything goes on until nothing is left to be done. */
   async rest(): Promise<void> {
     const { sim } = this;
     sim.wild = false;
-    for (let lingered = 0, count = 0; lingered < 3; count++) {
-      if (count > 1_000) throw new Error("it does not come to rest");
+    this.receivers.heal();
+    let before = "";
+    const { tables } = this.hooks;
+    for (let lingered = 0, count = 0; lingered < (tables.pending.length > 0 ? 10 : 3); count++) {
+      if (count > 5_000) throw new Error("it does not come to rest");
       await sim.rest();
-      let some = false;
-      while (await this.step(true)) some = true;
+      await this.settle();
+      while (await this.step(true));
+      const after = await this.#soFar();
+      const isBusy = this.receivers.areBusy || this.#services.some(({ owner }) => owner.isStopping);
+      const some = isBusy || after !== before;
       if (some) lingered = 0;
-      else {
-        sim.now += LINGER_MS;
-        await this.settle();
-        lingered++;
-      }
+      else lingered++;
+      before = after;
+      await this.pass(this.#untilNext(some, lingered));
     }
   }
-  get positions(): readonly bigint[] {
-    return this.#services.map(({ kept }) => kept.position);
+  /** What has been done; that somebody looks for what is due is nothing. */
+  async #soFar(): Promise<string> {
+    const changes = this.#services.map(({ player }) => player.kept.changes);
+    return [await this.sim.log.head(), this.receivers.requests, ...changes].join(" ");
   }
+  /** What has to pass before anything is done that waits for its time. */
+  #untilNext(some: boolean, lingered: number): number {
+    const { pending } = this.hooks.tables;
+    if (some || pending.length === 0) return LINGER_MS;
+    // Those that are held have no time.
+    const due = pending.flatMap((row) => row.next_attempt_at ?? []);
+    const next = due.length > 0 ? Math.min(...due) - this.sim.now : 0;
+    // What is due may wait for its endpoint, which has asked for as much as two hours.
+    return Math.max(next, (AWAKE_MS / 2) * 2 ** lingered);
+  }
+  /** Requests that webhooks made, and deliveries that are over. */
+  get delivered(): { readonly requests: number; readonly deliveries: number } {
+    return { requests: this.receivers.requests, deliveries: this.hooks.tables.rows.size };
+  }
+}
+
+/** Reads happen when chance lets them. */
+function slowly<Store extends object>(store: Store, ways: Ways): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      const read = Reflect.get(target, name) as (...given: readonly unknown[]) => Promise<unknown>;
+      return (...given: readonly unknown[]) => ways.inFlight(() => read(...given));
+    },
+  });
 }
 
 /** As a provider words them, those that come most often first; contradictions come by themselves. */

@@ -5,6 +5,10 @@ import { faultsOf } from "./invariants.ts";
 import { Platform } from "./platform.ts";
 
 const HOUR_MS = 3_600_000;
+/** What lies between two turns, where it is more than nothing. */
+const waitsMs = [20, 100, 1_000, 5_000, 20_000];
+/** Longer than any message is valid and any hold is kept for it. */
+const SLEEP_MS = 48 * HOUR_MS;
 
 export type Play = {
   readonly seed: number;
@@ -18,6 +22,10 @@ export type Play = {
   readonly gateways: number;
   /** What is paid in at first and again on the way; not always enough. */
   readonly funds: string;
+  /** Endpoints of webhooks that are there at first; without them there are none later either. */
+  readonly hooks?: number;
+  /** All processes sleep for days now and then. */
+  readonly sleeps?: boolean;
 };
 
 export const plays = (messages: number): fc.Arbitrary<Play> =>
@@ -30,6 +38,8 @@ export const plays = (messages: number): fc.Arbitrary<Play> =>
     policy: fc.constantFrom("ask_provider", "at_least_once", "at_most_once"),
     gateways: fc.integer({ min: 1, max: 2 }),
     funds: fc.constantFrom("0", "1", "10", "1000"),
+    hooks: fc.integer({ min: 0, max: 3 }),
+    sleeps: fc.boolean(),
   });
 
 export type Played = {
@@ -37,17 +47,20 @@ export type Played = {
   readonly digest: string;
   /** What happened at all. */
   readonly types: ReadonlySet<string>;
+  readonly requests: number;
+  readonly deliveries: number;
 };
 
 /** Lets one play happen and come to rest; gives what then does not hold, and the same digest whenever it is played. */
 export async function play(given: Play): Promise<Played> {
-  const { seed, messages, turns, moves, policy, gateways, funds } = given;
+  const { seed, messages, turns, moves, policy, gateways, funds, hooks = 0 } = given;
   const configs = (["sms", "email", "whatsapp"] as const).flatMap((channel) =>
     Array.from({ length: gateways }, () => ({ channel, on_uncertain: policy })),
   );
-  const platform = await Platform.open(seed, configs, moves);
+  const platform = await Platform.open(seed, configs, moves, hooks > 0);
   try {
     const draw = drawsOf(~seed);
+    for (let made = 0; made < hooks; made++) await platform.addEndpoint();
     await platform.topUp(funds === "0" ? "0.012" : funds);
     for (let turn = 0; turn < turns; turn++) await takeTurn(platform, given, draw);
     while (platform.ids.length < messages) await platform.accept();
@@ -56,7 +69,7 @@ export async function play(given: Play): Promise<Played> {
     for (let late = 0; late < messages; late++) await platform.report();
     await platform.rest();
     const faults = await faultsOf(platform);
-    return { faults, ...(await logOf(platform)) };
+    return { faults, ...(await logOf(platform)), ...platform.delivered };
   } finally {
     platform.close();
   }
@@ -64,7 +77,7 @@ export async function play(given: Play): Promise<Played> {
 
 async function takeTurn(platform: Platform, given: Play, draw: () => number): Promise<void> {
   const { sim } = platform;
-  const { messages, crashes, moves, funds } = given;
+  const { messages, crashes, moves, funds, hooks = 0, sleeps } = given;
   const drawn = draw() * 100;
   const process = draw() < 0.7 ? sim.process : sim.anyone();
   if (sim.process.isOver) await sim.start("dies", moves);
@@ -79,6 +92,9 @@ async function takeTurn(platform: Platform, given: Play, draw: () => number): Pr
     await sim.meddle(sim.oneOf(platform.ids), "MessageCanceled");
   else if (drawn < 34) process.tell({ type: "look over" });
   else if (drawn < 36) sim.ring();
+  else if (drawn < 39) await platform.pass(sim.oneOf(waitsMs));
+  else if (drawn < 39.5 && sleeps) await platform.sleep(SLEEP_MS);
+  else if (drawn < 42 && hooks > 0) await platform.edit();
   else if (drawn < 70) await platform.step();
   else await process.advance(true);
   await platform.settle();
@@ -96,7 +112,7 @@ async function replaceSomebody(
   else await sim.start(how, moves);
 }
 
-async function logOf({ sim: { log } }: Platform): Promise<Omit<Played, "faults">> {
+async function logOf({ sim: { log } }: Platform): Promise<Pick<Played, "digest" | "types">> {
   const hash = createHash("sha256");
   const { events } = await log.readAll({ after: 0n, limit: 1_000_000 });
   for (const { stream, id, type, data } of events)

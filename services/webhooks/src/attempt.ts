@@ -1,4 +1,4 @@
-import type { Connections } from "./connections.ts";
+import type { Carrier } from "./connections.ts";
 import { cancel, type Exchange } from "./exchange.ts";
 import { answered, failure, type Result } from "./result.ts";
 import type { Timing } from "./tables/webhooks.ts";
@@ -18,7 +18,7 @@ export class Attempt {
     this.#done = done;
   }
 
-  send(connections: Connections, text: string): void {
+  send(connections: Carrier, text: string): void {
     if (this.#settled) return;
     this.#exchange = {
       text,

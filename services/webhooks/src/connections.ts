@@ -19,6 +19,9 @@ const cutCodes: ReadonlySet<string | undefined> = new Set(["ECONNRESET", "EPIPE"
 /** Stop using a connection so long before the receiver said it would close it, for the way there and back. */
 const keepAliveMarginMs = 1_000;
 
+/** What a lane needs of its connections. */
+export type Carrier = Pick<Connections, "send" | "sweep" | "close">;
+
 type Connection = {
   readonly socket: Socket;
   reader: AnswerReader;

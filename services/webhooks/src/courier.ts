@@ -1,8 +1,9 @@
 import { shardPart, webhookAnswerMs } from "@heliograph/contracts";
 import { createAlarm, type ReactorTools, watchSetBack } from "@heliograph/runtime";
 import { activeTracing } from "@heliograph/tracing";
-import { dialAs, type DialOptions } from "@heliograph/api";
+import { dialAs, type DialOptions, type DialTarget } from "@heliograph/api";
 import type { Attempt } from "./attempt.ts";
+import { Connections, type Carrier } from "./connections.ts";
 import { DueLook } from "./due.ts";
 import { maxAttemptsKept, together, type Job, type Slot } from "./job.ts";
 import { askedAgain, failed, isOpen, longWaitMs, setBack, succeeded, type Lane } from "./lane.ts";
@@ -22,6 +23,10 @@ import type { Window } from "./window.ts";
 export type CourierOptions = DialOptions & {
   /** `webhookAnswerMs` where none is given. */
   readonly deadlineMs?: number;
+  /** What carries an endpoint's requests, in a simulation. */
+  readonly connect?: (target: DialTarget) => Carrier;
+  /** From [0, 1). */
+  readonly random?: () => number;
 };
 
 /** What is not on record after so long becomes a pending row, so that the checkpoint moves however slow an endpoint is. */
@@ -52,6 +57,7 @@ export class Courier {
   readonly #watch: Watch;
   readonly #sender: Sender;
   readonly #scale: number;
+  readonly #random: () => number;
   readonly #metrics: DeliveryMetrics;
   /** Lanes that only time can move. */
   readonly #waiting = new Set<Lane>();
@@ -83,6 +89,7 @@ export class Courier {
     this.#tally = tally;
     this.#watch = new Watch(tools, tally, health);
     this.#scale = settings.retryScale;
+    this.#random = options.random ?? Math.random;
     this.#metrics = deliveryMetrics(tools.context.environment, {
       inMemory: () => this.memory.size,
       pending: () => this.#store.countPending(),
@@ -108,8 +115,9 @@ export class Courier {
     });
     this.#forgetDirectory = tools.context.directory.onChange(() => this.#dropOver());
     const { deadlineMs = webhookAnswerMs } = options;
+    const dial = dialAs(settings, options, deadlineMs);
     this.#sender = new Sender({
-      dial: dialAs(settings, options, deadlineMs),
+      connect: options.connect ?? ((target) => new Connections(dial, target)),
       deadlineMs,
       maxActive: shardPart(maxActive, tools.shard, 128),
       now: () => this.#now(),
@@ -265,7 +273,7 @@ export class Courier {
       each.tries++;
     }
     const again = askedAgain(lane, job);
-    const verdict = judge(result, job.tries, now, Math.random(), this.#scale);
+    const verdict = judge(result, job.tries, now, this.#random(), this.#scale);
     const traced = activeTracing() === undefined ? undefined : job.traceparent;
     this.#metrics.attempt(verdict.type, attempt.duration_ms, traced);
     const outcome = outcomeOf(result);
@@ -274,7 +282,7 @@ export class Courier {
         ? undefined
         : this.#watch.ended(lane, outcome, attempt.duration_ms, now);
     if (verdict.type === "delivered") succeeded(lane);
-    else if (isOpen(lane)) failed(lane, flown.startedAt, now, Math.random(), this.#scale);
+    else if (isOpen(lane)) failed(lane, flown.startedAt, now, this.#random(), this.#scale);
     const reason = verdict.type === "gone" ? "the endpoint answered 410 Gone" : hopeless;
     if (reason !== undefined && isOpen(lane)) {
       lane.waitUntil = Math.max(lane.waitUntil, now + longWaitMs); // until the event is there, or failed
@@ -360,7 +368,7 @@ export class Courier {
     const waiting = [...this.#waiting];
     this.#waiting.clear(); // those that must wait on come back
     for (const lane of waiting) this.#sender.kick(lane);
-    this.#lanes.evictIdle(now);
+    this.#lanes.evictIdle(now, () => this.#window.endpointsUnwritten());
     this.#dueLook
       .look(now)
       .then((looked) => looked && this.#tickAt(Date.now() + tickMs), this.#tools.fail);

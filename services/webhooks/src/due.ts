@@ -61,7 +61,10 @@ export class DueLook {
     this.#canceled.clear();
     for (const replay of this.#window.canceled()) this.#canceled.add(replay);
     try {
-      for (const lane of lanes) lane.nextDue = Infinity; // what is written from here on lowers it again
+      for (const lane of lanes) {
+        lane.isRead = true;
+        lane.nextDue = Infinity; // what is written from here on lowers it again
+      }
       const rows = await this.#store.pending(
         wanted.map(({ lane, room }) => ({ id: lane.id, room })),
       );
@@ -76,6 +79,7 @@ export class DueLook {
       }
       await this.#endBehind(lanes.filter((lane) => lane.behind && !counts.has(lane.id)));
     } finally {
+      for (const lane of lanes) lane.isRead = false;
       this.#looking = false;
     }
     return true;

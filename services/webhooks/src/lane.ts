@@ -1,6 +1,6 @@
 import { openSecret } from "@heliograph/contracts";
 import type { Endpoint } from "@heliograph/domain";
-import type { Connections } from "./connections.ts";
+import type { Carrier } from "./connections.ts";
 import { dialTarget, type DialTarget } from "@heliograph/api";
 import { headersOf } from "./headers.ts";
 import { together, type Batch, type Gathering, type Job } from "./job.ts";
@@ -36,7 +36,7 @@ export type Lane = {
   readonly id: string;
   endpoint: Endpoint;
   target: Target;
-  connections: Connections | undefined;
+  connections: Carrier | undefined;
   /** What its owner asked for by hand, one by one: it goes first and does not wait for the endpoint's pause to end. */
   readonly urgent: Job[];
   /** Due deliveries from the table, older than anything in `fresh`, so they go first. */
@@ -56,6 +56,8 @@ export type Lane = {
   tokensAt: number;
   /** When the table has something due (epoch ms); Infinity when it has nothing. */
   nextDue: number;
+  /** Its rows are being read: what is found goes to this lane. */
+  isRead: boolean;
   /** Ids in memory that also have a row. */
   readonly rowsInMemory: Set<string>;
   usedAt: number;
@@ -133,6 +135,7 @@ export const newLane = (endpoint: Endpoint, masterKey: Buffer, now: number): Lan
   tokens: 1,
   tokensAt: now,
   nextDue: Infinity,
+  isRead: false,
   rowsInMemory: new Set(),
   usedAt: now,
   chains: new Map(),

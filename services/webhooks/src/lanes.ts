@@ -98,13 +98,19 @@ export class Lanes {
     return this.#lanes.values();
   }
 
-  /** Drops lanes without work. What a failing endpoint has earned is kept as long as it has something pending. */
-  evictIdle(now: number): void {
+  /**
+   * Drops lanes without work. What a failing endpoint has earned is kept as long as it has something pending, and what an ordered one knows as long as something of it is on its way to or from the
+   * table: `unwritten`, or read.
+   */
+  evictIdle(now: number, unwritten: () => ReadonlySet<string>): void {
     if (now - this.#evictedAt <= evictEveryMs && now >= this.#evictedAt) return;
     this.#evictedAt = now;
+    const onTheirWay = unwritten();
     for (const [id, lane] of this.#lanes) {
       lane.connections?.sweep();
-      if (isIdle(lane) && lane.nextDue === Infinity && now - lane.usedAt > idleMs) {
+      const rests =
+        isIdle(lane) && !lane.isRead && !onTheirWay.has(id) && lane.nextDue === Infinity;
+      if (rests && now - lane.usedAt > idleMs) {
         disconnect(lane);
         this.#lanes.delete(id);
       }

@@ -41,10 +41,12 @@ const types = [
   ]),
 ];
 type ConsumedType = (typeof types)[number];
+/** `store`: where there is no database. */
+type Options = CourierOptions & { readonly store?: Store };
 const isEndpointEvent = ofType(...endpointEventTypes);
 
 /** Folds endpoints, matches lifecycle events and hands deliveries to the courier. */
-export const webhooksReactor = (options: CourierOptions = {}): Reactor => ({
+export const webhooksReactor = (options: Options = {}): Reactor => ({
   kind: "reactor",
   name: "webhooks",
   schema: "webhooks",
@@ -66,10 +68,10 @@ export const webhooksReactor = (options: CourierOptions = {}): Reactor => ({
 
 async function start(
   tools: ReactorTools,
-  options: CourierOptions,
+  options: Options,
 ): Promise<ReactorInstance<ConsumedType>> {
   const { context } = tools;
-  const store = openStore(context.pool, tools.schema, tools.shard);
+  const store = options.store ?? openStore(context.pool, tools.schema, tools.shard);
   const endpoints = await store.endpoints();
   const ordered = endpoints.filter(({ ordering }) => ordering !== undefined).map(({ id }) => id);
   if (ordered.length > 0) {
@@ -137,6 +139,7 @@ class Instance implements ReactorInstance<ConsumedType> {
         return lane !== undefined && lane.behind && !lane.chains.has(subject);
       },
       subjectsOf: (replays) => store.subjectsOf(replays),
+      waitingFor: (endpointIds) => store.subjectsOf(endpointIds, "endpoint_id"),
     });
     this.#courier = new Courier(tools, store, lanes, this.#window, tally, health, options);
     this.#stopPruning = startPruning(tools, store);

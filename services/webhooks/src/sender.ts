@@ -6,8 +6,8 @@ import { bodyOfRequest } from "./batches.ts";
 import { together, type Job } from "./job.ts";
 import { gate, isEmpty, isHealthy, isOpen, nextJob, type Lane } from "./lane.ts";
 import { Attempt } from "./attempt.ts";
-import { Connections } from "./connections.ts";
-import type { Dial } from "@heliograph/api";
+import type { Carrier } from "./connections.ts";
+import type { DialTarget } from "@heliograph/api";
 import type { Result } from "./result.ts";
 import { sign, signTimestamped } from "./sign.ts";
 
@@ -38,7 +38,7 @@ const faultOf = (result: Result): string | undefined => {
  * failing ones leave a quarter, and the others have as much even while those that turned out to be slow only in the air hold all: what is above the limit then is theirs.
  */
 export class Sender {
-  readonly #dial: Dial;
+  readonly #connect: (target: DialTarget) => Carrier;
   readonly #deadlineMs: number;
   readonly #maxActive: number;
   /** Endpoints that are failing share so much of it, so that however many are dead the others find room; and these find as much whoever is slow. */
@@ -58,7 +58,7 @@ export class Sender {
   #stopped = false;
 
   constructor(options: {
-    readonly dial: Dial;
+    readonly connect: (target: DialTarget) => Carrier;
     /** For connect, headers and body together. */
     readonly deadlineMs: number;
     /** Requests in the air over all endpoints; twice as many at most while those that began well turn out to be slow. Sockets and memory are bounded by that. */
@@ -69,7 +69,7 @@ export class Sender {
     readonly onDone: (lane: Lane, job: Job, result: Result, attempt: Attempt) => void;
     readonly onWait: (lane: Lane) => void;
   }) {
-    this.#dial = options.dial;
+    this.#connect = options.connect;
     this.#deadlineMs = options.deadlineMs;
     this.#maxActive = options.maxActive;
     this.#quarter = Math.ceil(options.maxActive / 4);
@@ -219,7 +219,7 @@ export class Sender {
       "heliograph.attempt": job.attempts.length + 1,
     });
     const length = Buffer.byteLength(body);
-    lane.connections ??= new Connections(this.#dial, target.dial);
+    lane.connections ??= this.#connect(target.dial);
     attempt.send(
       lane.connections,
       `${target.head}webhook-id: ${id}\r\nwebhook-timestamp: ${seconds}\r\nwebhook-signature: ${signature}\r\n${timestamped}${replay}${trace}content-length: ${length}\r\n\r\n${body}`,

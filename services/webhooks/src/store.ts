@@ -342,12 +342,15 @@ export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
       );
       return new Set(rows.map((row) => row.id));
     },
-    /** Subjects of which a delivery waits for one of these replays. */
-    async subjectsOf(replays: readonly string[]): Promise<SubjectOfEndpoint[]> {
+    /** Subjects of which a delivery waits for one of these replays, or endpoints. */
+    async subjectsOf(
+      ids: readonly string[],
+      of: "replay" | "endpoint_id" = "replay",
+    ): Promise<SubjectOfEndpoint[]> {
       const { rows } = await pool.query<SubjectOfEndpoint>(
         sql(`select distinct endpoint_id as "endpointId", subject from {schema}.deliveries
-          where replay = any($1) and replay is not null and status = 'pending' and subject is not null`),
-        [replays],
+          where ${of} = any($1) and ${of} is not null and status = 'pending' and subject is not null`),
+        [ids],
       );
       return rows;
     },
@@ -383,7 +386,7 @@ export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
   };
 }
 
-type StoredRow = {
+export type StoredRow = {
   id: string;
   endpoint_id: string;
   partner: string;
@@ -414,7 +417,7 @@ export type LoadedRow = {
   readonly batch: string | undefined;
 };
 
-function loaded(row: StoredRow): LoadedRow {
+export function loaded(row: StoredRow): LoadedRow {
   return {
     job: {
       id: row.id,

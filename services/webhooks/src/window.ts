@@ -27,6 +27,8 @@ export type WindowHears = {
   readonly mayRelease: (endpointId: string, subject: string) => boolean;
   /** Subjects of which the table has a delivery that waits for one of these replays. */
   readonly subjectsOf: (replays: readonly string[]) => Promise<readonly SubjectOfEndpoint[]>;
+  /** Subjects of which the table has a delivery that waits for one of these endpoints. */
+  readonly waitingFor: (endpointIds: readonly string[]) => Promise<readonly SubjectOfEndpoint[]>;
 };
 
 /** What one commit writes beside deliveries. */
@@ -246,6 +248,9 @@ export class Window {
       if (row.status !== "pending" || row.nextAttemptAt === undefined) this.release(row.job);
       else this.#hears.pending(row.job, row.nextAttemptAt);
     for (const id of [...moved.keys(), ...loosened.keys()]) this.#hears.moved(id, now);
+    // What has come since an endpoint was opened again is held behind what was discarded with it.
+    if (closed.size > 0)
+      for (const each of await this.#hears.waitingFor([...closed.keys()])) this.release(each);
     await this.#releaseNext(now);
   }
 

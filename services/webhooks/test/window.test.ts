@@ -47,6 +47,7 @@ const storing = (): Window =>
       moved: () => undefined,
       mayRelease: () => false,
       subjectsOf: () => Promise.resolve([]),
+      waitingFor: () => Promise.resolve([]),
     },
   );
 
@@ -73,6 +74,7 @@ test("after a write that failed no later one moves the checkpoint past what it w
       moved: () => undefined,
       mayRelease: () => false,
       subjectsOf: () => Promise.resolve([]),
+      waitingFor: () => Promise.resolve([]),
     },
   );
   const deliver = (id: string, position: bigint): void => {
