@@ -138,7 +138,7 @@ class Instance implements ReactorInstance<ConsumedType> {
         const lane = lanes.open(endpointId);
         return lane !== undefined && lane.behind && !lane.chains.has(subject);
       },
-      subjectsOf: (replays) => store.subjectsOf(replays),
+      subjectsOf: (replays) => store.subjectsOf(replays, "replay"),
       waitingFor: (endpointIds) => store.subjectsOf(endpointIds, "endpoint_id"),
     });
     this.#courier = new Courier(tools, store, lanes, this.#window, tally, health, options);

@@ -345,7 +345,7 @@ export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
     /** Subjects of which a delivery waits for one of these replays, or endpoints. */
     async subjectsOf(
       ids: readonly string[],
-      of: "replay" | "endpoint_id" = "replay",
+      of: "replay" | "endpoint_id",
     ): Promise<SubjectOfEndpoint[]> {
       const { rows } = await pool.query<SubjectOfEndpoint>(
         sql(`select distinct endpoint_id as "endpointId", subject from {schema}.deliveries

@@ -91,7 +91,7 @@ async function shown(store: statements.Store): Promise<unknown> {
     batches: await store.batches(["whb_1", "whb_2"]),
     waited: (await store.waited()).toSorted(),
     withPending: [...(await store.withPending([...endpoints]))].toSorted(),
-    subjects: text(await store.subjectsOf(["rpl_1"])),
+    subjects: text(await store.subjectsOf(["rpl_1"], "replay")),
     waiting: text(await store.subjectsOf(["whe_1"], "endpoint_id")),
     count: await store.countPending(),
     known: [...(await store.known(all))].toSorted(),

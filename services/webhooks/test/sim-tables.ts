@@ -239,7 +239,7 @@ export class Tables {
     waited: async () => [...new Set(this.pending.map((row) => row.endpoint_id))],
     withPending: async (ids) =>
       new Set(ids.filter((id) => this.pending.some((row) => row.endpoint_id === id))),
-    subjectsOf: async (ids, of = "replay") =>
+    subjectsOf: async (ids, of) =>
       subjectsOf(this.pending.filter((row) => ids.includes(row[of] ?? "none"))),
     countPending: async () => this.pending.length,
     known: async (ids) => new Set(ids.filter((id) => this.rows.has(id))),
