@@ -189,11 +189,6 @@ export class Sending {
         if (entering !== undefined) await entering;
         try {
           await this.#sendSlice(call, slice, results);
-        } catch (error) {
-          if (!results.some((result) => result?.kind === "sent")) throw error;
-          const failed = this.#failed(call, error);
-          for (const { index } of pending) results[index] ??= failed;
-          break;
         } finally {
           admission.leave(name, slice.length);
         }
@@ -201,10 +196,14 @@ export class Sending {
       // Behind the others, because two items of one batch may have one key.
       for (const { index, item, id } of beside)
         results[index] = await this.#whileRunning(name, item, id);
-      return results as Settled[];
+    } catch (error) {
+      if (!results.some((result) => result?.kind === "sent")) throw error;
+      const failed = this.#failed(call, error);
+      for (const index of items.keys()) results[index] ??= failed;
     } finally {
       for (const id of claimed) this.#running.delete(id);
     }
+    return results as Settled[];
   }
 
   /** What runs with the key may itself be a repetition: then the first request was answered, and so is this one. */
