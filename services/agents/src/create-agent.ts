@@ -1,5 +1,5 @@
 import { type EventData, failpoint, streamOf } from "@heliograph/contracts";
-import { appendOne, untilInEffect, type Call } from "@heliograph/api";
+import { appendOne, requireSameRequest, untilInEffect, type Call } from "@heliograph/api";
 import { changePassword, hashPassword, loginOf } from "@heliograph/platform";
 import type { AgentRecord } from "@heliograph/runtime";
 import { claimLogin, type Holder } from "./claim-login.ts";
@@ -28,6 +28,7 @@ export async function createAgent(call: Call<unknown, unknown>, asked: NewAgent)
   // Whoever has the address, the time tells nothing: a hash takes more of it than all the rest.
   const password = asked.password === undefined ? undefined : await hashPassword(asked.password);
   const own = call.derivedId("agt");
+  await requireOwnKey(call, own);
   const holder = await claimLogin(call, asked.email, own);
   const known = context.directory.agent(holder.agent_id);
   if (isVisible(known, caller) && known.agent_id !== own) {
@@ -57,6 +58,16 @@ export async function createAgent(call: Call<unknown, unknown>, asked: NewAgent)
 function hideRequest(call: Call<unknown, unknown>, { password }: NewAgent): void {
   if (password === undefined || call.fingerprint === undefined) return;
   call.fingerprint = call.deps.vault.name("request", call.fingerprint);
+}
+
+/** An agent that the key has made for another request would hold this one's address, which nobody could be given any more. */
+async function requireOwnKey(
+  { context, fingerprint }: Call<unknown, unknown>,
+  own: string,
+): Promise<void> {
+  if (context.directory.agent(own) === undefined) return;
+  const [first] = await context.platformLog.readStream(streamOf("agent", own), { limit: 1 });
+  if (first !== undefined) requireSameRequest(first, fingerprint);
 }
 
 /** A claim of the same partner whose agent was never made is gone on with; any other one is somebody else's. */

@@ -108,6 +108,16 @@ describe("an agent", () => {
     );
     expect(stored).toHaveLength(1);
     expect(JSON.stringify(stored.map(({ data }) => data))).not.toContain("argon2");
+
+    // A day later: its answer is dropped.
+    for (const { pool } of Object.values(people.world.platform.contexts))
+      await pool.query("delete from ingress.idempotency");
+    const another = { ...body, email: "idem.two@example.org" };
+    const refused = await call("POST", "/agents", key, another, headers);
+    expect([refused.status, refused.body.code]).toEqual([422, "idempotency_key_reused"]);
+    expect((await call("POST", "/agents", key, body, headers)).body).toEqual(first.body);
+    // Its address is still to be had.
+    expect((await call("POST", "/agents", key, another)).body.email).toBe(another.email);
   });
 });
 

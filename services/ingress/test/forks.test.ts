@@ -159,11 +159,8 @@ const bounced = [
   },
 ] as const;
 
-const fork = (partner: string, from: string) =>
-  world.call("POST", "/api/v1/forks", {
-    key: admin,
-    body: { partner, from, to: new Date().toISOString() },
-  });
+const fork = (partner: string, from: string, headers = {}, to = new Date().toISOString()) =>
+  world.call("POST", "/api/v1/forks", { key: admin, body: { partner, from, to }, headers });
 const cancel = (id: string) => world.call("POST", `/api/v1/forks/${id}/cancel`, { key: admin });
 const change = async (partner: string, body: object) => {
   const path = `/api/v1/admin/partners/${partner}`;
@@ -225,7 +222,9 @@ test("a window of live is sent in the sandbox with the same outcomes and nothing
   await wrote(world.partners[1]!.id, personal.boss, { text: personal.text });
   const liveBefore = await world.platform.contexts.live.log.head();
 
-  const asked = await fork(partner, from);
+  const headers = { "idempotency-key": newId("req") };
+  const to = new Date().toISOString();
+  const asked = await fork(partner, from, headers, to);
   expect(asked.status, asked.text).toBe(202);
   const done = await ended(asked.body.id);
   expect(done).toMatchObject({
@@ -288,6 +287,16 @@ test("a window of live is sent in the sandbox with the same outcomes and nothing
   expect(await ended(asked.body.id)).toMatchObject({ status: "done", copied: 4 });
   expect(await writtenIn()).toHaveLength(2);
   expect(await requests()).toBe(before);
+
+  // A day later: the key's answer is dropped.
+  for (const each of Object.values(world.platform.contexts))
+    await each.pool.query("delete from ingress.idempotency");
+  for (const other of [
+    await fork(world.partners[1]!.id, from, headers, to),
+    await fork(partner, new Date(Date.parse(from) - 1).toISOString(), headers, to),
+  ])
+    expect([other.status, other.body.original]).toEqual([422, asked.body.id]);
+  expect((await fork(partner, from, headers, to)).body.id).toBe(asked.body.id);
 
   expect((await world.call("POST", "/api/v1/forks", { key, body: {} })).status).toBe(403);
 });

@@ -3,6 +3,7 @@ import {
   type Call,
   type Located,
   type Route,
+  keyReused,
   listAcross,
   listOf,
   notValid,
@@ -78,9 +79,11 @@ async function request(call: Call<Requested, unknown>): Promise<Answer> {
   const [fromMs, toMs] = [timeOf(from)!, timeOf(to)!];
   const by = call.partner.partner_id;
   const reads = log.forPartner(by);
+  const print = call.fingerprint && call.deps.vault.name("request", call.fingerprint);
   const window = {
     after: await positionBefore(reads, fromMs),
     to: await positionBefore(reads, toMs),
+    fingerprint: print ?? null,
   };
   const stored = await addBacktest(
     pool,
@@ -101,6 +104,8 @@ async function request(call: Call<Requested, unknown>): Promise<Answer> {
     throw new PublicError("rate_limited", `${mostOpen} backtests of an environment wait at most.`, {
       retryAfterSeconds: 30,
     });
+  // The id follows from the key alone. What was asked for before fingerprints were kept has none.
+  if (stored.fingerprint !== null && stored.fingerprint !== print) throw keyReused(stored.id);
   wakeBacktests(call, environment);
   return { status: 202, body: summaryOf({ ...stored, environment }) };
 }

@@ -30,6 +30,7 @@ export const backtestTables: OwnTables = {
 );
 create index on backtests.runs (created_at) where finished_at is null;`,
     "alter table backtests.runs add column not_before timestamptz",
+    "alter table backtests.runs add column fingerprint text",
   ],
 };
 
@@ -56,6 +57,8 @@ export type Backtest = {
   readonly reached: bigint;
   readonly status: JobStatus;
   readonly sums: string | null;
+  /** A name of the request that it was asked with; null where that had no idempotency key. */
+  readonly fingerprint: string | null;
   readonly complete: boolean | null;
   readonly error: string | null;
   readonly created_at: Date;
@@ -65,7 +68,7 @@ export type Backtest = {
 export type ClaimedBacktest = Backtest & { readonly asked: Asked };
 
 const columns =
-  "id, from_time, to_time, partner, rules, prices, after_position::text, to_position::text, reached::text, status, sums, complete, error, created_at, finished_at";
+  "id, from_time, to_time, partner, rules, prices, after_position::text, to_position::text, reached::text, status, sums, fingerprint, complete, error, created_at, finished_at";
 
 // oxlint-disable-next-line typescript/no-explicit-any -- a row as the driver gives it
 const rowOf = ({ after_position, to_position, reached, ...row }: any): Backtest => ({
@@ -80,10 +83,14 @@ export async function addBacktest(
   pool: pg.Pool,
   id: string,
   asked: Asked,
-  { after, to }: { readonly after: bigint; readonly to: bigint },
+  {
+    after,
+    to,
+    fingerprint = null,
+  }: { readonly after: bigint; readonly to: bigint; readonly fingerprint?: string | null },
 ): Promise<Backtest | undefined> {
   await pool.query(
-    `insert into backtests.runs (id, asked, after_position, to_position, reached, from_time, to_time, partner, rules, prices) select $1, $2, $3, $4, $3, $5, $6, $7, $8, $9
+    `insert into backtests.runs (id, asked, after_position, to_position, reached, from_time, to_time, partner, rules, prices, fingerprint) select $1, $2, $3, $4, $3, $5, $6, $7, $8, $9, $10
       where (select count(*) from backtests.runs where finished_at is null) < ${mostOpen} on conflict (id) do nothing`,
     [
       id,
@@ -95,6 +102,7 @@ export async function addBacktest(
       asked.partner ?? null,
       asked.rules?.length ?? null,
       asked.prices?.entries.length ?? null,
+      fingerprint,
     ],
   );
   return readBacktest(pool, id);

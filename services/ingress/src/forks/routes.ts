@@ -2,6 +2,7 @@ import {
   type Answer,
   type Call,
   type Route,
+  keyReused,
   notValid,
   route,
   TimeInput,
@@ -120,6 +121,9 @@ async function request(call: Call<Requested, unknown>): Promise<Answer> {
   });
   if (fork === undefined)
     throw new PublicError("conflict", "A fork of this partner is under way already.");
+  const { id, account, from_time, to_time } = fork;
+  if (account !== partner || from_time !== formatTime(fromMs) || to_time !== formatTime(toMs))
+    throw keyReused(id);
   wakeForks(call);
   return { status: 202, body: viewOf(fork) };
 }
