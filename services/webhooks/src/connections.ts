@@ -14,8 +14,6 @@ import { Session } from "./session.ts";
 
 /** How long an unused connection is trusted when the receiver does not say: less than the 5 s after which Node's own server closes one. */
 const defaultKeepAliveMs = 4_000;
-/** How a network says that a connection was cut as it was opened, which says nothing of the next one. Whatever else keeps it from opening keeps that too. */
-const cutCodes: ReadonlySet<string | undefined> = new Set(["ECONNRESET", "EPIPE"]);
 /** Stop using a connection so long before the receiver said it would close it, for the way there and back. */
 const keepAliveMarginMs = 1_000;
 
@@ -108,9 +106,10 @@ export class Connections {
     this.#openings.add(opening);
     this.#dial(this.#target, exchange.timing).then(
       (socket) => this.#opened(opening, socket),
-      (error: Error & { code?: string }) => {
+      (error: Error & { cut?: boolean }) => {
+        // Whatever else keeps a connection from opening keeps the next one too.
         for (const each of this.#leave(opening))
-          if (each !== exchange && cutCodes.has(error.code)) this.#again(each, error);
+          if (each !== exchange && error.cut === true) this.#again(each, error);
           else each.failed(error);
       },
     );

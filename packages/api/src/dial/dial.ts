@@ -16,7 +16,7 @@ export type DialTarget = {
   /** Over TLS the receiver may choose HTTP/2: then that is the `alpnProtocol` of the socket. */
   readonly http2?: boolean;
 };
-/** Opens a connection, TLS included, and notes in `timing` what took how long, also where it fails. Rejects with AddressRefused or what the network said. */
+/** Opens a connection, TLS included, and notes in `timing` what took how long, also where it fails. Rejects with AddressRefused or what the network said; `cut` is true of an error where somebody had cut the connection, TLS still under way or not. */
 export type Dial = (target: DialTarget, timing: Timing) => Promise<Socket>;
 
 /** The address may not be dialed. Nothing was sent anywhere. */
@@ -198,6 +198,8 @@ export function createDial(options: Dialing): Dial {
 
 /** `reached`: the address took the connection. */
 type Failure = Error & { readonly reached?: boolean };
+/** How a network says that a connection was cut, which says nothing of the next one. */
+const cutCodes: ReadonlySet<string | undefined> = new Set(["ECONNRESET", "EPIPE"]);
 
 const msSince = (tick: number): number => Math.round(performance.now() - tick);
 
@@ -225,7 +227,7 @@ function connected(
       note(reached ? "tls_ms" : "connect_ms");
       // What goes wrong between the connection and its first use is TLS's fault, whatever the system calls it.
       const code = reached && error.code !== "connect_timeout" ? "tls_failed" : error.code;
-      reject(Object.assign(error, { code, reached }));
+      reject(Object.assign(error, { code, reached, cut: cutCodes.has(error.code) }));
     };
     socket.once("error", failed);
     socket.once("connect", () => {
