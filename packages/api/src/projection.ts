@@ -33,13 +33,13 @@ export async function seenUntil(
   return position;
 }
 
-/** Whether it is a read of somebody who is known: it takes `Min-Log-Position` and says `Projection-Lag`, wherever its answer comes from. */
+/** Whether it is a read of somebody who is known: it takes `Min-Log-Position`, and says `Projection-Lag` where it has looked. */
 export const saysLag = ({ method, scope, projection }: Route): boolean =>
   projection !== undefined || (method === "GET" && scope !== "public");
 
 /**
  * `Projection-Lag`: how many events of the log the answer has not seen. With `Min-Log-Position` it first waits, at most 5 s, until that position is seen; after that it answers with what there is, and the lag
- * says so. What comes of no read model is folded from the log itself, or kept in memory by the directory, which is waited for.
+ * says so. What comes of no read model is folded from the log itself, or kept in memory by the directory: where that was not waited for, nothing is said.
  */
 export async function lagHeaders(call: Call, { projection }: Route): Promise<readonly string[]> {
   const wanted = wantedBy(call);
@@ -47,7 +47,7 @@ export async function lagHeaders(call: Call, { projection }: Route): Promise<rea
     projection === undefined
       ? wanted && (await directoryLag(call, wanted))
       : await projectionLag(call, projection, wanted);
-  return ["Projection-Lag", String(lag ?? 0)];
+  return lag === undefined ? [] : ["Projection-Lag", String(lag)];
 }
 
 function wantedBy({ request }: Call): bigint | undefined {
@@ -80,10 +80,10 @@ async function projectionLag(
   return log.span(position, await log.head());
 }
 
-/** The same of what is kept in memory. A position of the environment's log has mostly been passed in the platform's, or is beyond its head: neither is waited for. */
-async function directoryLag({ context }: Call, wanted: bigint): Promise<number> {
+/** The same of what is kept in memory; undefined where that is not waited for: a position of the environment's log has mostly been passed in the platform's, or is beyond its head. */
+async function directoryLag({ context }: Call, wanted: bigint): Promise<number | undefined> {
   const { directory, platformLog } = context;
-  if (wanted <= directory.position || wanted > (await platformLog.head())) return 0;
+  if (wanted <= directory.position || wanted > (await platformLog.head())) return undefined;
   await directory.caughtUp(wanted, maxWaitMs).catch(() => undefined);
   return wanted <= directory.position ? 0 : platformLog.span(directory.position, wanted);
 }

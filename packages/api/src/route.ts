@@ -74,7 +74,7 @@ export type RouteDefinition<Body, Query, Params> = {
   readonly idempotency?: "table" | "stream" | "own" | "none";
   /** Keys of a session's calls are that session's alone, not the partner's. */
   readonly sessionKeys?: boolean;
-  /** Schema of the read model that the answer comes from: `Projection-Lag` and `Min-Log-Position` go by it. Left out: the answer is folded from the log, or kept in memory, and lacks nothing. */
+  /** Schema of the read model that the answer comes from: `Projection-Lag` and `Min-Log-Position` go by it. Left out: the answer is folded from the log, kept in memory, or of rows that have no position in it. */
   readonly projection?: string;
   /** Media types of a body that is no JSON: nothing reads it before the handler, which takes it as it comes from `call.chunks()`. What the key of idempotency stands for is then the handler's to say. */
   readonly streams?: readonly string[];

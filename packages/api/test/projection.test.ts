@@ -61,10 +61,10 @@ test("what is kept in memory is waited for too, and a position that is none is r
     caughtUp: () => reached.promise,
   };
   const call = { context: { directory, platformLog: log } };
-  expect(await lagOf(call, undefined)).toEqual(["Projection-Lag", "0"]);
-  expect(await lagOf(call, undefined, 90n)).toEqual(["Projection-Lag", "0"]);
-  // Of another log.
-  expect(await lagOf(call, undefined, 101n)).toEqual(["Projection-Lag", "0"]);
+  // Nobody has looked how far it is: not without a position, not with one that is behind, and not with one of another log.
+  expect(await lagOf(call, undefined)).toEqual([]);
+  expect(await lagOf(call, undefined, 90n)).toEqual([]);
+  expect(await lagOf(call, undefined, 101n)).toEqual([]);
   const waiting = lagOf(call, undefined, 97n);
   position = 95n;
   reached.reject(new Error("it took too long"));
@@ -73,7 +73,7 @@ test("what is kept in memory is waited for too, and a position that is none is r
     await expect(lagOf(call, projection, "soon")).rejects.toThrow("Min-Log-Position");
 });
 
-test("every read of somebody who is known says how far it has seen", () => {
+test("every read of somebody who is known takes a position", () => {
   const says = (route: Partial<Route>): boolean => saysLag(route as Route);
   expect(says({ method: "GET", scope: "keys:read" })).toBe(true);
   expect(says({ method: "POST", scope: "contacts:read", projection: "contacts" })).toBe(true);

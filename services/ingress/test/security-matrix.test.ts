@@ -333,8 +333,9 @@ test("files and streams have the headers of every answer, wait for a position as
     );
   };
   const admin = await world.addKey(owner.id, { scopes: ["admin"] });
-  // One that is kept in memory, and ends at once.
+  // Kept in memory, and ended at once: how far they have seen is said of read models alone.
   streams.push(...guarded.filter(({ name }) => name === "GET /keys" || name === "GET /limits"));
+  const saysLag = new Set(["GET /usage", "GET /wallet/statements/{month}", "GET /events/stream"]);
   const position = String(await world.platform.contexts.sandbox.log.head());
   for (const each of streams) {
     const { name, path } = each;
@@ -362,7 +363,7 @@ test("files and streams have the headers of every answer, wait for a position as
     for (const header of ["request-id", "ratelimit", "ratelimit-policy"])
       expect(headers.get(header), `${header} of ${name}`).toMatch(/./);
     expect(await counted(route), name).toBe(before + 1);
-    expect(Number(headers.get("projection-lag") ?? NaN), name).toBeGreaterThanOrEqual(0);
+    if (saysLag.has(name)) expect(headers.get("projection-lag"), name).toMatch(/^\d+$/);
     expect((await ask({ "min-log-position": "soon" })).status, name).toBe(422);
   }
 });

@@ -271,6 +271,7 @@ export const eventRoutes: readonly Route[] = [
     scope: "events:read",
     summary:
       "The same feed as server-sent events; resumes behind Last-Event-ID, else where its consumer has committed",
+    projection: "lifecycle",
     query: StreamQuery,
     response: undefined,
     contentType: "text/event-stream",

@@ -44,6 +44,7 @@ export const pushRoutes: readonly Route[] = [
     path: "/mobile/pushes",
     scope: "mobile",
     summary: "What was pushed to your devices in the last day, and what became of it",
+    projection: "mobile_push",
     response: z.object({ data: z.array(Push) }).meta({ id: "PushList" }),
     errors: [],
     handler: list,
