@@ -33,8 +33,9 @@ const maxBodyBytes = 256 * 1024;
 const maxDrainBytes = 16 * 1024 * 1024;
 const maxDrainMs = 2_000;
 const outageReportEveryMs = 1_000;
-/** Statuses of requests that were put off, not decided. */
-const notDone: ReadonlySet<number> = new Set([429, 503]);
+/** Whether the request was put off, not decided. */
+const isPutOff = ({ status, code }: PublicError): boolean =>
+  status === 429 || status === 503 || code === "idempotency_in_progress";
 export const apiPrefix = "/api/v1";
 
 const security = ["Cache-Control", "no-store", "X-Content-Type-Options", "nosniff"];
@@ -280,7 +281,7 @@ export class Pipeline {
     under.code = error.code;
     if (error.status >= 500) this.#report(error, id, shownPath(under.route?.path, path));
     // What was not done, for no fault of the caller's, is not charged; whoever sends more messages than he may is.
-    if (notDone.has(error.status) && (error.extra["policy"] ?? "requests") === "requests")
+    if (isPutOff(error) && (error.extra["policy"] ?? "requests") === "requests")
       allowance?.giveBackRequest();
     if (error.retryAfterSeconds !== undefined)
       common.push("Retry-After", String(error.retryAfterSeconds));

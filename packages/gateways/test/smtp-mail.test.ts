@@ -318,6 +318,9 @@ test("a file is called what its part says, wherever that stands", async () => {
     "a.txt",
   );
   expect(await name("Content-Type: text/plain; name=a.txt")).toBe("a.txt");
+  expect(
+    await name("Content-Disposition:", 'Content-Type: application/pdf; name="a.pdf"', "X-Rest: 1"),
+  ).toBe("a.pdf");
   expect(await name("Content-Type: text/plain")).toBeUndefined();
 });
 

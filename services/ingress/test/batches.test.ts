@@ -1,9 +1,10 @@
 import { connect } from "node:net";
 import { newId } from "@heliograph/contracts";
+import { LogUnavailable } from "@heliograph/log";
 import { freePort, loosely, spawnService, until } from "@heliograph/testkit";
 import { pino } from "pino";
 import { openWorld, type World } from "@heliograph/testkit/world";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { services } from "../src/index.ts";
 import { ingressOn, sms } from "./sending.ts";
 
@@ -72,6 +73,34 @@ test("when a part of a batch fails after others are stored, the answer says whic
   await service.stop();
 }, 60_000);
 
+test("when the log goes away behind the append, what was accepted is answered so, and a twin that cannot be looked at is to come again", async () => {
+  const { key } = await world.addPartner();
+  const { log } = world.platform.contexts.sandbox;
+  const away = () => Promise.reject(new LogUnavailable("away"));
+  const ingress = await ingressOn(world, () => async (appends) => {
+    const outcomes = await log.append(appends);
+    vi.spyOn(log, "forPartner").mockReturnValue({ ...log, readStream: away });
+    return outcomes;
+  });
+  const twin = { ...sms, idempotency_key: newId("req") };
+  try {
+    const answer = await ingress.post(key, path, { messages: [sms, twin, twin] });
+    vi.restoreAllMocks();
+    expect(answer.status).toBe(207);
+    expect(answer.body).toMatchObject({
+      accepted: 2,
+      data: [
+        { status_code: 202 },
+        { status_code: 202 },
+        { status_code: 503, error: { code: "log_unavailable" } },
+      ],
+    });
+  } finally {
+    vi.restoreAllMocks();
+    await ingress.stop();
+  }
+});
+
 test("what is put off with 503 is not charged, and a batch pays for what was let in", async () => {
   const { key } = await world.addPartner({ rateLimit: { requests: 10, window_seconds: 1_000 } });
   let away = true;
@@ -93,7 +122,8 @@ test("what is put off with 503 is not charged, and a batch pays for what was let
 });
 
 test("the repetition of a batch that still runs is to come later as a whole, and of two items with one key the second is the first", async () => {
-  const { key } = await world.addPartner();
+  // Of the four batches of three messages the one that is put off costs nothing.
+  const { key } = await world.addPartner({ rateLimit: { requests: 9, window_seconds: 1_000 } });
   const { promise: opened, resolve: open } = Promise.withResolvers<void>();
   const begun = Promise.withResolvers<void>();
   const ingress = await ingressOn(world, (log) => async (appends) => {

@@ -1,7 +1,7 @@
 import PostalMime from "postal-mime";
 
 /** Of several the parser takes the first: it has to be the part's own, whatever that says of how the part is shown. */
-const ownDisposition = /^content-disposition:\s*[^;\r\n]*/im;
+const ownDisposition = /^content-disposition:[ \t]*(?:\r?\n[ \t]+)*[^;\r\n]*/im;
 const attached = "Content-Disposition: attachment";
 
 /** What a part of a mail is called, by its own headers (RFC 2183, RFC 2231, and what mail programs write instead); undefined where they do not say. */
