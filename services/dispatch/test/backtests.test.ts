@@ -59,11 +59,10 @@ async function message(
   expect(outcome).toMatchObject({ kind: "appended" });
   return id;
 }
-const ask = (body: object, key = admin, headers = {}) =>
+const ask = (body: object, key = admin) =>
   world.call("POST", "/api/v1/backtests", {
     key,
     body: { environment: "sandbox", ...window(), ...body },
-    headers,
   });
 const get = (id: string, key = admin) => world.call("GET", `/api/v1/backtests/${id}`, { key });
 async function ran(body: object) {
@@ -394,25 +393,6 @@ test("what cannot be tried is refused with its place, and who is no operator lea
     key: admin,
   });
   expect([again.body, (await get(id)).status]).toEqual([list.body, 200]);
-});
-
-test("a key that was used for other rules, whose answer was dropped, begins nothing and is refused", async () => {
-  const body = { ...window(), routing: { rules: [rule([cheap.gateway_id])] } };
-  const headers = { "idempotency-key": newId("req") };
-  const first = await ask(body, admin, headers);
-  const { contexts } = world.platform;
-  for (const { pool } of [contexts.live, contexts.sandbox])
-    await pool.query("delete from ingress.idempotency");
-  const other = await ask({ ...body, partner: partner.id }, admin, headers);
-  expect([other.status, other.body.code, other.body.original]).toEqual([
-    422,
-    "idempotency_key_reused",
-    first.body.id,
-  ]);
-  expect(await ask(body, admin, headers)).toMatchObject({
-    status: 202,
-    body: { id: first.body.id },
-  });
 });
 
 test("one runs at a time and is fenced: who lost it to another, or to a cancellation, stops; what nobody goes on with fails", async () => {

@@ -107,6 +107,7 @@ export const toFillIn: Readonly<Record<string, readonly number[]>> = {
   "POST /broadcasts/{id}/resume": [409],
   "POST /broadcasts/{id}/cancel": [409],
   "POST /backtests/{id}/cancel": [409],
+  "POST /admin/projections/{name}/rebuild/{id}/cancel": [409],
   "GET /webhook-endpoints/{id}/replay/{replay}": [404],
   "POST /webhook-endpoints/{id}/replay/{replay}/cancel": [404],
   "POST /contacts/{id}/merge": [410],

@@ -1,7 +1,7 @@
 import { environments, newId } from "@heliograph/contracts";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { services } from "../src/index.ts";
+import { openapiDocument, services } from "../src/index.ts";
 import { sms } from "./sending.ts";
 
 let world: World;
@@ -11,6 +11,25 @@ beforeAll(async () => {
   partner = await world.addPartner();
 });
 afterAll(() => world.close());
+
+type Operation = {
+  readonly parameters?: readonly { readonly name: string }[];
+  readonly responses: Readonly<Record<string, unknown>>;
+};
+/** What is not tried here by another body: each recognises its first request by its stream or its row, or has no id that follows from the key alone. */
+const elsewhere = `
+  /admin/dead-letters/{id}/retry /admin/gateways /admin/keys /admin/keys/{id}/rotate
+  /admin/partners /admin/partners/{id}/adjustments /admin/projections/{name}/rebuild
+  /agents /agents/{id}/invitation /attachments /broadcasts
+  /contact-imports /contacts/{id}/consents /contacts/{id}/external-ids
+  /conversations/{id}/messages /conversations/{id}/notes /evaluations /forks
+  /keys /keys/{id}/rotate /messages /mobile/devices /mobile/sessions /mobile/sessions/switch
+  /password-resets /sandbox/inbound /sandbox/receipts /sandbox/reset /sender-pools
+  /templates /templates/{id}/versions /wallet/topups
+  /webhook-deliveries/{id}/retry /webhook-endpoints /webhook-endpoints/{id}/replay
+  /webhook-endpoints/{id}/replay/{replay}/cancel /webhook-endpoints/{id}/test`
+  .trim()
+  .split(/\s+/);
 
 const create = (body: object, key: string, by = partner.key) =>
   world.call("POST", "/api/v1/keys", { key: by, body, headers: { "idempotency-key": key } });
@@ -194,6 +213,50 @@ describe("a key used again after its stored answer was dropped", () => {
     const into = await made("/contacts", { name: "c" });
     const merges = await ofBoth(newId("req"), (id) => `/contacts/${id}/merge`, contacts, { into });
     expect(new Set(merges.map(({ merge_id }) => merge_id)).size).toBe(2);
+  });
+
+  const day = { from: "2026-05-01T00:00:00Z", to: "2026-05-02T00:00:00Z" };
+  const prices = { entries: [{ channel: "sms", prefix: "", per_segment: "1" }] };
+  const pairs: Readonly<Record<string, readonly [object, object]>> = {
+    "/backtests": [
+      { ...day, prices },
+      { ...day, prices: { ...prices, currency: "EUR" } },
+    ],
+    "/contacts": [{ name: "a" }, { name: "b" }],
+    "/suppressions": [
+      { channel: "sms", to: "+15551230077" },
+      { channel: "sms", to: "+15551230078" },
+    ],
+    "/teams": [
+      { name: "a", agent_ids: [], routing: "manual" },
+      { name: "b", agent_ids: [], routing: "manual" },
+    ],
+  };
+  test.for(Object.entries(pairs))("makes nothing of another body at %s", async ([path, bodies]) => {
+    const key = await world.addKey(partner.id, { scopes: ["*", "admin"] });
+    const headers = { "idempotency-key": newId("req") };
+    const send = (body: object) => world.call("POST", `/api/v1${path}`, { key, body, headers });
+    const first = await send(bodies[0]);
+    await forget();
+    const other = await send(bodies[1]);
+    const again = await send(bodies[0]);
+    expect([first.status, other.status, other.body.code]).toEqual([
+      first.status < 300 ? first.status : first.text,
+      422,
+      "idempotency_key_reused",
+    ]);
+    expect([again.status, again.body.id]).toEqual([first.status, first.body.id]);
+  });
+
+  test("is thought of wherever a call makes something", () => {
+    const takesKey = ({ parameters = [], responses }: Operation): boolean =>
+      ("201" in responses || "202" in responses) &&
+      parameters.some(({ name }) => name === "Idempotency-Key");
+    const { paths } = openapiDocument() as { paths: Record<string, { post?: Operation }> };
+    const making = Object.entries(paths).flatMap(([path, { post }]) =>
+      post !== undefined && takesKey(post) ? [path.replace("/api/v1", "")] : [],
+    );
+    expect(making.filter((path) => !(path in pairs)).toSorted()).toEqual(elsewhere.toSorted());
   });
 
   test("changes an endpoint once", async () => {
