@@ -30,9 +30,11 @@ export function createAlarm(
   }
   return {
     at(time) {
-      if (canceled || time >= due) return;
-      due = time;
-      dueTick = tick() + time - now();
+      const timeTick = tick() + time - now();
+      if (canceled || (time >= due && timeTick > dueTick - 1)) return;
+      // Each by itself: after the clock was set back the earlier time is not the one that comes first.
+      due = Math.min(due, time);
+      dueTick = Math.min(dueTick, timeTick);
       set();
     },
     cancel() {

@@ -61,11 +61,11 @@ export function watchClock(
 const SET_MS = 60_000;
 
 /**
- * Whether what began at a time of the wall clock and takes so long is still under way. What began later than it is now was written before the clock was set back: nobody can tell how long ago that was, so it is over,
- * and comes early once instead of as much too late.
+ * Whether what began at a time of the wall clock and takes so long is still under way. What began further ahead of now than it takes was written before the clock was set back: it is over, and comes early
+ * once instead of as much too late. What is less far ahead may be of another machine's clock, and takes twice as long at most.
  */
 export const isUnderWay = (since: number, forMs: number, now: number = Date.now()): boolean =>
-  now < since + forMs && since <= now + SET_MS;
+  now < since + forMs && since <= now + Math.max(SET_MS, forMs);
 
 /** Says by how many milliseconds the wall clock was set back since it was last asked; 0 where it was not. */
 export function watchSetBack(

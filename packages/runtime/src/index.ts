@@ -14,7 +14,7 @@ export {
   watchSetBack,
   WORTH_SAYING_MS as clockSkewWorthSayingMs,
 } from "./clock.ts";
-export { databaseBytes, schemaVersions, serverVersion } from "./tables/databases.ts";
+export { databaseBytes, databaseTime, schemaVersions, serverVersion } from "./tables/databases.ts";
 export { type ClockState, type PartnerClock, realClock, virtualClock } from "./virtual-clock.ts";
 export { StartError, untilItAnswers } from "./boot.ts";
 export { Others } from "./others.ts";

@@ -33,3 +33,23 @@ test("a clock that is set back by an hour makes no alarm late", () => {
   vi.advanceTimersByTime(1);
   expect(ring).toHaveBeenCalledTimes(1);
 });
+
+test("an alarm that is given a further time after the clock was set back rings when the first of them comes", () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const ring = vi.fn<() => void>();
+  const alarm = createAlarm(ring);
+  alarm.at(Date.now() + 30_000);
+  vi.setSystemTime(Date.now() - 3_600_000);
+  alarm.at(Date.now() + 600_000);
+  vi.advanceTimersByTime(29_999);
+  expect(ring).toHaveBeenCalledTimes(0);
+  vi.advanceTimersByTime(1);
+  expect(ring).toHaveBeenCalledTimes(1);
+  // And a sooner one still rings sooner.
+  alarm.at(Date.now() + 30_000);
+  vi.setSystemTime(Date.now() - 3_600_000);
+  alarm.at(Date.now() + 10_000);
+  vi.advanceTimersByTime(10_000);
+  expect(ring).toHaveBeenCalledTimes(2);
+});

@@ -36,7 +36,7 @@ test("a clock that differs from the database's is said once, measured, and said 
   clock.close();
 });
 
-test("a clock that is set back is noticed once, by how much, and what began later than it is now is over", () => {
+test("a clock that is set back is noticed once, by how much, and what began further ahead of now than it takes is over", () => {
   let [now, tick] = [5_000_000, 70];
   const setBack = watchSetBack(
     () => now,
@@ -51,6 +51,14 @@ test("a clock that is set back is noticed once, by how much, and what began late
   expect(isUnderWay(since, 10_000, now)).toBe(false);
   now -= 3_600_000;
   expect(isUnderWay(since, 10_001, now)).toBe(false);
+  // As long as it takes may be the difference of two machines.
+  expect(
+    [since - now + 1, since - now, since - now - 1].map((forMs) => isUnderWay(since, forMs, now)),
+  ).toEqual([true, true, false]);
+  expect([isUnderWay(now + 60_000, 1, now), isUnderWay(now + 60_001, 1, now)]).toEqual([
+    true,
+    false,
+  ]);
   expect([setBack(), setBack()]).toEqual([3_600_000, 0]);
   // Steered, or set forward.
   now -= 500;

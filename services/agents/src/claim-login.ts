@@ -1,7 +1,6 @@
 import { loginOf } from "@heliograph/platform";
 import { type EventData, PublicError, failpoint } from "@heliograph/contracts";
 import { maxConflicts, tooManyChanges, type Call } from "@heliograph/api";
-import { isUnderWay } from "@heliograph/runtime";
 
 /** A claim whose agent was never made is nobody's after this: whoever made it crashed, and did not come back. */
 const abandonedMs = 10 * 60_000;
@@ -27,7 +26,7 @@ export async function claimLogin(
     if (holder !== undefined) {
       await directory.caughtUp(await log.head());
       const made = directory.agent(holder.agent_id) !== undefined;
-      const abandoned = !made && !isUnderWay(Date.parse(holder.claimed_at), abandonedMs);
+      const abandoned = !made && Date.parse(holder.claimed_at) < Date.now() - abandonedMs;
       if (!abandoned || holder.agent_id === agent) return holder;
     }
     const data: Holder = {

@@ -1,7 +1,9 @@
 import type { AgentRecord } from "@heliograph/runtime";
 import { roleScopes, type Role } from "@heliograph/platform";
+import { loosely } from "@heliograph/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { claimLogin } from "../src/claim-login.ts";
 import { decideChange, decideDisable, mayGrant, type Caller } from "../src/decide-agent.ts";
 import { decideRefresh } from "../src/decide-refresh.ts";
 import type { SessionRow } from "../src/tables/sessions.ts";
@@ -133,4 +135,29 @@ test("whatever order tokens are refreshed in, a session rotates only by its late
       }
     }),
   );
+});
+
+test("an address that another process has just claimed stays claimed, though its clock is ahead", async () => {
+  const holder = (aheadMs: number) => ({
+    agent_id: "agt_other",
+    claimed_at: new Date(Date.now() + aheadMs).toISOString(),
+  });
+  const heldBy = async (aheadMs: number) => {
+    const call: Parameters<typeof claimLogin>[0] = loosely({
+      account: "ptn_1",
+      context: {
+        platformLog: {
+          readStream: async () => [{ revision: 0, data: holder(aheadMs) }],
+          head: async () => 1n,
+          append: async () => [{ kind: "appended" }],
+        },
+        directory: { caughtUp: async () => undefined, agent: () => undefined },
+      },
+      eventId: () => "evt_1",
+      metadata: () => ({}),
+    });
+    return (await claimLogin(call, "a@example.org", "agt_mine")).agent_id;
+  };
+  expect(await heldBy(3_600_000)).toBe("agt_other");
+  expect(await heldBy(-660_000)).toBe("agt_mine");
 });

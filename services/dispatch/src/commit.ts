@@ -97,7 +97,7 @@ function begin(turn: Turn, chosen: readonly Chosen[]): void {
   const jobs = chosen.length > 0 ? announce(turn, chosen, parts) : [];
   const decided = announceAppends(turn, parts);
   parts.push(...desk.intents.take());
-  const rows = desk.rows.take(desk.owner);
+  const rows = desk.rows.take(desk.owner, at.now);
   parts.push(...rows.parts);
   let earliest = Number.POSITIVE_INFINITY;
   for (const { dueAt, partner } of rows.timers)

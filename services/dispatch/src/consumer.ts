@@ -3,7 +3,7 @@ import { troubleDdl } from "./tables/trouble.ts";
 import { limitTables, prepareTables, reactor, type Reactor } from "@heliograph/runtime";
 import { startDispatcher } from "./dispatcher.ts";
 import { createGatewayPool } from "./gateway-pool.ts";
-import { ddl, decidedDdl, partnersDdl, revisionsDdl } from "./store.ts";
+import { ddl, decidedDdl, partnersDdl, revisionsDdl, setAtDdl } from "./store.ts";
 
 /** Sends the messages whose funds are held: the window reactor described in the README. Its shards in one process share the gateways. */
 export function dispatchReactor(): Reactor {
@@ -21,7 +21,14 @@ export function dispatchReactor(): Reactor {
     ],
     spaces: { timers: "partner" },
     sharded: true,
-    migrations: [`${ddl}${gatewaysDdl}`, partnersDdl, revisionsDdl, decidedDdl, troubleDdl],
+    migrations: [
+      `${ddl}${gatewaysDdl}`,
+      partnersDdl,
+      revisionsDdl,
+      decidedDdl,
+      troubleDdl,
+      setAtDdl,
+    ],
     async start(tools) {
       const { pool: database, settings } = tools.context;
       // Undivided, one copy at a time dispatches.

@@ -58,6 +58,8 @@ export class Executor {
   readonly #rows: Alarm;
   readonly #linger: Alarm;
   readonly #setBackMs: () => number;
+  /** When it was last looked at, by the clock that nobody sets; never, as long as rows may be of an owner before. */
+  #lookedAt: number | undefined;
   #batch: PromiseWithResolvers<void> | undefined;
 
   constructor(tools: Tools) {
@@ -224,6 +226,17 @@ export class Executor {
     }
   }
 
+  /** The clock may have been set back since the rows were written. */
+  async #moveRows(): Promise<void> {
+    const { store, now } = this.#tools;
+    const [tick, before, byMs] = [performance.now(), this.#lookedAt, this.#setBackMs()];
+    this.#lookedAt = tick;
+    if (before === undefined) await store.setBack(now());
+    // A second more, since the two clocks are not read at once.
+    else if (byMs > 0)
+      await store.setBack(now(), { byMs, lookedAt: now() - (tick - before) - 1_000 });
+  }
+
   async #takeRows({
     of,
     limit,
@@ -231,9 +244,8 @@ export class Executor {
     clocks,
   }: Extract<Effect, { type: "take rows" }>): Promise<void> {
     const { store, inbox, owner, now } = this.#tools;
-    const backMs = this.#setBackMs();
     try {
-      if (backMs > 0) await store.setBack(backMs, now());
+      await this.#moveRows();
       const due = await store.takeDue(now(), limit, moved);
       const rows = clocks.length === 0 ? due : [...due, ...(await store.takeMoved(clocks, limit))];
       let next = Number.POSITIVE_INFINITY;

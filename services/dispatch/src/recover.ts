@@ -71,7 +71,7 @@ export async function recover(options: Options): Promise<Unsettled> {
   const parts: WritePart[] = [deleteIntents(over.map(({ id }) => id))];
   const ownerOf = (id: string): Owner =>
     shard === undefined ? null : shardOf(partners.get(id), shard.count);
-  if (timers.size > 0) parts.push(upsertTimers(timers, ownerOf));
+  if (timers.size > 0) parts.push(upsertTimers(timers, ownerOf, Date.now()));
   await checkpoint.commit(checkpoint.position, parts);
   const appends = intents.reduce((sum, { decided }) => sum + decided.length, 0);
   logger.warn(

@@ -32,14 +32,17 @@ export class Rows {
     return this.#set.size > 0 || this.#done.size > 0;
   }
   /** What the next commit writes, and the timers that it sets. Parts of one statement may not touch the same row: a timer that is set again is not removed. */
-  take(owner: Owner): { readonly parts: readonly WritePart[]; readonly timers: Iterable<Timer> } {
+  take(
+    owner: Owner,
+    now: number,
+  ): { readonly parts: readonly WritePart[]; readonly timers: Iterable<Timer> } {
     const set = this.#set;
     const gone = [...this.#done].filter((id) => !set.has(id));
     this.#set = new Map();
     this.#writing = set;
     this.#done = new Set();
     const parts = [
-      ...(set.size > 0 ? [upsertTimers(set, () => owner)] : []),
+      ...(set.size > 0 ? [upsertTimers(set, () => owner, now)] : []),
       ...(gone.length > 0 ? [deleteTimers(gone)] : []),
     ];
     return { parts, timers: set.values() };

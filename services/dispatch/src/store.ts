@@ -47,6 +47,11 @@ export const decidedDdl = `
 alter table {schema}.intents add column if not exists decided text;
 `;
 
+/** When a row was written, epoch ms by the clock of its writer. Rows of before have none. */
+export const setAtDdl = `
+alter table {schema}.timers add column if not exists set_at bigint;
+`;
+
 /** Calls that nobody could settle, by message; undefined where the row that announces one cannot be read. */
 export type Unsettled = Map<string, IntendedCall | undefined>;
 /** Due times are epoch ms by the clock of the message's partner; of nobody's by the real one. */
@@ -108,14 +113,15 @@ export const rewriteIntents = (intents: readonly Pick<Intent, "id" | "calls">[])
 export function upsertTimers(
   timers: ReadonlyMap<string, Timer>,
   ownerOf: (messageId: string) => Owner,
+  now: number,
 ): WritePart {
   const rows = [...timers];
   return {
     name: "timers",
-    sql: `insert into {schema}.timers (message_id, due_at, kind, shard, partner, revision)
-      select * from unnest($1::text[], $2::bigint[], $3::text[], $4::smallint[], $5::text[], $6::int[])
+    sql: `insert into {schema}.timers (message_id, due_at, kind, shard, partner, revision, set_at)
+      select *, $7::bigint from unnest($1::text[], $2::bigint[], $3::text[], $4::smallint[], $5::text[], $6::int[])
       on conflict (message_id) do update set due_at = excluded.due_at, kind = excluded.kind, shard = excluded.shard, partner = excluded.partner,
-        revision = excluded.revision, epoch = 0`,
+        revision = excluded.revision, set_at = excluded.set_at, epoch = 0`,
     values: [
       rows.map(([id]) => id),
       rows.map(([, { dueAt }]) => Math.ceil(dueAt)),
@@ -123,6 +129,7 @@ export function upsertTimers(
       rows.map(([id]) => ownerOf(id)),
       rows.map(([, { partner }]) => partner ?? null),
       rows.map(([, { revision }]) => revision),
+      Math.floor(now),
     ],
   };
 }
@@ -143,8 +150,11 @@ export type Store = {
   /** When the next timer is due, epoch ms of the real clock. */
   nextDue(without: readonly string[]): Promise<number | undefined>;
   nextMoved(clocks: readonly MovedClock[]): Promise<number | undefined>;
-  /** The clock was set back, to `now`: what waits for so long comes no later for that. What waits for a time of the day does. */
-  setBack(byMs: number, now: number): Promise<void>;
+  /**
+   * What waits for so long, and was written by the clock as it was before it was set back, comes no later for that: what was written later than it is now, or before the clock was last looked at. Where nobody
+   * knows by how much it was set back, the first of these wait anew. What waits for a time of the day goes by the clock as it is.
+   */
+  setBack(now: number, back?: { readonly byMs: number; readonly lookedAt: number }): Promise<void>;
   /** What is held becomes due. */
   wakeHeld(now: number): Promise<void>;
   /** Messages whose timers are of the time before the dispatcher was divided. */
@@ -208,11 +218,12 @@ const earlierTimers = (
   epoch: number,
   mine: string,
 ): Pick<Store, "setBack" | "wakeHeld"> => ({
-  async setBack(byMs, now) {
+  async setBack(now, back) {
     await run(
       "set_back",
-      `update {schema}.timers set due_at = due_at - $1 where kind in ('retry', 'uncertain', 'waiting', 'held', 'look') and due_at > $2 and epoch < $3${mine}`,
-      [Math.floor(byMs), Math.floor(now), epoch],
+      `update {schema}.timers set due_at = due_at - coalesce($1::bigint, set_at - $2), set_at = set_at - coalesce($1::bigint, set_at - $2)
+       where kind in ('retry', 'uncertain', 'waiting', 'held', 'look') and due_at > $2 and (set_at > $2 or coalesce(set_at, 0) < $4) and epoch < $3${mine}`,
+      [back && Math.floor(back.byMs), Math.floor(now), epoch, Math.floor(back?.lookedAt ?? 0)],
     );
   },
   async wakeHeld(now) {

@@ -2,6 +2,7 @@ import { deterministicId, streamOf, uuid5, uuid7 } from "@heliograph/contracts";
 import { suppressionName } from "@heliograph/domain";
 import { until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { createStore } from "../src/store.ts";
 import { eventually, history, openWorld, send, settled, typesOf, type World } from "./harness.ts";
 
 let world: World;
@@ -219,14 +220,14 @@ test("what a suspended partner has is held, scheduled or not, until it is active
   await eventually(world.log, [missed!], "MessageSent");
 });
 
-test("a clock that is set back makes no retry wait for as long, and what waits for a time of the day does", async () => {
+test("a clock that is set back makes no retry wait for as long, also over a restart, and what waits for a time of the day does", async () => {
   await world.close();
   world = await openWorld({ retryScale: 0.5 });
   let backMs = 0;
   const real = Date.now;
   const clock = vi.spyOn(Date, "now").mockImplementation(() => real() - backMs);
   onTestFinished(() => clock.mockRestore());
-  await world.dispatch();
+  const dispatcher = await world.dispatch();
   const [retried, scheduled] = await send(world.log, [
     { to: "+15550000004" },
     { to: "+15550000001", send_at: inMs(1_800_000) },
@@ -236,11 +237,53 @@ test("a clock that is set back makes no retry wait for as long, and what waits f
     { message_id: retried, kind: "retry" },
     { message_id: scheduled, kind: "schedule" },
   ]);
+  const failures = async () =>
+    (await typesOf(world.log, retried!)).filter((type) => type === "DispatchAttemptFailed").length;
   backMs = 3_600_000;
-  await until(
-    async () =>
-      (await typesOf(world.log, retried!)).filter((type) => type === "DispatchAttemptFailed")
-        .length > 1,
-  );
+  await until(async () => (await failures()) > 1);
+  await until(async () => (await timers()).length === 2);
+  // Nor over a restart, after which nobody knows what the clock was.
+  await dispatcher.stop();
+  backMs = 2 * 3_600_000;
+  await world.dispatch();
+  await eventually(world.log, [retried!], "MessageSent");
   expect(await typesOf(world.log, scheduled!)).toEqual(["MessageRequested"]);
+});
+
+test("of what waits only that comes sooner which was written by the clock before it was set back", async () => {
+  // For its table.
+  const dispatcher = await world.dispatch();
+  await dispatcher.stop();
+  const store = createStore(world.pool, "dispatch", 5, null);
+  const hourMs = 3_600_000;
+  const now = 100 * hourMs;
+  const dueAfter = async (back?: { byMs: number; lookedAt: number }) => {
+    await world.pool.query("delete from dispatch.timers");
+    // Each was to wait for 30 s, but the one that has waited longer than the clock was set back by.
+    await world.pool.query(
+      `insert into dispatch.timers (message_id, kind, set_at, due_at) values ('ahead', 'retry', $1::bigint, $1::bigint + 30000),
+        ('before', 'retry', $2::bigint, $3::bigint), ('after', 'retry', $4::bigint, $4::bigint + 30000), ('scheduled', 'schedule', $1::bigint, $1::bigint + 30000),
+        ('old', 'look', null, $1::bigint + 30000)`,
+      [now + hourMs, now - 2 * hourMs, now + 2 * hourMs, now - 1_000],
+    );
+    await store.setBack(now, back);
+    const { rows } = await world.pool.query(
+      "select message_id, (due_at - $1::bigint)::int as in_ms from dispatch.timers",
+      [now],
+    );
+    return Object.fromEntries(rows.map((row) => [row.message_id, row.in_ms]));
+  };
+  const unmoved = { after: 29_000, scheduled: hourMs + 30_000 };
+  expect(await dueAfter({ byMs: hourMs + 10_000, lookedAt: now - 60_000 })).toEqual({
+    ...unmoved,
+    ahead: 20_000,
+    before: hourMs - 10_000,
+    old: 20_000,
+  });
+  expect(await dueAfter()).toEqual({
+    ...unmoved,
+    ahead: 30_000,
+    before: 2 * hourMs,
+    old: hourMs + 30_000,
+  });
 });

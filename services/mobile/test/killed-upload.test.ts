@@ -7,7 +7,7 @@ import { attachmentsIn, sweepAttachments, uploadMs } from "@heliograph/attachmen
 import { newId } from "@heliograph/contracts";
 import { spawnService } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { service } from "../src/index.ts";
 
 const entry = fileURLToPath(new URL("child.ts", import.meta.url));
@@ -62,6 +62,9 @@ test.each([
     const refused = await again();
     // The upload may still run, for all that others know.
     expect([refused.status, refused.body.code]).toEqual([409, "idempotency_in_progress"]);
+    // Nor does a clock say otherwise that is behind the one of the database.
+    const clock = vi.spyOn(Date, "now").mockReturnValue(Date.now() - 3_600_000);
+    expect((await again().finally(() => clock.mockRestore())).status).toBe(409);
     expect(await filesIn(root)).toBe(left);
 
     const later = Date.now() + uploadMs + 1000;

@@ -70,14 +70,17 @@ export class DueLook {
       );
       const batches = await this.#batchesOf(rows, now);
       if (this.#hears.isStopping()) return true;
-      const counts = this.#takeAll(rows, now);
+      this.#takeAll(rows, now);
       this.#takeBatches(batches, now);
-      for (const [index, lane] of lanes.entries()) {
-        const full = counts.get(lane.id) === wanted[index]!.room;
-        if (full) lane.nextDue = Math.min(lane.nextDue, now); // there may be more
+      const read = Map.groupBy(rows, ({ job }) => job.endpointId);
+      for (const { lane, room } of wanted) {
+        const mine = read.get(lane.id) ?? [];
+        // The first due come first: there may be more, unless the last one waits.
+        if (mine.length === room && !waits(mine.at(-1)!, now))
+          lane.nextDue = Math.min(lane.nextDue, now);
         this.#hears.kick(lane);
       }
-      await this.#endBehind(lanes.filter((lane) => lane.behind && !counts.has(lane.id)));
+      await this.#endBehind(lanes.filter((lane) => lane.behind && !read.has(lane.id)));
     } finally {
       for (const lane of lanes) lane.isRead = false;
       this.#looking = false;
@@ -103,12 +106,9 @@ export class DueLook {
       .map((lane) => ({ lane, room: roomFor(lane, isTight ? largestLimit : share) }));
   }
 
-  /** Gives how many rows each endpoint had. */
-  #takeAll(rows: Awaited<ReturnType<Store["pending"]>>, now: number): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>();
+  #takeAll(rows: readonly LoadedRow[], now: number): void {
     for (const row of rows) {
       const { job, body } = row;
-      counts.set(job.endpointId, (counts.get(job.endpointId) ?? 0) + 1);
       const lane = this.#lanes.lane(job.endpointId, now);
       if (lane === undefined || !this.#isHere(lane, job) || inBatch(lane, row)) continue;
       const end = this.#endOf(job);
@@ -116,7 +116,6 @@ export class DueLook {
       else if (end !== undefined) this.#window.record({ ...job, body: body ?? "" }, end);
       else if (body !== undefined) this.#hears.take(lane, { ...job, body });
     }
-    return counts;
   }
 
   /** Whether a row is to be sent, by what is known of it in memory. */

@@ -154,6 +154,44 @@ test("what is read from the table is bounded over all endpoints, and slow ones t
   window.close();
 });
 
+test("an endpoint with more that waits than is read at once is read again when the first of it is due, and not before", async () => {
+  const window = storing();
+  const lanes = new Lanes(randomBytes(32), [endpointOf("whe_1")]);
+  const lane = lanes.lane("whe_1", 0)!;
+  const hourMs = 3_600_000;
+  let dueAt = Array.from({ length: 300 }, (_, index) => hourMs + index);
+  let reads = 0;
+  const pending: Store["pending"] = async ([wanted]) => {
+    reads++;
+    return dueAt.slice(0, wanted!.room).map((nextAttemptAt) => ({
+      job: { ...jobOf(`whd_${nextAttemptAt}`), createdAt: 1 },
+      body: "{}",
+      status: "pending",
+      nextAttemptAt,
+      batch: undefined,
+    }));
+  };
+  const taken: string[] = [];
+  const due = new DueLook({ pending } as unknown as Store, lanes, window, 10_000, {
+    isOver: () => false,
+    take: (_, job) => taken.push(job.id),
+    kick: () => undefined,
+    isStopping: () => false,
+  });
+  // As at a start, whatever the time.
+  lane.nextDue = 1;
+  expect([await due.look(1), lane.nextDue]).toEqual([true, hourMs]);
+  expect([await due.look(51), reads]).toEqual([false, 1]);
+  expect([await due.look(hourMs), lane.nextDue, taken.length]).toEqual([true, hourMs + 1, 1]);
+  // All that was read is due: there may be more.
+  taken.splice(0);
+  expect([await due.look(2 * hourMs), lane.nextDue]).toEqual([true, 2 * hourMs]);
+  expect(taken).toHaveLength(257);
+  dueAt = [];
+  expect([await due.look(2 * hourMs), lane.nextDue]).toEqual([true, Infinity]);
+  window.close();
+});
+
 test("what was read for a replay that is canceled, and on record as that, before the read ends is not sent", async () => {
   const window = storing();
   const lanes = new Lanes(randomBytes(32), [endpointOf("whe_1")]);

@@ -34,11 +34,13 @@ export function openParts(tools: ReactorTools): Parts {
   const alarm = createAlarm(() => void inTurn(tellOverdue).catch(fail));
 
   async function keep({ event: { data }, item }: PartItem): Promise<string> {
-    const received_at = new Date(data.received_at);
+    const received = Date.parse(data.received_at);
+    // Whoever received it may have a clock that is ahead of this one, by which it is waited for.
+    const received_at = new Date(Math.min(received, Date.now()));
     const whole = vault.name("part", data.gateway_id, item.of);
     const { number, total } = item;
     const row = { whole, number, total, callback_id: data.callback_id, received_at };
-    await addPart(pool, schema, row, new Date(received_at.getTime() - rememberedMs));
+    await addPart(pool, schema, row, new Date(received - rememberedMs));
     alarm.at(Date.now() + longestMs);
     return whole;
   }

@@ -12,7 +12,7 @@ import {
   type Attachments,
 } from "@heliograph/attachments";
 import { PublicError } from "@heliograph/contracts";
-import { isUnderWay } from "@heliograph/runtime";
+import { databaseTime, isUnderWay } from "@heliograph/runtime";
 
 type Upload = {
   readonly id: string;
@@ -89,7 +89,11 @@ async function giveUpOld(
   { store }: Attachments,
   old: AttachmentRow,
 ): Promise<void> {
-  if (old.status === "pending" && isUnderWay(old.changed_at.getTime(), uploadMs))
+  // By the clock that wrote it: another one may be ahead of it or behind.
+  if (
+    old.status === "pending" &&
+    isUnderWay(old.changed_at.getTime(), uploadMs, await databaseTime(pool))
+  )
     throw inProgress(uploadMs);
   await giveUp(pool, store, old);
 }
