@@ -50,6 +50,13 @@ it("an agent's devices are told of an assignment and of what the person writes t
   await people.receive("one", ["nobody has it yet"]);
   await people.assign("one", ada);
   await people.receive("one", ["now Ada has it"]);
+  const position = String(await world.platform.contexts.sandbox.log.head());
+  const told = await world.call("GET", "/api/v1/mobile/pushes", {
+    key: ada.token,
+    headers: { "min-log-position": position },
+  });
+  expect(told.headers.get("projection-lag")).toMatch(/^\d+$/);
+  expect(told.body.data).toHaveLength(4);
   const all = await finished(ada, 4);
   expect(all.map(({ kind }) => kind)).toEqual(["message", "message", "assigned", "assigned"]);
   expect(new Set(all.map(({ device_id }) => device_id))).toEqual(new Set([phone, tablet]));
