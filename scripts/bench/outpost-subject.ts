@@ -13,6 +13,7 @@ import { cpuMs, postmasterOf } from "./cpu.ts";
 const startMs = 60_000;
 /** As Debian installs it; the program beside it in the path is a wrapper that changes the user. */
 const rabbitProgram = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+const redisProgram = "redis-server";
 const topic = "message.sent";
 const tenant = "ptn_compared";
 const key = "outpost-compared";
@@ -24,7 +25,7 @@ export function outpostIsMissing(): string | undefined {
   if (!programs.every((program) => existsSync(programPath(program))))
     return "HELIOGRAPH_BENCH_OUTPOST names no folder with its programs (`go build -o FOLDER ./cmd/outpost ./cmd/outpost-server` in its repository)";
   if (!existsSync(rabbitProgram)) return `${rabbitProgram} is not there`;
-  return spawnSync("redis-server", ["--version"]).error && "redis-server is not there";
+  return spawnSync(redisProgram, ["--version"]).error && `${redisProgram} is not there`;
 }
 const programs = ["outpost", "outpost-server"] as const;
 const programPath = (program: (typeof programs)[number]): string =>
@@ -105,7 +106,7 @@ async function databaseFor(url: string): Promise<string> {
 async function startRedis(ends: Ends, folder: string) {
   const port = await freePort();
   const options = `--port ${port} --bind 127.0.0.1 --dir ${folder} --appendonly yes --appendfsync everysec`;
-  const { pid } = run(ends, "redis-server", options.split(" "), { PATH: process.env["PATH"]! });
+  const { pid } = run(ends, redisProgram, options.split(" "), { PATH: process.env["PATH"]! });
   return { port, pid: pid! };
 }
 

@@ -172,6 +172,7 @@ export class Housekeeping {
   ): Promise<void> {
     const { pool } = this.#context;
     const canceled = new AbortController();
+    let isSettled = false;
     const note: (...kept: Readonly<Record<string, unknown>>[]) => Promise<void> = async (kept) => {
       if (!(await rebuildJobs.note(pool, id, this.#owner, kept))) canceled.abort();
     };
@@ -180,9 +181,18 @@ export class Housekeeping {
         verifyOnly,
         // Nothing takes the place of what is served for somebody who has canceled it.
         inTurn: (work) => inTurn(() => note().then(work)),
+        // With the swap, so that what is canceled is never served and what is served never canceled.
+        settle: async (client, swapped) => {
+          isSettled =
+            (await rebuildJobs.note(client, id, this.#owner, {
+              result: JSON.stringify(swapped),
+            })) && (await rebuildJobs.finish(client, id, this.#owner, { complete: true }));
+          return isSettled;
+        },
         signal: AbortSignal.any([this.#stopping, canceled.signal]),
         onProgress: (processed, total) => void note({ processed, total }).catch(() => undefined),
       });
+      if (isSettled) return;
       await note({ result: JSON.stringify(result) });
       await rebuildJobs.finish(pool, id, this.#owner, { complete: true });
     } catch (error) {
@@ -190,6 +200,8 @@ export class Housekeeping {
       else await rebuildJobs.finish(pool, id, this.#owner, { error: messageOf(error) });
     } finally {
       this.#jobs.delete(id);
+      // Its tables are gone by now: another may be begun.
+      await rebuildJobs.letGo(pool, id, this.#owner).catch(this.#failed);
     }
   }
 }

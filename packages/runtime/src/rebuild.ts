@@ -29,6 +29,8 @@ export type RebuildOptions = {
   readonly onProgress?: (processed: bigint, total: bigint) => void;
   /** Of several rebuilds: their ends come one after the other. */
   readonly inTurn?: <Result>(work: () => Promise<Result>) => Promise<Result>;
+  /** In the transaction that puts the new tables in the place of what is served: false when nobody wants them any more, and then nothing changes. */
+  readonly settle?: (client: pg.ClientBase, result: RebuildResult) => Promise<boolean>;
 };
 
 /** Events read at once by a rebuild: large enough that commits do not count, small enough that memory stays flat. */
@@ -209,8 +211,11 @@ class Rebuild {
       const differs = this.#options.verifyOnly
         ? await differences(client, schema, this.#next)
         : undefined;
-      if (differs === undefined)
+      if (differs === undefined) {
+        const isWanted = (await this.#options.settle?.(client, this.#outcome())) ?? true;
+        if (!isWanted) throw new Error("it was canceled");
         await swapSchemas(client, { schema, next: this.#next, old }, name, live.epoch);
+      }
       await client.query("commit");
       if (differs !== undefined)
         return { ...this.#outcome(), equal: differs.length === 0, differs };

@@ -11,6 +11,7 @@ import {
   type Projector,
 } from "../src/index.ts";
 import { Leases } from "../src/lease.ts";
+import { rebuildProjector } from "../src/rebuild.ts";
 import { showDeadLetters } from "../src/status.ts";
 import { rebuildJobs } from "../src/tables/jobs.ts";
 import { prepareConsumer, prepareRuntime } from "../src/tables/schema.ts";
@@ -152,6 +153,45 @@ test("a rebuild that takes its process along each time is given up, however far 
   expect(await rebuildJobs.claim(pool, randomUUID(), ["heavy"])).toBeUndefined();
   expect(await rebuildOf(job)).toMatchObject({ status: "failed", processed: 7 });
 });
+
+test("no rebuild begins before one of the same read model has let go of its tables, and none is canceled that is swapped in", async () => {
+  const { context } = environment;
+  const { pool, log } = context;
+  await prepareRuntime(pool);
+  const claim = (owner: string) => rebuildJobs.claim(pool, owner, ["counts"]);
+  const [one, other] = [randomUUID(), randomUUID()];
+  const [first, second] = [
+    await requestRebuild(pool, "counts", false),
+    await requestRebuild(pool, "counts", false),
+  ];
+  expect(await claim(one)).toMatchObject({ id: first.id });
+  expect(await claim(other)).toBeUndefined();
+  expect(await cancelRebuild(pool, first.id)).toBe(true);
+  expect(await claim(other)).toBeUndefined();
+  await rebuildJobs.letGo(pool, first.id, one);
+  expect(await claim(other)).toMatchObject({ id: second.id });
+  await rebuildJobs.finish(pool, second.id, other, { complete: true });
+
+  await count(log, [1]);
+  const running = await startConsumers(context, [countingProjector()]);
+  try {
+    await until(async () => running.statuses[0]!.position > 0n, { timeoutMs: 10_000 });
+    const epoch = await epochOf("counts");
+    const options = { verifyOnly: false, signal: new AbortController().signal };
+    const unwanted = rebuildProjector(context, countingProjector(), {
+      ...options,
+      settle: () => Promise.resolve(false),
+    });
+    await expect(unwanted).rejects.toThrow("it was canceled");
+    expect(await epochOf("counts")).toBe(epoch);
+    const swapped = await requestRebuild(pool, "counts", false);
+    await until(async () => (await epochOf("counts")) > epoch, { timeoutMs: 20_000 });
+    expect(await cancelRebuild(pool, swapped.id)).toBe(false);
+    expect(await rebuildOf(swapped)).toMatchObject({ status: "done", result: { events: 1 } });
+  } finally {
+    await running.stop();
+  }
+}, 60_000);
 
 test("rebuilds that wait are somebody's for as long as their process lives: those under way, and those that nobody could begin yet", async () => {
   const { context } = environment;

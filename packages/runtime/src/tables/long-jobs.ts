@@ -14,18 +14,22 @@ export type JobTable<Job> = {
   claim(pool: pg.Pool, owner: string, among?: readonly string[]): Promise<Job | undefined>;
   /** Shows that somebody still runs it, with what of it is to be kept, by columns. False when it is not the owner's any more: it was canceled, or another process has taken it. */
   note(
-    pool: pg.Pool,
+    db: Db,
     id: string,
     owner: string,
     kept?: Readonly<Record<string, unknown>>,
   ): Promise<boolean>;
   /** Lets the next process that looks after that time go on with it. */
   giveBack(pool: pg.Pool, id: string, owner: string, afterMs: number): Promise<unknown>;
-  /** Ends it, and forgets the oldest of those that ended. */
-  finish(pool: pg.Pool, id: string, owner: string, end: JobEnd): Promise<void>;
-  /** Ends one that has not ended, whoever runs it: false when it had. Its runner stops when it next shows itself. */
+  /** Ends it, and forgets the oldest of those that ended. False when it is not the owner's any more. */
+  finish(db: Db, id: string, owner: string, end: JobEnd): Promise<boolean>;
+  /** Ends one that has not ended, whoever runs it: false when it had. Its runner stops when it next shows itself; of a table with `by` no other of the same is begun before it has let go. */
   cancel(pool: pg.Pool, id: string): Promise<boolean>;
+  /** Tells that one that was canceled is not worked on any more. */
+  letGo(pool: pg.Pool, id: string, owner: string): Promise<unknown>;
 };
+/** A pool, or the session of a transaction that the change belongs to. */
+type Db = Pick<pg.ClientBase, "query">;
 
 type JobTableOptions<Job> = {
   readonly table: string;
@@ -60,10 +64,18 @@ function claimIn<Job>({
   const open = alone
     ? `not exists (select from ${table} where status = 'running' and not (${stale}))`
     : `(status = '${waiting}' or ${stale})`;
-  const own = by === undefined ? "" : `and ${by} = any($2::text[])`;
-  return (pool, owner, among = []) =>
-    inTransaction(pool, async (client) => {
-      if (alone)
+  // Two of the same would stand in each other's way: one that was canceled still has its owner until he has let go.
+  const own =
+    by === undefined
+      ? ""
+      : `and ${by} = any($2::text[]) and not exists (select from ${table} other where other.${by} = ${table}.${by} and other.id <> ${table}.id
+          and other.owner is not null and other.updated_at >= now() - interval '${staleSeconds} seconds')`;
+  const isOpen = `select from ${table} where finished_at is null limit 1`;
+  return async (pool, owner, among = []) => {
+    if (by !== undefined && among.length === 0) return undefined;
+    if ((await pool.query(isOpen)).rowCount === 0) return undefined;
+    return inTransaction(pool, async (client) => {
+      if (alone || by !== undefined)
         await client.query("select pg_advisory_xact_lock(hashtextextended($1, 7041776))", [
           `heliograph/${table}`,
         ]);
@@ -79,6 +91,7 @@ function claimIn<Job>({
       );
       return rows[0] && jobOf(rows[0]);
     });
+  };
 }
 
 /**
@@ -88,22 +101,18 @@ function claimIn<Job>({
 export function jobTable<Job>(options: JobTableOptions<Job>): JobTable<Job> {
   const { table, mostKept, waiting = "queued", fromStart = false } = options;
   const mine = "where id = $1 and owner = $2 and status = 'running'";
-  const changed = async (
-    pool: pg.Pool,
-    change: string,
-    values: readonly unknown[],
-  ): Promise<boolean> =>
-    (await pool.query(`update ${table} set ${change}`, [...values])).rowCount === 1;
+  const changed = async (db: Db, change: string, values: readonly unknown[]): Promise<boolean> =>
+    (await db.query(`update ${table} set ${change}`, [...values])).rowCount === 1;
 
   return {
     claim: claimIn(options),
 
-    note(pool, id, owner, kept) {
-      if (kept === undefined) return changed(pool, `updated_at = now() ${mine}`, [id, owner]);
+    note(db, id, owner, kept) {
+      if (kept === undefined) return changed(db, `updated_at = now() ${mine}`, [id, owner]);
       const columns = Object.keys(kept).map((name, index) => `${name} = $${index + 3}`);
       if (!fromStart) columns.push("tries = 1");
       const change = `${columns.join(", ")}, updated_at = now() ${mine}`;
-      return changed(pool, change, [id, owner, ...Object.values(kept)]);
+      return changed(db, change, [id, owner, ...Object.values(kept)]);
     },
 
     giveBack: (pool, id, owner, afterMs) =>
@@ -113,23 +122,30 @@ export function jobTable<Job>(options: JobTableOptions<Job>): JobTable<Job> {
         [id, owner, afterMs],
       ),
 
-    async finish(pool, id, owner, end) {
+    async finish(db, id, owner, end) {
       const { complete, error } = { complete: null, error: null, ...end };
-      await changed(
-        pool,
+      const isEnded = await changed(
+        db,
         `status = $3, error = $4, complete = $5, owner = null, finished_at = now() ${mine}`,
         [id, owner, error === null ? "done" : "failed", error, complete],
       );
-      await pool.query(
+      await db.query(
         `delete from ${table} where id in (select id from ${table} where finished_at is not null order by created_at desc, id desc offset ${mostKept})`,
       );
+      return isEnded;
     },
 
     cancel: (pool, id) =>
       changed(
         pool,
-        `status = 'canceled', owner = null, updated_at = now(), finished_at = now() where id = $1 and status in ('${waiting}', 'running')`,
+        `status = 'canceled', updated_at = now(), finished_at = now() where id = $1 and status in ('${waiting}', 'running')`,
         [id],
       ),
+
+    letGo: (pool, id, owner) =>
+      changed(pool, "owner = null where id = $1 and owner = $2 and status = 'canceled'", [
+        id,
+        owner,
+      ]),
   };
 }
