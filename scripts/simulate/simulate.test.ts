@@ -115,6 +115,21 @@ const known: readonly {
       sleeps: true,
     },
   },
+  {
+    what: "a commit failed, and another had begun beside it",
+    given: {
+      seed: 2147483641,
+      messages: 5,
+      turns: 797,
+      crashes: 2,
+      moves: true,
+      gateways: 1,
+      policy: "at_least_once",
+      funds: "1000",
+      hooks: 3,
+      sleeps: false,
+    },
+  },
 ];
 
 test.each(known)("$what: it holds", async ({ given, types = [] }) => {

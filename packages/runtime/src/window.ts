@@ -50,7 +50,8 @@ export class CommitWindow {
 
   /** Writes what there is now and waits for it. */
   async flush(): Promise<void> {
-    await this.#writing?.catch(() => undefined);
+    // Others who waited for the same commit may have begun the next.
+    while (this.#writing !== undefined) await this.#writing.catch(() => undefined);
     await this.#write(true);
   }
 

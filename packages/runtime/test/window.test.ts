@@ -75,6 +75,31 @@ test("a commit that fails is the last, and whoever waits for room hears of it", 
   window.close();
 });
 
+test("those who want all written beside each other wait for one another, and one that fails is the last", async () => {
+  const { checkpoint, commits } = slowly();
+  let position = 0n;
+  const window = new CommitWindow({
+    fail: (error) => expect.unreachable(String(error)),
+    dueAt: () => undefined,
+    write: () => checkpoint.commit(++position),
+  });
+  const first = window.flush();
+  const others = [window.flush(), window.flush()];
+  await until(() => commits.length > 0);
+  expect(commits).toHaveLength(1);
+  commits[0]!.end();
+  await first;
+  await until(() => commits.length > 1);
+  expect(commits).toHaveLength(2);
+  commits[1]!.end(new Error("the connection was lost"));
+  expect(await Promise.allSettled(others)).toMatchObject([
+    { status: "rejected" },
+    { status: "rejected" },
+  ]);
+  expect(commits).toHaveLength(2);
+  window.close();
+});
+
 test("a checkpoint that is only a place to start from is written for many events at once, and not where it stands already", async () => {
   const { checkpoint, commits } = slowly();
   let position = 0n;
