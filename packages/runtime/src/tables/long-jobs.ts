@@ -70,7 +70,7 @@ function claimIn<Job>({
       ? ""
       : `and ${by} = any($2::text[]) and not exists (select from ${table} other where other.${by} = ${table}.${by} and other.id <> ${table}.id
           and other.owner is not null and other.updated_at >= now() - interval '${staleSeconds} seconds')`;
-  const isOpen = `select from ${table} where finished_at is null limit 1`;
+  const isOpen = `select from ${table} where status in ('${waiting}', 'running') limit 1`;
   return async (pool, owner, among = []) => {
     if (by !== undefined && among.length === 0) return undefined;
     if ((await pool.query(isOpen)).rowCount === 0) return undefined;
