@@ -130,6 +130,21 @@ const known: readonly {
       sleeps: false,
     },
   },
+  {
+    what: "an endpoint was opened again before its owner heard that the log has it as gone",
+    given: {
+      seed: -966279669,
+      messages: 13,
+      turns: 731,
+      crashes: 3,
+      moves: false,
+      gateways: 2,
+      policy: "at_least_once",
+      funds: "1000",
+      hooks: 2,
+      sleeps: false,
+    },
+  },
 ];
 
 test.each(known)("$what: it holds", async ({ given, types = [] }) => {

@@ -286,7 +286,7 @@ export class Courier {
     const reason = verdict.type === "gone" ? "the endpoint answered 410 Gone" : hopeless;
     if (reason !== undefined && isOpen(lane)) {
       lane.waitUntil = Math.max(lane.waitUntil, now + longWaitMs); // until the event is there, or failed
-      this.#disable(lane, job, reason).catch(this.#tools.fail);
+      this.#disable(lane, job, again, reason).catch(this.#tools.fail);
       return;
     }
     switch (verdict.type) {
@@ -322,22 +322,28 @@ export class Courier {
     }
   }
 
-  /** The receiver is gone, or has been failing for days. The event first, then the record, so that a crash in between repeats both. */
-  async #disable(lane: Lane, job: Job, reason: string): Promise<void> {
+  /** The receiver is gone, or has been failing for days. The event first, then the record, so that a crash in between repeats both. `again`: what was asked for meanwhile. */
+  async #disable(lane: Lane, job: Job, again: readonly Job[], reason: string): Promise<void> {
     this.#disabling.add(job);
+    const known = this.#lanes.endpoint(lane.id);
     try {
       await this.#watch.disable(lane.endpoint, job.eventId, reason);
-      // Only the lane closes here; matching changes when the event comes by, so that a restart matches the same.
-      if (isOpen(lane)) lane.endpoint = { ...lane.endpoint, status: "disabled" };
-      this.memory.discard(lane, job);
-      this.#empty(lane);
+      // Only the lane closes here; matching changes when the event comes by, so that a restart matches the same. What came by already is newer: the endpoint may have been opened again.
+      if (known !== undefined && this.#lanes.endpoint(lane.id) === known)
+        lane.endpoint = { ...known, status: "disabled" };
+      this.memory.leave(lane, job);
+      this.memory.end(lane, job, "discarded");
+      if (isOpen(lane)) this.memory.takeAgain(lane, askedAgain(lane, job));
+      else this.#empty(lane);
     } catch (error) {
       this.#tools.logger.warn(
         { error, endpoint: lane.id },
         "an endpoint that is gone could not be disabled yet",
       );
       this.memory.leave(lane, job);
+      if (!isOpen(lane)) return this.memory.end(lane, job, "discarded");
       this.memory.park(lane, job, Date.now() + retryDisableMs);
+      this.memory.takeAgain(lane, [...again, ...askedAgain(lane, job)]);
     } finally {
       this.#disabling.delete(job);
     }

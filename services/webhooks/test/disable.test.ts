@@ -1,6 +1,6 @@
 import { newId, streamOf, uuid7 } from "@heliograph/contracts";
 import type { Endpoint } from "@heliograph/domain";
-import { openMemoryLog, type EventLog } from "@heliograph/log";
+import { LogUnavailable, openMemoryLog, type EventLog } from "@heliograph/log";
 import { until, webhookSink } from "@heliograph/testkit";
 import { expect, it } from "vitest";
 import { disableEndpoint } from "../src/disable.ts";
@@ -98,6 +98,48 @@ it("tells the partner's other endpoints of one that fails, answers again, fails 
   await h.event();
   await until(async () => (await h.deliveries(failing))[0]!.status === "delivered");
   expect(await h.pool.query("select from webhooks.failing")).toMatchObject({ rowCount: 0 });
+  await sink.close();
+  await h.close();
+});
+
+it("knows of an endpoint what came by before the log answered that it is disabled", async () => {
+  const log = openMemoryLog();
+  const answers = new Map<string, (isThere: boolean) => void>();
+  const append: EventLog["append"] = async (appends) => {
+    const [first] = appends[0]!.events;
+    if (first!.type !== "WebhookEndpointDisabled") return log.append(appends);
+    const { endpoint_id: id } = first!.data as { readonly endpoint_id: string };
+    const outcomes = await log.append(appends);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    answers.set(id, resolve);
+    if (await promise) return outcomes;
+    throw new LogUnavailable("it is away", { outcomeUnknown: true });
+  };
+  const slow = new Proxy(log, {
+    get: (target, name) => (name === "append" ? append : Reflect.get(target, name)),
+  });
+  const h = await openHarness({ log: async () => slow });
+  await h.start();
+  const sink = await webhookSink();
+  sink.behave(() => ({ type: "answer", status: 410 }));
+  const settings = { url: sink.url, event_types: ["message.*"] };
+  const { id: opened } = await h.endpoint(sink.url, settings);
+  const { id: deleted } = await h.endpoint(sink.url, settings);
+  await h.event();
+  await until(() => answers.size === 2);
+  sink.behave(() => ({ type: "answer", status: 200 }));
+  await h.endpointEvent(opened, "WebhookEndpointUpdated", { ...settings, status: "enabled" });
+  await h.endpointEvent(deleted, "WebhookEndpointDeleted");
+  await h.caughtUp();
+  for (const [id, answer] of answers) answer(id === opened);
+  await new Promise(setImmediate);
+  // One that was opened again stays open, and one that was deleted has nothing that waits.
+  await h.event();
+  await until(async () => (await h.deliveries(opened))[0]!.status === "delivered");
+  await h.stop();
+  const ends = async (id: string) => (await h.deliveries(id)).map(({ status }) => status);
+  expect(await ends(opened)).toEqual(["delivered", "discarded"]);
+  expect(await ends(deleted)).toEqual(["discarded"]);
   await sink.close();
   await h.close();
 });
