@@ -3,6 +3,7 @@ import { deterministicId, webhookDelaysMs } from "@heliograph/contracts";
 import { lifecycleSubject, toLifecycle, typesNamed } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import type { CourierOptions } from "../../services/webhooks/src/courier.ts";
+import { publicEvent } from "../../services/webhooks/src/job.ts";
 import type { Tables } from "../../services/webhooks/test/sim-tables.ts";
 import { endpointAfter, isOpen, plainOf, type EndpointState } from "./endpoints.ts";
 import type { Chance, Ways } from "./chance.ts";
@@ -62,6 +63,8 @@ export class Receivers {
   readonly endpoints = new Map<string, EndpointState[]>();
   #noted = 0n;
   #count = 0;
+  /** Deliveries of events that tests sent; all others have an id that follows from event and endpoint. */
+  readonly #tests = new Map<string, string>();
   /** Deliveries that a receiver has taken. */
   readonly taken = new Set<string>();
   /** Deliveries that somebody asked for again: they may be sent whatever became of them. */
@@ -86,6 +89,8 @@ export class Receivers {
       this.#noted = event.position;
       const { type, data } = event as { type: string; data: { readonly delivery_id: string } };
       if (type === "WebhookRetryRequested") this.asked.add(data.delivery_id);
+      if (type === "WebhookTestRequested")
+        this.#tests.set(publicEvent(event, "live")!.id, data.delivery_id);
       const after = endpointAfter(this.endpoints, event);
       if (after !== undefined) {
         const states = this.endpoints.get(after.id) ?? [];
@@ -99,6 +104,9 @@ export class Receivers {
     }
   }
 
+  #deliveryOf(event: string, endpoint: string): string {
+    return this.#tests.get(event) ?? deliveryOf(event, endpoint);
+  }
   /** What an endpoint was after a position; undefined before there was one. */
   at(endpoint: string, position: bigint): EndpointState | undefined {
     return this.endpoints.get(endpoint)?.findLast((state) => state.position <= position);
@@ -183,7 +191,7 @@ export class Receivers {
   }
   #looksAtDelivery(request: Request, event: string): void {
     const { from, endpoint } = request;
-    const id = deliveryOf(event, endpoint);
+    const id = this.#deliveryOf(event, endpoint);
     const sends = (this.#sends.get(id) ?? 0) + 1;
     this.#sends.set(id, sends);
     if (this.asked.has(id)) return;
@@ -261,7 +269,7 @@ export class Receivers {
     return true;
   }
   #takes({ endpoint, events }: Request): void {
-    for (const event of events) this.taken.add(deliveryOf(event, endpoint));
+    for (const event of events) this.taken.add(this.#deliveryOf(event, endpoint));
   }
   #arrives(request: Request): void {
     request.isOver = true;
@@ -296,7 +304,7 @@ export class Receivers {
       tell: () => {
         if (exchange.canceled || from.isDead()) return;
         if (!isHeard || given.status >= 300)
-          for (const event of events) this.#failed(deliveryOf(event, endpoint), from);
+          for (const event of events) this.#failed(this.#deliveryOf(event, endpoint), from);
         if (isHeard) exchange.answered(given);
         else exchange.failed(Object.assign(new Error("cut off"), { code: "ECONNRESET" }));
       },

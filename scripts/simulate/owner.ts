@@ -192,6 +192,7 @@ export class Owner implements Ways {
   }
   /** Killed: what it began is done or not, and nobody hears of it. */
   die(): void {
+    if (this.isDead()) return;
     const wasStopping = this.isStopping;
     this.#life = "dead";
     this.#flights = [];

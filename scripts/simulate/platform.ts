@@ -249,6 +249,8 @@ export class Platform {
         await this.#restart(service);
       }
       for (const owner of [service.owner, ...service.others]) {
+        // Whoever hears that it is no owner any more ends, too.
+        if (owner.isBroken) owner.die();
         const does = all || this.sim.draw() < 0.5;
         if (does && (await owner.advance())) some = true;
         else if (await owner.feed(all)) some = true;
