@@ -161,6 +161,21 @@ const known: readonly {
     },
     types: ["WebhookTestRequested", "WebhookRetryRequested"],
   },
+  {
+    what: "an owner was stopped while the log was asked to disable an endpoint that was closed meanwhile",
+    given: {
+      seed: -1958806954,
+      messages: 1,
+      turns: 695,
+      crashes: 3,
+      moves: true,
+      gateways: 1,
+      policy: "at_least_once",
+      funds: "1",
+      hooks: 2,
+      sleeps: false,
+    },
+  },
 ];
 
 test.each(known)("$what: it holds", async ({ given, types = [] }) => {

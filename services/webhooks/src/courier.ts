@@ -214,7 +214,7 @@ export class Courier {
     if (deadlineMs > 0) {
       const now = Date.now();
       for (const slot of this.#window.slots)
-        for (const job of slot.unresolved) this.#window.record(job, "pending", now);
+        for (const job of slot.unresolved) this.#putOff(job, now);
       await this.#window
         .flush()
         .catch((error: unknown) =>
@@ -391,13 +391,20 @@ export class Courier {
     else if (next < Infinity) this.#tickAt(Math.max(next, now + tickMs));
   }
 
+  /** On record as pending; where the endpoint was closed while an attempt ended, the write that closes it does not see this any more. */
+  #putOff(job: Job, now: number): Lane | undefined {
+    const lane = this.#lanes.lane(job.endpointId, now);
+    const waits = lane !== undefined && isOpen(lane);
+    this.#window.record(job, waits ? "pending" : "discarded", waits ? now : undefined);
+    return waits ? lane : undefined;
+  }
+
   #spill(now: number): void {
     const before = performance.now() - spillAfterMs;
     for (const slot of this.#window.slots) {
       if (slot.openedAt > before) break;
       for (const job of slot.unresolved) {
-        this.#window.record(job, "pending", now);
-        const lane = this.#lanes.lane(job.endpointId, now);
+        const lane = this.#putOff(job, now);
         if (lane === undefined) continue;
         lane.rowsInMemory.add(job.id);
         lane.parks++;
