@@ -176,6 +176,21 @@ const known: readonly {
       sleeps: false,
     },
   },
+  {
+    what: "an endpoint's lane was forgotten while it was looked for what another one's end lets go",
+    given: {
+      seed: 21,
+      messages: 4,
+      turns: 990,
+      crashes: 4,
+      moves: false,
+      gateways: 1,
+      policy: "at_least_once",
+      funds: "1000",
+      hooks: 1,
+      sleeps: true,
+    },
+  },
 ];
 
 test.each(known)("$what: it holds", async ({ given, types = [] }) => {

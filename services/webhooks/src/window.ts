@@ -84,6 +84,8 @@ export class Window {
   readonly #beingWritten = new Set<readonly Row[]>();
   /** Subjects of ordered endpoints of which the next may be due, by endpoint. */
   readonly #releases = new Map<string, Set<string>>();
+  /** Endpoints of which that is being written. */
+  #releasing: readonly string[] = [];
   /** Replays that were canceled, and for which the table may show deliveries that wait. */
   readonly #canceled = new Set<string>();
   /** Up to here the log was read. */
@@ -151,7 +153,8 @@ export class Window {
   /** Endpoints of which the table may not show everything yet. */
   endpointsUnwritten(): ReadonlySet<string> {
     const rows = [...this.#rows.values(), ...[...this.#beingWritten].flat()];
-    return new Set(rows.map((row) => row.job.endpointId));
+    const endpoints = rows.map((row) => row.job.endpointId);
+    return new Set([...endpoints, ...this.#releases.keys(), ...this.#releasing]);
   }
 
   /** Once all that is on record by now is written, the first that waits of a subject is due. */
@@ -268,8 +271,10 @@ export class Window {
     this.#releases.clear();
     if (next.length === 0) return;
     const part = releaseNext(next, this.#handled, now);
+    this.#releasing = [...new Set(next.map(({ endpointId }) => endpointId))];
     await this.#checkpoint.commit(this.#checkpoint.position, [part]);
-    for (const id of new Set(next.map(({ endpointId }) => endpointId))) this.#hears.moved(id, now);
+    for (const id of this.#releasing) this.#hears.moved(id, now);
+    this.#releasing = [];
   }
 
   async #commit(
