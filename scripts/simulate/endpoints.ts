@@ -28,6 +28,7 @@ export type EndpointState = {
   /** None: all. */
   readonly types: readonly string[];
   readonly isOrdered: boolean;
+  readonly takesBatches: boolean;
   readonly concurrency: number | undefined;
   /** The newest first; each signs until a time. */
   readonly secrets: readonly { readonly sealed: string; readonly until: number }[];
@@ -37,10 +38,17 @@ export const isOpen = ({ status }: EndpointState): boolean => status === "enable
 const mostSecrets = 3;
 
 type Settings = EventData<"WebhookEndpointUpdated">;
-const settingsOf = ({ url, event_types = [], ordering, concurrency_limit }: Partial<Settings>) => ({
+const settingsOf = ({
+  url,
+  event_types = [],
+  ordering,
+  batch,
+  concurrency_limit,
+}: Partial<Settings>) => ({
   url: url!,
   types: event_types,
   isOrdered: ordering !== undefined,
+  takesBatches: batch !== undefined,
   concurrency: concurrency_limit,
 });
 

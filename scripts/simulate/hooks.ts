@@ -72,7 +72,6 @@ export class Receivers {
   readonly #sends = new Map<string, number>();
   readonly #heard = new Map<string, Heard>();
   readonly #bodies = new Map<string, string>();
-  readonly #batches = new Map<string, readonly string[]>();
   readonly #active = new Map<Ways, Map<string, number>>();
   requests = 0;
 
@@ -156,11 +155,11 @@ export class Receivers {
     const given = headers.get("webhook-signature");
     if (!states.some((state) => signaturesOf(state, signed, seconds) === given))
       this.#fault(request, `is signed ${given}`);
-    this.#looksAtBody(request, body, headers.has("heliograph-replay"));
+    this.#looksAtBody(request, body);
     this.#looksAtRoom(request, states);
     for (const event of events) this.#looksAtDelivery(request, event);
   }
-  #looksAtBody(request: Request, body: string, isReplay: boolean): void {
+  #looksAtBody(request: Request, body: string): void {
     const { id, events } = request;
     const before = this.#bodies.get(id);
     if (events.length === 1 && events[0] === id) {
@@ -173,11 +172,14 @@ export class Receivers {
       if (told !== undefined && !isTest && !body.includes(`"sequence":${told.sequence},`))
         this.#fault(request, `has not the sequence ${told.sequence}`);
     } else {
-      // It loses what was asked for alone, or of a replay that was canceled, and gets nothing new.
-      const first = this.#batches.get(id) ?? events;
-      this.#batches.set(id, first);
-      if (!isReplay && events.some((event) => !first.includes(event)))
-        this.#fault(request, "is another batch");
+      // It loses what was asked for alone and what was sent alone while batches were switched off, and gets nothing new.
+      const sealed = this.#tables.sealed.get(id) ?? new Set();
+      const given = new Set(events.map((event) => this.#deliveryOf(event, request.endpoint)));
+      if (!given.isSubsetOf(sealed)) this.#fault(request, "is another batch");
+      const states = this.endpoints.get(request.endpoint) ?? [];
+      const isWhole = states.every((state) => isOpen(state) && state.takesBatches);
+      for (const lost of isWhole ? sealed.difference(given) : [])
+        if (!this.asked.has(lost)) this.#fault(request, `is without ${lost}`);
     }
   }
   #looksAtRoom(request: Request, states: readonly EndpointState[]): void {

@@ -191,6 +191,21 @@ const known: readonly {
       sleeps: true,
     },
   },
+  {
+    what: "a batch was sealed while rows of what gathered for it were being written",
+    given: {
+      seed: 19,
+      messages: 14,
+      turns: 510,
+      crashes: 0,
+      moves: false,
+      gateways: 1,
+      policy: "at_most_once",
+      funds: "1000",
+      hooks: 2,
+      sleeps: true,
+    },
+  },
 ];
 
 test.each(known)("$what: it holds", async ({ given, types = [] }) => {

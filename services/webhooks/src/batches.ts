@@ -1,6 +1,6 @@
 import { deterministicId } from "@heliograph/contracts";
 import type { Endpoint } from "@heliograph/domain";
-import { together, type Gathering, type Job } from "./job.ts";
+import { together, type Batch, type Gathering, type Job } from "./job.ts";
 import { waitsLong, type Lane } from "./lane.ts";
 import type { Window } from "./window.ts";
 
@@ -100,9 +100,9 @@ export class Batches {
     return next;
   }
 
-  /** A pending row of a delivery is written: what it was to be sealed with may be sent. */
-  written(lane: Lane, { batch }: Job): void {
-    if (batch === undefined || !lane.sealing.delete(batch)) return;
+  /** A pending row that says that it belongs to a batch is written: the batch may be sent. */
+  written(lane: Lane, batch: Batch): void {
+    if (!lane.sealing.delete(batch)) return;
     const first = batch.jobs[0]!;
     if (this.#hears.isOver(first)) {
       this.#hears.leave(lane, first);

@@ -5,7 +5,7 @@ import { dialAs, type DialOptions, type DialTarget } from "@heliograph/api";
 import type { Attempt } from "./attempt.ts";
 import { Connections, type Carrier } from "./connections.ts";
 import { DueLook } from "./due.ts";
-import { maxAttemptsKept, together, type Job, type Slot } from "./job.ts";
+import { maxAttemptsKept, together, type Batch, type Job, type Slot } from "./job.ts";
 import { askedAgain, failed, isOpen, longWaitMs, setBack, succeeded, type Lane } from "./lane.ts";
 import type { Health } from "./health.ts";
 import { dissolve, isOrdered } from "./order.ts";
@@ -156,10 +156,10 @@ export class Courier {
     if (slot.unresolved.size > 0) this.#tickAt(now + tickMs);
   }
 
-  /** A delivery stands in the table as pending. One that is in memory too is sent from there: the table need not be read for it. */
-  onRecord(job: Job, at: number): void {
+  /** A delivery stands in the table as pending, and with what it goes. One that is in memory too is sent from there: the table need not be read for it. */
+  onRecord(job: Job, at: number, batch: Batch | undefined): void {
     const lane = this.#lanes.open(job.endpointId);
-    if (lane !== undefined) this.memory.batches.written(lane, job);
+    if (lane !== undefined && batch !== undefined) this.memory.batches.written(lane, batch);
     if (!lane?.rowsInMemory.has(job.id)) this.pendingAt(job.endpointId, at);
   }
 

@@ -103,6 +103,8 @@ export type Row = {
   readonly attempts: readonly DeliveryAttempt[];
   /** Epoch ms; only of a pending one, and of none that is held. */
   readonly nextAttemptAt: number | undefined;
+  /** Of a pending one: what it goes with, so far as that was known when it was put on record. */
+  readonly batch: Batch | undefined;
 };
 
 /** More attempts than the schedule has come from retries by hand; the oldest of them go. */

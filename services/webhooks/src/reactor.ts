@@ -132,7 +132,7 @@ class Instance implements ReactorInstance<ConsumedType> {
     const health = new Health(settings.webhookDisableAfterMs[environment], failing);
     this.#health = health;
     this.#window = new Window(tools.checkpoint, tools.fail, tally, health, {
-      pending: (job, at) => this.#courier.onRecord(job, at),
+      pending: (job, at, batch) => this.#courier.onRecord(job, at, batch),
       moved: (endpointId, at) => this.#courier.pendingAt(endpointId, at),
       mayRelease: (endpointId, subject) => {
         const lane = lanes.open(endpointId);

@@ -40,9 +40,7 @@ export function writeDeliveries(rows: readonly Row[]): WritePart {
       numbers(rows.map((row) => row.job.tries)),
       rows.map((row) => row.job.replay ?? "").join(separator),
       rows.map((row) => row.job.subject ?? "").join(separator),
-      rows
-        .map((row) => (row.status === "pending" ? (row.job.batch?.id ?? "") : ""))
-        .join(separator),
+      rows.map((row) => (row.status === "pending" ? (row.batch?.id ?? "") : "")).join(separator),
       rows.map((row) => row.job.traceparent ?? "").join(separator),
       rows.map((row) => row.job.before ?? "").join(separator),
     ],

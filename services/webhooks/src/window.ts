@@ -1,7 +1,7 @@
 import { failpoint } from "@heliograph/contracts";
 import { CommitWindow, type Checkpoint, type WritePart } from "@heliograph/runtime";
 import type { DeliveryStatus } from "./tables/webhooks.ts";
-import { statusWithout, type Job, type Row, type Slot } from "./job.ts";
+import { statusWithout, type Batch, type Job, type Row, type Slot } from "./job.ts";
 import type { Health } from "./health.ts";
 import type { Tally } from "./tally.ts";
 import {
@@ -20,7 +20,7 @@ import {
 
 /** Who is told what the table shows once it is written. Times in epoch ms. */
 export type WindowHears = {
-  readonly pending: (job: Job, at: number) => void;
+  readonly pending: (job: Job, at: number, batch: Batch | undefined) => void;
   /** What waited for an endpoint may be sent. */
   readonly moved: (endpointId: string, at: number) => void;
   /** Whether the first of a subject in the table is the first of all: nothing of it is under way from memory, and its endpoint keeps order. */
@@ -137,6 +137,7 @@ export class Window {
       status: end ?? status,
       attempts: job.attempts,
       nextAttemptAt: job.held || end !== undefined ? undefined : nextAttemptAt,
+      batch: job.batch,
     });
     job.slot?.unresolved.delete(job);
     job.slot = undefined;
@@ -249,7 +250,7 @@ export class Window {
     for (const id of canceled.keys()) this.#canceled.delete(id);
     for (const row of rows)
       if (row.status !== "pending" || row.nextAttemptAt === undefined) this.release(row.job);
-      else this.#hears.pending(row.job, row.nextAttemptAt);
+      else this.#hears.pending(row.job, row.nextAttemptAt, row.batch);
     for (const id of [...moved.keys(), ...loosened.keys()]) this.#hears.moved(id, now);
     // What has come since an endpoint was opened again is held behind what was discarded with it.
     if (closed.size > 0)

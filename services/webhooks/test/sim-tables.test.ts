@@ -47,6 +47,7 @@ const rowOf = ({ number, status, at, batch, ...more }: Given[number]): Row => ({
   status,
   attempts: [{ at: "2026-01-01T00:00:00.000Z", duration_ms: number }],
   nextAttemptAt: status === "pending" ? at : undefined,
+  batch: batch === undefined ? undefined : { id: batch, jobs: [] },
 });
 
 const upTo = fc.bigInt(0n, 12n);

@@ -40,6 +40,8 @@ export class Tables {
   readonly sequences = new Map<string, number>();
   readonly failing = new Map<string, Failing>();
   readonly notices = new Map<string, string>();
+  /** Of each batch the deliveries that were first written with it. */
+  readonly sealed = new Map<string, ReadonlySet<string>>();
   /** Rows that two parts of a statement have changed: PostgreSQL lets one of them go without a word. */
   readonly faults: string[] = [];
   readonly #changed = new Set<string>();
@@ -153,6 +155,8 @@ export class Tables {
     const [ids, endpoints, partners, events, types] = values as string[][];
     const numbers = (column: number, at: number): string => listOf(values[column])[at]!;
     const texts = (column: number, at: number): string => textsOf(values[column])[at]!;
+    for (const [batch, own] of Map.groupBy(ids!, (_, at) => texts(15, at)))
+      if (batch !== "" && !this.sealed.has(batch)) this.sealed.set(batch, new Set(own));
     for (const [at, id] of ids!.entries()) {
       const new_ = {
         status: numbers(7, at) as Row["status"],
