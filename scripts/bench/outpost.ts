@@ -15,7 +15,7 @@ import type { Row } from "./row.ts";
 const rounds = 2;
 const warmUpMs = 5_000;
 const windowMs = 8_000;
-/** Until senders have heard of it. */
+/** Until senders have heard of a change, and what the turn before left behind is done. */
 const settleMs = 2_000;
 const slowRate = 100;
 const longestDrainMs = 120_000;
@@ -94,6 +94,7 @@ async function turn(
   durationMs: number,
   ratePerSecond: number | undefined,
 ): Promise<Turn> {
+  await sleep(settleMs);
   await sink.reset();
   const answered = new Map<string, number>();
   const [start, before] = [performance.now(), cpu()];
