@@ -190,7 +190,8 @@ async function install(key) {
       output.push(chunk);
       progress.see(chunk);
     });
-  const { code, signal } = await supervise(child);
+  const { code, signal, letGo } = await supervise(child);
+  letGo();
   progress.end();
   if (signal) await raise(signal);
   if (code !== 0) {
@@ -220,7 +221,7 @@ function npmAbove() {
   }
 }
 
-/** Forwards signals to the child and resolves when it has ended. */
+/** Forwards signals to the child and resolves when it has ended. One that comes after that is for nobody any more, until `letGo` gives signals back to the system. */
 function supervise(child) {
   const last = new Map();
   const forward = (signal) => {
@@ -243,8 +244,12 @@ function supervise(child) {
   return new Promise((resolve) => {
     const end = (result) => {
       clearInterval(orphanCheck);
-      for (const signal of forwarded) process.off(signal, forward);
-      resolve(result);
+      resolve({
+        ...result,
+        letGo() {
+          for (const signal of forwarded) process.off(signal, forward);
+        },
+      });
     };
     child.once("error", (error) => {
       process.stderr.write(`Cannot run ${child.spawnfile}: ${error.message}\n`);
@@ -289,9 +294,12 @@ async function run(command, args) {
   // Its own process group: a terminal's Ctrl-C then reaches it once, through us, and not a second time directly.
   const child = spawn(command, args, { env, stdio: "inherit", detached: true });
   const release = child.pid === undefined ? async () => {} : guard(child.pid);
-  const { code, signal } = await supervise(child);
+  const { code, signal, letGo } = await supervise(child);
   await release();
-  if (signal) await raise(signal);
+  if (signal) {
+    letGo();
+    await raise(signal);
+  }
   process.exit(code ?? 1);
 }
 

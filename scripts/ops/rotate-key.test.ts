@@ -144,9 +144,10 @@ test("a rotation seals everything anew while services go on, whatever kills it, 
     });
   const again = await openPlatform(world.platform.settings, server, "given", target.logger);
   const { rows: shown } = await platformPool.query(
-    "select seals_with, opens_too from platform.processes where name = $1 order by seen_at desc limit 1",
-    [own],
+    "select seals_with, opens_too from platform.processes where name = $1 and seals_with = $2",
+    [own, fingerprint(next)],
   );
+  // Beside that of the test's own platform, which has the same name.
   expect(shown).toEqual([{ seals_with: fingerprint(next), opens_too: fingerprint(old) }]);
   await again.close();
   const { rows: ended } = await platformPool.query(

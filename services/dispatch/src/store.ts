@@ -212,6 +212,7 @@ function movedTimers(
   };
 }
 
+const [CLOCKS_DIFFER_MS, WRITTEN_BESIDE_MS] = [60_000, 1_000];
 /** What becomes due sooner than its row says. */
 const earlierTimers = (
   run: Run,
@@ -222,8 +223,15 @@ const earlierTimers = (
     await run(
       "set_back",
       `update {schema}.timers set due_at = due_at - coalesce($1::bigint, set_at - $2), set_at = set_at - coalesce($1::bigint, set_at - $2)
-       where kind in ('retry', 'uncertain', 'waiting', 'held', 'look') and due_at > $2 and (set_at > $2 or coalesce(set_at, 0) < $4) and epoch < $3${mine}`,
-      [back && Math.floor(back.byMs), Math.floor(now), epoch, Math.floor(back?.lookedAt ?? 0)],
+       where kind in ('retry', 'uncertain', 'waiting', 'held', 'look') and due_at > $2 and (set_at > $2::bigint + $5::bigint or coalesce(set_at, 0) < $4) and epoch < $3${mine}`,
+      [
+        back && Math.floor(back.byMs),
+        Math.floor(now),
+        epoch,
+        Math.floor(back?.lookedAt ?? 0),
+        // What is written beside this statement is set a moment behind `now`, and by another machine as much as clocks differ.
+        back === undefined ? CLOCKS_DIFFER_MS : WRITTEN_BESIDE_MS,
+      ],
     );
   },
   async wakeHeld(now) {

@@ -263,8 +263,8 @@ test("of what waits only that comes sooner which was written by the clock before
     await world.pool.query(
       `insert into dispatch.timers (message_id, kind, set_at, due_at) values ('ahead', 'retry', $1::bigint, $1::bigint + 30000),
         ('before', 'retry', $2::bigint, $3::bigint), ('after', 'retry', $4::bigint, $4::bigint + 30000), ('scheduled', 'schedule', $1::bigint, $1::bigint + 30000),
-        ('old', 'look', null, $1::bigint + 30000)`,
-      [now + hourMs, now - 2 * hourMs, now + 2 * hourMs, now - 1_000],
+        ('old', 'look', null, $1::bigint + 30000), ('beside', 'waiting', $5::bigint, $5::bigint + 30000)`,
+      [now + hourMs, now - 2 * hourMs, now + 2 * hourMs, now - 1_000, now + 500],
     );
     await store.setBack(now, back);
     const { rows } = await world.pool.query(
@@ -273,7 +273,7 @@ test("of what waits only that comes sooner which was written by the clock before
     );
     return Object.fromEntries(rows.map((row) => [row.message_id, row.in_ms]));
   };
-  const unmoved = { after: 29_000, scheduled: hourMs + 30_000 };
+  const unmoved = { after: 29_000, beside: 30_500, scheduled: hourMs + 30_000 };
   expect(await dueAfter({ byMs: hourMs + 10_000, lookedAt: now - 60_000 })).toEqual({
     ...unmoved,
     ahead: 20_000,
