@@ -192,6 +192,21 @@ const known: readonly {
     },
   },
   {
+    what: "the lane of an endpoint that is gone was forgotten before its owner heard of it from the log",
+    given: {
+      seed: 2147483622,
+      messages: 6,
+      turns: 798,
+      crashes: 0,
+      moves: true,
+      policy: "ask_provider",
+      gateways: 1,
+      funds: "1",
+      hooks: 3,
+      sleeps: true,
+    },
+  },
+  {
     what: "a batch was sealed while rows of what gathered for it were being written",
     given: {
       seed: 19,
