@@ -1,18 +1,15 @@
-import { fork, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { fork } from "node:child_process";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
-import { freePort, newDataDir, removeDataDir } from "@heliograph/testkit";
+import { newDataDir, removeDataDir } from "@heliograph/testkit";
 import type { Turn } from "./compare-child.ts";
 import { installCompared, versionOf } from "./compare-install.ts";
 import type { SubjectName } from "./compare-subjects.ts";
 import { postmasterOf } from "./cpu.ts";
+import { redisIsMissing, startRedis } from "./redis.ts";
 import type { Row } from "./row.ts";
 
 const rounds = 2;
-const redisProgram = "redis-server";
 
 type Server = { readonly url: string; readonly pid: number };
 type Line = {
@@ -114,23 +111,10 @@ function rowsOf(lines: readonly Line[], turns: readonly (readonly Turn[])[]): Ro
 
 /** One that makes each command durable before its answer, and one that does so once a second. */
 async function startRedises() {
-  if (spawnSync(redisProgram, ["--version"]).error) {
-    console.error("redis-server is not there: BullMQ is left out");
+  const missing = redisIsMissing();
+  if (missing) {
+    console.error(`${missing}: BullMQ is left out`);
     return [];
   }
-  return Promise.all(
-    ["always", "everysec"].map(async (fsync) => {
-      const port = await freePort();
-      const folder = mkdtempSync(join(tmpdir(), "heliograph-redis-"));
-      const options = `--port ${port} --bind 127.0.0.1 --dir ${folder} --appendonly yes --appendfsync ${fsync} --maxmemory-policy noeviction`;
-      const child = spawn(redisProgram, options.split(" "), { stdio: "ignore" });
-      const exited = once(child, "exit");
-      const stop = async (): Promise<void> => {
-        child.kill("SIGTERM");
-        await exited;
-        rmSync(folder, { recursive: true, force: true });
-      };
-      return { fsync, url: `redis://127.0.0.1:${port}`, pid: child.pid!, stop };
-    }),
-  );
+  return Promise.all([startRedis("always"), startRedis("everysec")]);
 }

@@ -9,11 +9,11 @@ import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
 import { freePort } from "@heliograph/testkit";
 import pg from "pg";
 import { cpuMs, postmasterOf } from "./cpu.ts";
+import { redisIsMissing, startRedis } from "./redis.ts";
 
 const startMs = 60_000;
 /** As Debian installs it; the program beside it in the path is a wrapper that changes the user. */
 const rabbitProgram = "/usr/lib/rabbitmq/bin/rabbitmq-server";
-const redisProgram = "redis-server";
 const topic = "message.sent";
 const tenant = "ptn_compared";
 const key = "outpost-compared";
@@ -25,7 +25,7 @@ export function outpostIsMissing(): string | undefined {
   if (!programs.every((program) => existsSync(programPath(program))))
     return "HELIOGRAPH_BENCH_OUTPOST names no folder with its programs (`go build -o FOLDER ./cmd/outpost ./cmd/outpost-server` in its repository)";
   if (!existsSync(rabbitProgram)) return `${rabbitProgram} is not there`;
-  return spawnSync(redisProgram, ["--version"]).error && `${redisProgram} is not there`;
+  return redisIsMissing();
 }
 const programs = ["outpost", "outpost-server"] as const;
 const programPath = (program: (typeof programs)[number]): string =>
@@ -37,7 +37,8 @@ export async function openOutpost(ends: Ends, hook: string) {
   ends.push(async () => rmSync(folder, { recursive: true, force: true }));
   const postgres = await startEmbeddedPostgres({ dataDir: `${folder}/postgres` });
   ends.push(() => postgres.stop());
-  const redis = await startRedis(ends, folder);
+  const redis = await startRedis("everysec");
+  ends.push(() => redis.stop());
   const rabbit = await startRabbit(ends, folder);
   const port = await freePort();
   const env = {
@@ -101,13 +102,6 @@ async function databaseFor(url: string): Promise<string> {
   await client.query("create database outpost");
   await client.end();
   return `${url.replace(/\/[^/]*$/, "/outpost")}?sslmode=disable`;
-}
-
-async function startRedis(ends: Ends, folder: string) {
-  const port = await freePort();
-  const options = `--port ${port} --bind 127.0.0.1 --dir ${folder} --appendonly yes --appendfsync everysec`;
-  const { pid } = run(ends, redisProgram, options.split(" "), { PATH: process.env["PATH"]! });
-  return { port, pid: pid! };
 }
 
 /** With a name service of its own, so that nothing is left and no other node is met. */
