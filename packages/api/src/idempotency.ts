@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { type Environment, PublicError } from "@heliograph/contracts";
+import { deterministicId, type Environment, PublicError, streamOf } from "@heliograph/contracts";
 import { isSealed } from "@heliograph/vault";
 import { type Wire, toWire } from "./answer.ts";
 import type { Metadata } from "@heliograph/log";
 import type { Call } from "./call.ts";
 import { openedFromAll, sealedForAll } from "./concerned.ts";
 import { fingerprint } from "./canonical.ts";
-import type { Route } from "./route.ts";
+import type { Answer, Route } from "./route.ts";
 import { open, seal } from "./seal.ts";
 import { claim, giveBack, keep } from "./tables/idempotency.ts";
 
@@ -50,6 +50,7 @@ export async function runOnce(route: Route, call: Call): Promise<Wire> {
   call.unfinished = claimed.unfinished;
   let wire: Wire;
   try {
+    await refuseMessagesKey(call);
     wire = toWire(await route.handler(call));
   } catch (error) {
     const refused = error instanceof PublicError && error.status < 500;
@@ -64,6 +65,58 @@ export async function runOnce(route: Route, call: Call): Promise<Wire> {
     .then(({ print, answer }) => keep(pool, partner, key, token, print, answer))
     .catch((cause: unknown) => call.context.logger.warn({ err: cause }, "answer not kept"));
   return wire;
+}
+
+/**
+ * Runs a handler that recognises its own repetitions, and keeps its key from calls to other addresses; of `items` from other bodies too. Throws `idempotency_key_reused` where another call has the key.
+ */
+export async function runApart(route: Route, call: Call): Promise<Answer> {
+  const { pool, vault } = call.deps;
+  const partner = call.partner.partner_id;
+  const key = call.idempotencyKey!;
+  const token = randomUUID();
+  const isWhole = route.idempotency === "items";
+  const own = fingerprint(`${route.method} ${call.request.url}`, isWhole ? call.body : undefined);
+  const name = vault.name("request", own);
+  const row = { partner, key, fingerprint: name, earlier: own, token, leaseSeconds };
+  const claimed = await claim(pool, { ...row, requestId: call.requestId });
+  if (claimed.kind === "taken") {
+    const { print } = await opened(call, claimed);
+    if (print !== name) throw keyReused(claimed.requestId);
+    return route.handler(call);
+  }
+  const giveItBack = (forget: boolean): Promise<void> =>
+    giveBack(pool, partner, key, token, forget).catch((cause: unknown) =>
+      call.context.logger.warn({ err: cause }, "claim not given back"),
+    );
+  let answer: Answer;
+  try {
+    await refuseMessagesKey(call);
+    answer = await route.handler(call);
+  } catch (error) {
+    await giveItBack(error instanceof PublicError && error.status < 500);
+    throw error;
+  }
+  if (answer.claimsNoKey) await giveItBack(true);
+  else
+    await keep(pool, partner, key, token, name, null).catch((cause: unknown) =>
+      call.context.logger.warn({ err: cause }, "claim not kept"),
+    );
+  return answer;
+}
+
+/** The message that a key makes, or one of the names of an item without a key of its own. */
+export const messageOfKey = (
+  environment: Environment,
+  partner: string,
+  keyParts: readonly string[],
+): string => deterministicId("msg", environment, partner, ...keyParts);
+
+/** Throws `idempotency_key_reused` where a message has the key, however long ago. */
+async function refuseMessagesKey(call: Call): Promise<void> {
+  const id = messageOfKey(call.env, call.partner.partner_id, [call.idempotencyKey!]);
+  const [first] = await call.deps.log.readStream(streamOf("message", id), { limit: 1 });
+  if (first !== undefined) throw keyReused(id);
 }
 
 /** What an answer is sealed for: it cannot be opened in another row. */

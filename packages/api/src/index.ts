@@ -42,7 +42,14 @@ export { etagOf, etagOfBody, requireMatch } from "./etag.ts";
 export { parseIdempotencyKey } from "./idempotency-key.ts";
 export { parseJson } from "./json.ts";
 export { answersUnderKeys } from "./kept-answers.ts";
-export { inProgress, keyReused, replayedHeader, requireSameRequest } from "./idempotency.ts";
+export {
+  inProgress,
+  keyReused,
+  messageOfKey,
+  replayedHeader,
+  requireSameRequest,
+} from "./idempotency.ts";
+export { refusalsOfKeys } from "./taken-keys.ts";
 export { type Located, listAcross } from "./list-across.ts";
 export { ListQuery, type Page, listBody, listOf, pageOf, slicePage } from "./listing.ts";
 export { machinery } from "./machinery.ts";

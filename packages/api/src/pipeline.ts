@@ -17,7 +17,7 @@ import { type Authenticate, createAuthenticate, hasScope } from "./authenticate.
 import { Call, type Identity, addressOf, originOf } from "./call.ts";
 import type { ApiContext } from "./context.ts";
 import { FairStarts } from "./fair-starts.ts";
-import { runOnce } from "./idempotency.ts";
+import { runApart, runOnce } from "./idempotency.ts";
 import { machinery } from "./machinery.ts";
 import { refusalOfMoved } from "./moved.ts";
 import { conditional, refuseUntold } from "./etag.ts";
@@ -264,13 +264,13 @@ export class Pipeline {
     }
     call.body = body;
     if (saysLag(route)) under.common.push(...(await lagHeaders(call, route)));
-    if (
-      call.idempotencyKey !== undefined &&
-      route.idempotency !== "stream" &&
-      route.idempotency !== "own"
-    )
-      return runOnce(route, call);
-    const answer = await route.handler(call);
+    const { idempotency = "table" } = route;
+    const hasKey = call.idempotencyKey !== undefined;
+    if (hasKey && idempotency === "table") return runOnce(route, call);
+    const answer =
+      hasKey && (idempotency === "stream" || idempotency === "items")
+        ? await runApart(route, call)
+        : await route.handler(call);
     if (answer === streamed) return undefined;
     return toWire(route.method === "GET" ? conditional(route, call, answer) : answer);
   }

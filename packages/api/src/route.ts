@@ -15,6 +15,8 @@ export type Answer = {
   readonly body?: object | string | Uint8Array | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly position?: bigint | undefined;
+  /** Nothing was done of what was asked for: its idempotency key may be used for something else. */
+  readonly claimsNoKey?: boolean;
   /** Of a single resource, by `etagOf`: printed as `ETag`; a GET whose `If-None-Match` has it is answered with 304 in place of this. A GET of a route with `etag` that names none has that of its body. */
   readonly etag?: string | undefined;
 };
@@ -68,10 +70,10 @@ export type RouteDefinition<Body, Query, Params> = {
   /** Of a mutating route: a suspended partner's calls are taken too, because they take rights away or protect somebody. */
   readonly evenSuspended?: true;
   /**
-   * `table` (default of mutating routes): the pipeline keeps the answer 24 h. `stream`: the handler's stream decides. `own`: the handler keeps what it needs; the only one that public
-   * routes have. `none`: no key is taken.
+   * `table` (default of mutating routes): the pipeline keeps the answer 24 h. `stream`: the handler's stream decides, and the pipeline keeps the key from other addresses. `items`: the same, and from other bodies:
+   * each item has a stream, none tells of the whole. `message`: the stream is named by the key alone, and the handler asks `refusalsOfKeys`. `own`: the handler keeps what it needs; the only one that public routes have. `none`: no key is taken.
    */
-  readonly idempotency?: "table" | "stream" | "own" | "none";
+  readonly idempotency?: "table" | "stream" | "items" | "message" | "own" | "none";
   /** Keys of a session's calls are that session's alone, not the partner's. */
   readonly sessionKeys?: boolean;
   /** Schema of the read model that the answer comes from: `Projection-Lag` and `Min-Log-Position` go by it. Left out: the answer is folded from the log, kept in memory, or of rows that have no position in it. */

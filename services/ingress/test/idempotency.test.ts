@@ -324,3 +324,68 @@ test("a refused body is read to its end, so that the connection serves the next 
   });
   expect(huge.status).toBe(400);
 });
+
+describe("a key that one kind of call has", () => {
+  const post = (path: string, body: object | undefined, key: string, more: object = {}) =>
+    world.call("POST", `/api/v1${path}`, {
+      key: partner.key,
+      ...(body !== undefined && { body }),
+      ...more,
+      headers: { "idempotency-key": key },
+    });
+  const codeOf = ({ status, body }: { status: number; body: { code?: string } }) => [
+    status,
+    body.code,
+  ];
+  const reused = [422, "idempotency_key_reused"];
+  const upload = (key: string) =>
+    world.call("POST", "/api/v1/contact-imports", {
+      key: partner.key,
+      raw: "name\nAda\n",
+      headers: { "idempotency-key": key, "content-type": "text/csv" },
+    });
+
+  test("makes nothing of another kind, whichever comes first", async () => {
+    const sent = newId("req");
+    const { body: message } = await post("/messages", sms, sent);
+    const refusals = [
+      await post("/contacts", { name: "a" }, sent),
+      await post("/messages/batch", { messages: [sms] }, sent),
+      await upload(sent),
+    ];
+    for (const refusal of refusals)
+      expect([codeOf(refusal), refusal.body.original]).toEqual([reused, message.id]);
+    expect((await post("/messages", sms, sent)).body).toEqual(message);
+    for (const first of [
+      (key: string) => post("/contacts", { name: "a" }, key),
+      (key: string) => post("/messages/batch", { messages: [sms] }, key),
+      upload,
+    ]) {
+      const key = newId("req");
+      const made = await first(key);
+      expect(made.status).toBeLessThan(300);
+      const refusal = await post("/messages", sms, key);
+      expect(codeOf(refusal)).toEqual(reused);
+      expect(refusal.body.original).toBe(made.headers.get("request-id"));
+      const item = { ...sms, idempotency_key: key };
+      const { body } = await post("/messages/batch", { messages: [item, sms] }, newId("req"));
+      expect(body).toMatchObject({ accepted: 1, data: [{ error: { code: reused[1] } }, {}] });
+      expect(codeOf(await post("/wallet/topups", { amount: "1" }, key))).toEqual(reused);
+      expect((await first(key)).status).toBe(made.status);
+    }
+  });
+
+  test("is that of a whole batch: another one is refused, and one of which nothing was taken claims none", async () => {
+    const key = newId("req");
+    const wrong = { ...sms, to: "nobody" };
+    const batch = (...messages: object[]) => post("/messages/batch", { messages }, key);
+    expect((await batch(wrong)).body).toMatchObject({ accepted: 0 });
+    const first = await batch(sms, wrong);
+    expect(first.body).toMatchObject({ accepted: 1, refused: 1 });
+    expect(codeOf(await batch({ ...sms, text: "Other" }, sms, sms))).toEqual(reused);
+    const again = await batch(sms, wrong);
+    expect(again.body.data[0]).toEqual(first.body.data[0]);
+    // Its refusal names the request, and so is no repetition.
+    expect(again.headers.get("idempotent-replayed")).toBeNull();
+  });
+});

@@ -99,14 +99,36 @@ export async function claim(
   };
 }
 
-/** Keeps the answer of a claim that is still ours, and the fingerprint in the form in which it stays. */
+export type TakenKey = {
+  readonly partner: string;
+  readonly key: string;
+  readonly requestId: string;
+  readonly done: boolean;
+  readonly leaseMs: number;
+};
+
+/** Those of the keys that are claimed, by whichever call. */
+export async function takenKeys(
+  pool: pg.Pool,
+  asked: readonly { readonly partner: string; readonly key: string }[],
+): Promise<readonly TakenKey[]> {
+  const { rows } = await pool.query<TakenKey>({
+    name: "ingress.taken",
+    text: `select partner, key, request_id as "requestId", done, greatest(0, extract(epoch from lease_until - now()) * 1000)::int as "leaseMs"
+      from unnest($1::text[], $2::text[]) as asked (partner, key) join ingress.idempotency using (partner, key) where created_at >= now() - interval '25 hours'`,
+    values: [asked.map(({ partner }) => partner), asked.map(({ key }) => key)],
+  });
+  return rows;
+}
+
+/** Keeps the answer of a claim that is still ours, if it is not found otherwise, and the fingerprint in the form in which it stays. */
 export async function keep(
   pool: pg.Pool,
   partner: string,
   key: string,
   token: string,
   fingerprint: string,
-  answer: Uint8Array,
+  answer: Uint8Array | null,
 ): Promise<void> {
   await pool.query({
     name: "ingress.keep",

@@ -3,6 +3,7 @@ import { Message } from "@heliograph/domain";
 import {
   inProgress,
   parseIdempotencyKey,
+  refusalsOfKeys,
   type Call,
   type Answer,
   type Route,
@@ -32,6 +33,22 @@ import { answerSend, prefer } from "./waiting.ts";
 /** A thousand messages of some 5 KB. Parsing it holds the process for some 50 ms. */
 const maxBatchBytes = 5 * 1024 * 1024;
 
+/** Refuses what has a key that another kind of call has. That of the batch itself is no other. */
+async function withRefusals(
+  call: Call<unknown, unknown>,
+  items: readonly Item[],
+  batchKey?: string,
+): Promise<readonly Item[]> {
+  const ownKey = ({ keyParts }: Item): string[] =>
+    keyParts?.length === 1 && keyParts[0] !== batchKey ? [keyParts[0]!] : [];
+  const refusals = await refusalsOfKeys(call, items.flatMap(ownKey));
+  if (refusals.size === 0) return items;
+  return items.map((item) => {
+    const refusal = ownKey(item).map((key) => refusals.get(key))[0];
+    return refusal === undefined ? item : { ...item, refusal };
+  });
+}
+
 async function sendOne(call: Call<SendMessage, z.infer<typeof SendQuery>>): Promise<Answer> {
   const sending = sendingOf(call);
   if (call.query.dry_run === "true")
@@ -39,7 +56,8 @@ async function sendOne(call: Call<SendMessage, z.infer<typeof SendQuery>>): Prom
   const keyParts = call.idempotencyKey === undefined ? undefined : [call.idempotencyKey];
   const id = sending.messageId(call.partner.partner_id, keyParts);
   return answerSend(call, id, async () => {
-    const [settled] = await sending.send(call, [{ body: call.body, keyParts }], [id]);
+    const [item] = await withRefusals(call, [{ body: call.body, keyParts }]);
+    const [settled] = await sending.send(call, [item!], [id]);
     if (settled!.kind === "refused") throw settled!.error;
     await failpoint("ingress.before_answer");
     return settled!.sent;
@@ -77,7 +95,11 @@ async function sendBatch(call: Call<z.infer<typeof SendBatch>, unknown>): Promis
   const items = call.body.messages.map((raw, index) => batchItem(call, raw, index));
   const valid = items.filter((item): item is Item => !(item instanceof PublicError));
   const ids = valid.map((item) => sending.messageId(call.partner.partner_id, item.keyParts));
-  const results = await sending.send(call, valid, ids);
+  const results = await sending.send(
+    call,
+    await withRefusals(call, valid, call.idempotencyKey),
+    ids,
+  );
   await failpoint("ingress.before_answer");
   if (results.some((result, at) => hasBatchKey(valid[at]!) && isStillRunning(result)))
     throw inProgress();
@@ -109,9 +131,11 @@ async function sendBatch(call: Call<z.infer<typeof SendBatch>, unknown>): Promis
     status: 207,
     body: { data, accepted, refused: items.length - accepted },
     position,
+    claimsNoKey: accepted === 0,
+    // What was refused is tried again, and its refusal is another one.
     ...(call.idempotencyKey !== undefined &&
       accepted > 0 &&
-      replayed === accepted && { headers: replayedHeader }),
+      replayed === items.length && { headers: replayedHeader }),
   };
 }
 
@@ -140,7 +164,7 @@ export const messageRoutes: readonly Route[] = [
     scope: "messages:write",
     summary: "Send a message",
     mutates: true,
-    idempotency: "stream",
+    idempotency: "message",
     audit: false,
     status: 202,
     body: SendMessage,
@@ -160,7 +184,7 @@ export const messageRoutes: readonly Route[] = [
     scope: "messages:write",
     summary: "Send up to 1,000 messages, each with its own result",
     mutates: true,
-    idempotency: "stream",
+    idempotency: "items",
     audit: false,
     status: 207,
     body: SendBatch,

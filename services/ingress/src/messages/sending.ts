@@ -2,7 +2,6 @@ import {
   type Environment,
   type EventData,
   PublicError,
-  deterministicId,
   failpoint,
   newId,
   streamOf,
@@ -14,6 +13,7 @@ import {
   inProgress,
   keyReused,
   machinery,
+  messageOfKey,
 } from "@heliograph/api";
 import { type Append, Company, type EventLog, LogUnavailable, type Outcome } from "@heliograph/log";
 import type { GatewayDirectory } from "@heliograph/runtime";
@@ -112,7 +112,7 @@ export class Sending {
   messageId(partner: string, keyParts: readonly string[] | undefined): string {
     return keyParts === undefined
       ? newId("msg")
-      : deterministicId("msg", this.environment, partner, ...keyParts);
+      : messageOfKey(this.environment, partner, keyParts);
   }
 
   /** What a send would come to, its funds aside. Nothing is stored; throws what it would be refused with. */
