@@ -213,6 +213,15 @@ describe("a key used again after its stored answer was dropped", () => {
     const into = await made("/contacts", { name: "c" });
     const merges = await ofBoth(newId("req"), (id) => `/contacts/${id}/merge`, contacts, { into });
     expect(new Set(merges.map(({ merge_id }) => merge_id)).size).toBe(2);
+    // What names a contact is its external id, where it has one.
+    const key = newId("req");
+    const ofName = (id: string) => ({ name: "d", external_ids: [{ source: "crm", id }] });
+    const people = [];
+    for (const id of ["one", "two", "one"]) {
+      await sandbox.pool.query("delete from ingress.idempotency");
+      people.push((await call("/contacts", ofName(id), { "idempotency-key": key })).body.id);
+    }
+    expect([people[2], new Set(people).size]).toEqual([people[0], 2]);
   });
 
   const day = { from: "2026-05-01T00:00:00Z", to: "2026-05-02T00:00:00Z" };
