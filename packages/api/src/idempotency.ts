@@ -8,6 +8,7 @@ import { openedFromAll, sealedForAll } from "./concerned.ts";
 import { fingerprint } from "./canonical.ts";
 import type { Answer, Route } from "./route.ts";
 import { open, seal } from "./seal.ts";
+import { noteClaim } from "./look-ups.ts";
 import { claim, giveBack, keep } from "./tables/idempotency.ts";
 
 /** Longer than any handler runs; a crashed first try frees its key after this. */
@@ -46,6 +47,7 @@ export async function runOnce(route: Route, call: Call): Promise<Wire> {
     if (!claimed.done || answer === null) throw inProgress(claimed.leaseMs);
     return unpack(open(call.context.masterKey, place, answer));
   }
+  noteClaim(pool, partner);
   call.fingerprint = own;
   call.unfinished = claimed.unfinished;
   let wire: Wire;
@@ -85,6 +87,7 @@ export async function runApart(route: Route, call: Call): Promise<Answer> {
     if (print !== name) throw keyReused(claimed.requestId);
     return route.handler(call);
   }
+  noteClaim(pool, partner);
   const giveItBack = (forget: boolean): Promise<void> =>
     giveBack(pool, partner, key, token, forget).catch((cause: unknown) =>
       call.context.logger.warn({ err: cause }, "claim not given back"),

@@ -107,18 +107,24 @@ export type TakenKey = {
   readonly leaseMs: number;
 };
 
-/** Those of the keys that are claimed, by whichever call. */
+/** Those of the keys that are claimed, by whichever call, and those of the partners who have no claims at all. */
 export async function takenKeys(
   pool: pg.Pool,
   asked: readonly { readonly partner: string; readonly key: string }[],
-): Promise<readonly TakenKey[]> {
-  const { rows } = await pool.query<TakenKey>({
+): Promise<{ readonly taken: readonly TakenKey[]; readonly without: readonly string[] }> {
+  const partners = asked.map(({ partner }) => partner);
+  const { rows } = await pool.query<TakenKey | { readonly partner: string; readonly key: null }>({
     name: "ingress.taken",
     text: `select partner, key, request_id as "requestId", done, greatest(0, extract(epoch from lease_until - now()) * 1000)::int as "leaseMs"
-      from unnest($1::text[], $2::text[]) as asked (partner, key) join ingress.idempotency using (partner, key) where created_at >= now() - interval '25 hours'`,
-    values: [asked.map(({ partner }) => partner), asked.map(({ key }) => key)],
+        from unnest($1::text[], $2::text[]) as asked (partner, key) join ingress.idempotency using (partner, key) where created_at >= now() - interval '25 hours'
+      union all select partner, null, null, null, null from unnest($3::text[]) as sender (partner)
+        where not exists (select from ingress.idempotency as claimed where claimed.partner = sender.partner)`,
+    values: [partners, asked.map(({ key }) => key), [...new Set(partners)]],
   });
-  return rows;
+  return {
+    taken: rows.filter((row): row is TakenKey => row.key !== null),
+    without: rows.flatMap(({ partner, key }) => (key === null ? [partner] : [])),
+  };
 }
 
 /** Keeps the answer of a claim that is still ours, if it is not found otherwise, and the fingerprint in the form in which it stays. */
