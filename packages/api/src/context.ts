@@ -39,8 +39,8 @@ export type ApiDeps = {
   /** 32 bytes that seal stored answers and derive secrets. */
   readonly masterKey: MasterKey;
   readonly logger: Logger;
-  /** Whether the rest of this process is ready too (`/readyz`); ready when left out. */
-  readonly ready?: () => boolean;
+  /** What of the rest of this process is not ready yet (`/readyz`); nothing when left out. */
+  readonly waitingFor?: () => readonly string[];
   /** Told of every call that changes something or was refused; must not throw. `first`: the answer waits until it is written, or cannot be. */
   readonly audit?: (entry: AuditEntry, first: boolean) => Promise<void> | void;
 };

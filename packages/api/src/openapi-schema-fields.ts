@@ -119,6 +119,10 @@ export const schemaFields: Readonly<Record<string, Field>> = {
   "Projection.status": ["What its process does.", "running"],
   "Rebuild.status": ["How far it is.", "done"],
   "ServiceStatus.status": ["In a word.", "ok"],
+  "ServiceStatus.waiting_for": [
+    "Consumers of this process that neither run nor stand by for another copy.",
+    ["live/messages: rebuilding"],
+  ],
   "Partner.status": ["`suspended` sends nothing and changes nothing.", "active"],
   "CreatedPartner.status": ["`suspended` sends nothing and changes nothing.", "active"],
   "PatchPartner.status": ["`suspended` sends nothing and changes nothing.", "suspended"],

@@ -4,11 +4,16 @@ import type { Service } from "./service.ts";
 import type { Call } from "./call.ts";
 import { type Answer, type Route, route } from "./route.ts";
 
-const Status = z.object({ status: z.string() }).meta({ id: "ServiceStatus" });
+const Status = z
+  .object({ status: z.string(), waiting_for: z.array(z.string()).optional() })
+  .meta({ id: "ServiceStatus" });
 
 const readiness = (call: Call<undefined, undefined>): Answer => {
-  const ready = !call.context.stopping.aborted && (call.context.ready?.() ?? true);
-  return { status: ready ? 200 : 503, body: { status: ready ? "ready" : "not_ready" } };
+  const { stopping, waitingFor } = call.context;
+  if (stopping.aborted) return { status: 503, body: { status: "not_ready" } };
+  const waiting = waitingFor?.() ?? [];
+  if (waiting.length === 0) return { status: 200, body: { status: "ready" } };
+  return { status: 503, body: { status: "not_ready", waiting_for: waiting } };
 };
 
 /** By this header of a request the metrics have one format or the other. */
@@ -38,7 +43,7 @@ const serviceRoutes: readonly Route[] = [true, false].flatMap((root) => [
     scope: "public",
     summary: "Whether the process is ready for requests; 503 while it is not",
     response: Status,
-    also: { 503: { description: "Not ready.", response: Status } },
+    also: { 503: { description: "Not ready, and what it waits for.", response: Status } },
     errors: [],
     handler: readiness,
   }),

@@ -15,6 +15,7 @@ export { firstBehind, positionBefore } from "./by-time.ts";
 export { Company } from "./company.ts";
 export { FairQueue } from "./fair-queue.ts";
 export type { AppendWatch, ArchiveSize, ArchiveWatch } from "./watch.ts";
+export { PatientPool } from "./postgres/patient-pool.ts";
 export { logMigrations, migrate } from "./postgres/schema.ts";
 export { verifyPostgresLog, verifyPostgresTail } from "./postgres/verify-log.ts";
 export { verifyByReading } from "./verify-log.ts";

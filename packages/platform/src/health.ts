@@ -1,15 +1,45 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { metricsAnswer, type RunningConsumers } from "@heliograph/runtime";
+import { metricsAnswer, pause, type RunningConsumers } from "@heliograph/runtime";
+import type { Logger } from "pino";
 
 /**
- * Whether the consumers of this process are where they can be: running, or waiting as standby for another copy. One whose tables are rebuilt for this release is
- * not: reads would meet the tables of the one before.
+ * The consumers of this process that are not where they can be, each with its state: those that can are running, or wait as standby for another copy. One whose tables are rebuilt for this
+ * release is not: reads would meet the tables of the one before.
  */
-export const consumersReady = (running: readonly RunningConsumers[]): boolean =>
-  running.every((consumers) =>
-    consumers.statuses.every((status) => status.state === "running" || status.state === "waiting"),
-  );
+export const waitingFor = (running: readonly RunningConsumers[]): readonly string[] =>
+  late(running).map(({ environment, name, state }) => `${environment}/${name}: ${state}`);
+
+const late = (running: readonly RunningConsumers[]) =>
+  running
+    .flatMap(({ statuses }) => statuses)
+    .filter(({ state }) => state !== "running" && state !== "waiting");
+
+/**
+ * A machine that is busy takes its time, and what is away comes back: both are waited for, however long that is. Throws when one of the consumers that are not ready in time failed with
+ * what waiting does not mend.
+ */
+export async function untilReady(
+  running: readonly RunningConsumers[],
+  logger: Pick<Logger, "warn">,
+  deadlineMs = 60_000,
+): Promise<void> {
+  let deadline = performance.now() + deadlineMs;
+  for (;;) {
+    const waiting = waitingFor(running);
+    if (waiting.length === 0) return;
+    if (performance.now() > deadline) {
+      deadline = performance.now() + deadlineMs;
+      const broken = late(running).filter(({ lastErrorPasses }) => !lastErrorPasses);
+      if (broken.length > 0)
+        throw new Error(
+          `not ready after ${deadlineMs / 1000} s: ${broken.map(({ environment, name, lastError }) => `${environment}/${name}: ${lastError}`).join("; ")}`,
+        );
+      logger.warn({ waiting_for: waiting }, "not ready yet");
+    }
+    await pause(10);
+  }
+}
 
 /** `/healthz`, `/readyz` and `/metrics` for a process that has no REST API. */
 export async function serveHealth(
@@ -26,8 +56,10 @@ export async function serveHealth(
     const path = request.url?.split("?")[0]?.replace(/^\/api\/v1/, "");
     if (path === "/healthz") answer(200, "application/json", '{"status":"ok"}');
     else if (path === "/readyz") {
-      const ready = consumersReady(running);
-      answer(ready ? 200 : 503, "application/json", `{"status":"${ready ? "ready" : "starting"}"}`);
+      const waiting = waitingFor(running);
+      const body =
+        waiting.length === 0 ? { status: "ready" } : { status: "starting", waiting_for: waiting };
+      answer(waiting.length === 0 ? 200 : 503, "application/json", JSON.stringify(body));
     } else if (path === "/metrics")
       metricsAnswer(request.headers.accept).then(
         ({ type, body }) => answer(200, type, body),

@@ -8,7 +8,7 @@ export {
   type Platform,
 } from "./platform.ts";
 export { ensureDemoPartner, startSandbox, type DemoKeys } from "./demo-partner.ts";
-export { consumersReady, serveHealth } from "./health.ts";
+export { serveHealth, untilReady, waitingFor } from "./health.ts";
 export {
   acceptMasterKey,
   beginRotation,

@@ -3,6 +3,7 @@ import {
   InvalidConnectionString,
   openEventStoreLog,
   openPostgresLog,
+  PatientPool,
   type EventLog,
 } from "@heliograph/log";
 import pg from "pg";
@@ -51,7 +52,7 @@ export async function createDatabases(server: Server): Promise<void> {
   const client = new pg.Client({
     ...server.config,
     database: server.config.database ?? "postgres",
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: connectMs,
   });
   // A connection that is lost between two statements is an event; the next statement says so where it can be answered.
   client.on("error", () => undefined);
@@ -71,6 +72,9 @@ export async function createDatabases(server: Server): Promise<void> {
 const statementTimeoutMs = 60_000;
 /** PostgreSQL says so itself when it ends a statement; a connection on which not even that comes is given up. */
 const silenceMs = 5_000;
+const connectMs = 10_000;
+/** So long a statement waits for its turn while others have theirs. */
+const longestTurnMs = 30_000;
 
 export function openPool(
   config: pg.ClientConfig,
@@ -84,16 +88,20 @@ export function openPool(
   logger: Logger,
 ): pg.Pool {
   const { patienceMs } = options;
-  const pool = new pg.Pool({
+  const given: pg.PoolConfig = {
     ...config,
     max: options.max,
     application_name: `heliograph ${options.name}`,
-    connectionTimeoutMillis: patienceMs ?? 10_000,
+    connectionTimeoutMillis: patienceMs ?? connectMs,
     idleTimeoutMillis: 60_000,
     statement_timeout: patienceMs ?? statementTimeoutMs,
     query_timeout: patienceMs ?? statementTimeoutMs + silenceMs,
     ...(options.durable ? {} : { options: "-c synchronous_commit=off" }),
-  });
+  };
+  const pool =
+    patienceMs === undefined
+      ? new PatientPool(given, { silenceMs: connectMs, longestMs: longestTurnMs })
+      : new pg.Pool(given);
   pool.on("error", (error) =>
     logger.debug({ error: error.message }, "an idle database connection ended"),
   );

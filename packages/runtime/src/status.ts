@@ -19,6 +19,8 @@ export type ConsumerStatus = {
   state: "starting" | "waiting" | "cut_off" | "running" | "rebuilding" | "backing_off" | "stopped";
   lastError: string | undefined;
   lastErrorAt: number;
+  /** Whether that was the machinery's fault, which passes, and not one that waiting does not mend. */
+  lastErrorPasses: boolean;
   behindSince: number | undefined;
   rate: number;
 };
@@ -34,6 +36,7 @@ export const newStatus = (environment: string, unit: Unit): ConsumerStatus => ({
   state: "starting",
   lastError: undefined,
   lastErrorAt: 0,
+  lastErrorPasses: true,
   behindSince: undefined,
   rate: 0,
 });

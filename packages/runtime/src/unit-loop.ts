@@ -13,8 +13,14 @@ import type { ServiceContext } from "./types.ts";
 
 const firstRestartMs = 100;
 const slowestRestartMs = 10_000;
+/** After what passes by itself: a database or broker that is back is found soon. */
+const slowestReturnMs = 2_000;
 /** An owner that ran so long had recovered: its next failure is a new one. */
 const soundAfterMs = 30_000;
+
+/** The wait before the next start, of what a failure after another asks for. */
+export const restartMs = (wantedMs: number, passes: boolean): number =>
+  Math.min(wantedMs, passes ? slowestReturnMs : slowestRestartMs);
 
 /** What the loops of one environment share. */
 export type Shared = {
@@ -34,7 +40,7 @@ export type Shared = {
  *
  * `rebuilding` while a projector's tables are made anew for this release. `waiting` for its turn in the feed's group and for the lease, which another copy holds;
  * `cut_off` when the database does not even answer that. `running` as the owner: from the epoch that the lease gave it, until the signal ends, the session
- * with the lease is lost, the group takes the shard away, another owner fences it, or something breaks. After a failure it backs off, 100 ms to 10 s, and asks for
+ * with the lease is lost, the group takes the shard away, another owner fences it, or something breaks. After a failure it backs off, 100 ms to 10 s, or to 2 s where that passes by itself, and asks for
  * the lease again; where a shard was taken away it waits for its next turn at once.
  */
 export class UnitLoop {
@@ -63,8 +69,9 @@ export class UnitLoop {
       // Giving a shard up to another process is not a failure.
       if (turn?.signal.aborted) continue;
       this.status.state = "backing_off";
-      await pause(this.#delayMs * (0.5 + Math.random()), stopping);
-      this.#delayMs = Math.min(this.#delayMs * 2, slowestRestartMs);
+      const passes = this.status.lastErrorPasses;
+      await pause(restartMs(this.#delayMs, passes) * (0.5 + Math.random()), stopping);
+      this.#delayMs = restartMs(this.#delayMs * 2, passes);
     }
     this.status.state = "stopped";
   }
@@ -149,9 +156,15 @@ export class UnitLoop {
     else if (!stopping.aborted) {
       this.status.lastError = messageOf(error);
       this.status.lastErrorAt = Date.now();
+      this.status.lastErrorPasses = isMachinery(error);
       consumerErrors.inc({ environment, consumer: name });
       logger.warn(
-        { consumer: name, environment, error: messageOf(error), machinery: isMachinery(error) },
+        {
+          consumer: name,
+          environment,
+          error: messageOf(error),
+          machinery: this.status.lastErrorPasses,
+        },
         "consumer restarts",
       );
     }

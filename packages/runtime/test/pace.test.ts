@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { Fenced, hurry } from "../src/index.ts";
 import { passOver } from "../src/passing.ts";
 import { gathered } from "../src/source.ts";
+import { restartMs } from "../src/unit-loop.ts";
 import {
   count,
   countingProjector,
@@ -169,4 +170,16 @@ test("a projector's pause ends when somebody waits for its read model, and when 
   });
   await consumer.stop();
   expect(consumer.lastError).toBeUndefined();
+});
+
+test("a consumer that failed with what passes by itself starts again soon, however often it has failed before", () => {
+  const starts = (passes: boolean): number[] => {
+    const waits = [restartMs(100, passes)];
+    for (let failure = 1; failure < 8; failure++) waits.push(restartMs(waits.at(-1)! * 2, passes));
+    return waits;
+  };
+  expect(starts(true)).toEqual([100, 200, 400, 800, 1_600, 2_000, 2_000, 2_000]);
+  expect(starts(false)).toEqual([100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000]);
+  // What did not pass is over: the database is away now.
+  expect(restartMs(10_000, true)).toBe(2_000);
 });

@@ -1,5 +1,5 @@
 import { serveApi } from "@heliograph/api";
-import { consumersReady, runService } from "@heliograph/platform";
+import { runService, waitingFor } from "@heliograph/platform";
 import { SettingsError } from "@heliograph/runtime";
 import { service } from "./index.ts";
 
@@ -10,5 +10,5 @@ await runService(service, (platform, running) => {
       "HELIOGRAPH_API_URL: a console that runs alone needs the address of the REST API",
     );
   const { contexts: environments } = platform;
-  return serveApi({ ...platform, environments, ready: () => consumersReady(running) }, [service]);
+  return serveApi({ ...platform, environments, waitingFor: () => waitingFor(running) }, [service]);
 });

@@ -1,4 +1,4 @@
-import { consumersReady, inWorkers, runService } from "@heliograph/platform";
+import { inWorkers, runService, waitingFor } from "@heliograph/platform";
 import { service, startIngress } from "./index.ts";
 
 /** The REST API alone. Any number may run side by side. */
@@ -7,7 +7,7 @@ await inWorkers(() =>
     startIngress({
       ...platform,
       environments: platform.contexts,
-      ready: () => consumersReady(running),
+      waitingFor: () => waitingFor(running),
     }),
   ),
 );

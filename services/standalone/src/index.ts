@@ -4,17 +4,17 @@ import { environments, type Environment } from "@heliograph/contracts";
 import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
 import { services, startIngress } from "@heliograph/ingress";
 import {
-  consumersReady,
   ensureDemoPartner,
   onShutdown,
   openPlatform,
   serveHealth,
   startServices,
+  untilReady,
+  waitingFor,
   type Platform,
 } from "@heliograph/platform";
 import {
   easePressure,
-  isMachinery,
   messageOf,
   newLogger,
   pause,
@@ -28,8 +28,6 @@ import {
   type Settings,
 } from "@heliograph/runtime";
 import { forgetInstance, writeInstance } from "./instance.ts";
-
-const readyDeadlineMs = 60_000;
 
 /** Starts everything in this process and resolves when `/readyz` answers 200 and `dev.json` is written. */
 export async function start(
@@ -64,13 +62,13 @@ export async function start(
     const rest = settings.services.includes("ingress")
       ? await startIngress({
           ...ingressDeps(platform, running.running),
-          ready: () => consumersReady(running.running),
+          waitingFor: () => waitingFor(running.running),
         })
       : await serveHealth(settings.host, settings.port, running.running);
     opened.push(rest.stop);
     opened.push(async () => forgetInstance(dataDir));
     onShutdown(logger, settings.shutdownMs + 15_000, stop);
-    await waitUntilReady(running.running, () => platform.platformLog.head());
+    await untilReady(running.running, logger);
     const baseUrl = `http://${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${rest.port}`;
     writeInstance(dataDir, {
       baseUrl,
@@ -159,33 +157,6 @@ async function databaseServer(
       clearInterval(held);
     },
   };
-}
-
-/** Throws when the consumers are not ready in time although the log answers; while it is away, or tables are rebuilt for this release, they cannot be. */
-async function waitUntilReady(
-  running: readonly RunningConsumers[],
-  ask: () => Promise<unknown>,
-): Promise<void> {
-  let deadline = performance.now() + readyDeadlineMs;
-  while (!consumersReady(running)) {
-    if (performance.now() > deadline) {
-      const away = await ask().then(() => false, isMachinery);
-      const rebuilding = running.some(({ statuses }) =>
-        statuses.some(({ state }) => state === "rebuilding"),
-      );
-      if (away || rebuilding) {
-        deadline = performance.now() + readyDeadlineMs;
-        continue;
-      }
-      const late = running
-        .flatMap((consumers) => consumers.statuses)
-        .filter((status) => status.state !== "running");
-      throw new Error(
-        `not ready after ${readyDeadlineMs / 1000} s: ${late.map((status) => `${status.environment}/${status.consumer.name}: ${status.lastError ?? status.state}`).join("; ")}`,
-      );
-    }
-    await pause(10);
-  }
 }
 
 const banner = (baseUrl: string, sandboxKey: string | undefined, dataDir: string): string =>

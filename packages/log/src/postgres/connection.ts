@@ -4,8 +4,8 @@ import { LogUnavailable } from "../types.ts";
 /** Everything stays text: rows.ts converts just what it needs, and pg's global parsers are left alone. */
 const RAW_TYPES = { getTypeParser: () => (value: string) => value };
 
-/** A connection that does not answer for this long counts as gone. */
-const CONNECT_TIMEOUT_MS = 5_000;
+/** A connection that does not answer for this long counts as gone. Making one is work for PostgreSQL: a process, a password. */
+const CONNECT_TIMEOUT_MS = 10_000;
 
 export function clientConfig(connection: pg.PoolConfig, applicationName: string): pg.ClientConfig {
   return {

@@ -1,7 +1,8 @@
-import pg from "pg";
+import type pg from "pg";
 import { failpoint } from "@heliograph/contracts";
 import { asUnavailable, clientConfig } from "./connection.ts";
 import { watchFolder } from "./archive/folder.ts";
+import { PatientPool } from "./patient-pool.ts";
 import { makeReader } from "./reader.ts";
 import { migrate } from "./schema.ts";
 import { Signal } from "./signal.ts";
@@ -41,6 +42,8 @@ export type PostgresLogOptions = {
 const DEFAULT_READERS = 4;
 /** A read that takes longer is a mistake or a dead connection. */
 const READ_TIMEOUT_MS = 30_000;
+/** Reads that wait for a connection wait no longer for a database that answers nobody. */
+const SILENCE_MS = 5_000;
 
 /** Opens the log of one namespace and brings its schema up to date. Throws LogUnavailable when it cannot connect. */
 export async function openPostgresLog(options: PostgresLogOptions): Promise<EventLog> {
@@ -132,12 +135,11 @@ const writerOptions = (
 });
 
 function openReadPool(connection: pg.PoolConfig, applicationName: string, max: number): pg.Pool {
-  const pool = new pg.Pool({
-    ...connection,
-    ...clientConfig(connection, applicationName),
-    max,
-    query_timeout: READ_TIMEOUT_MS,
-  });
+  const config = { ...clientConfig(connection, applicationName), max };
+  const pool = new PatientPool(
+    { ...connection, ...config, query_timeout: READ_TIMEOUT_MS },
+    { silenceMs: SILENCE_MS, longestMs: READ_TIMEOUT_MS },
+  );
   // A session that ends between two statements of its user: the next of them fails.
   pool.on("connect", (client) => client.on("error", () => undefined));
   return pool;

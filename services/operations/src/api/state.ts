@@ -50,7 +50,7 @@ async function look(context: ApiContext): Promise<State> {
       summaryOf(environment, await readProjections(environment, context.environments[environment])),
     ),
   );
-  const ready = !context.stopping.aborted && (context.ready?.() ?? true);
+  const ready = !context.stopping.aborted && (context.waitingFor?.() ?? []).length === 0;
   const at = new Date().toISOString();
   return { status: ready ? "ready" : "not_ready", at, environments: all };
 }

@@ -1,0 +1,92 @@
+import { EventEmitter } from "node:events";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { PatientPool } from "../src/postgres/patient-pool.ts";
+
+type Answer = (error: Error | null, result?: unknown) => void;
+
+/** Statements that a database has not answered yet. */
+const asked: { readonly text: string; readonly answer: Answer }[] = [];
+
+class SlowClient extends EventEmitter {
+  readonly _queryable = true;
+  connect(connected: () => void): void {
+    connected();
+  }
+  query(text: string, _values: unknown, answer: Answer): void {
+    asked.push({ text, answer });
+  }
+  end(ended?: () => void): void {
+    ended?.();
+  }
+}
+
+beforeEach(
+  () => void vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] }),
+);
+afterEach(() => {
+  vi.useRealTimers();
+  asked.length = 0;
+});
+
+/** One connection; gives what became of each statement, in the order of the ends. */
+function openPool() {
+  const config = { max: 1, idleTimeoutMillis: 0, Client: SlowClient as never };
+  const pool = new PatientPool(config, { silenceMs: 5_000, longestMs: 30_000 });
+  const ended: string[] = [];
+  const ask = (text: string): void => {
+    pool.query(text).then(
+      () => ended.push(text),
+      (error: Error) => ended.push(`${text}: ${error.message}`),
+    );
+  };
+  return { ask, ended };
+}
+const settled = async (): Promise<void> => {
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+};
+async function pass(ms: number): Promise<void> {
+  await vi.advanceTimersByTimeAsync(ms);
+  await settled();
+}
+async function answer(error: Error | null = null): Promise<void> {
+  asked.shift()!.answer(error, { rows: [] });
+  await settled();
+}
+const away = "timeout exceeded when trying to connect";
+
+test("whoever waits for a connection waits on while others are answered, in the order of the calls", async () => {
+  const { ask, ended } = openPool();
+  for (const text of ["a", "b", "c", "d"]) ask(text);
+  for (let turn = 0; turn < 4; turn++) {
+    await pass(4_000);
+    expect(asked).toHaveLength(1);
+    await answer();
+  }
+  expect(ended).toEqual(["a", "b", "c", "d"]);
+});
+
+test("all who wait hear after a few seconds that the database answers nobody, and ask nothing of it later", async () => {
+  const { ask, ended } = openPool();
+  for (const text of ["a", "b", "c"]) ask(text);
+  await pass(4_000);
+  expect(ended).toEqual([]);
+  await pass(2_000);
+  expect(ended).toEqual([`b: ${away}`, `c: ${away}`]);
+  await answer(new Error("Query read timeout"));
+  expect(asked).toEqual([]);
+  ask("d");
+  await settled();
+  await answer();
+  expect(ended.slice(2)).toEqual(["a: Query read timeout", "d"]);
+});
+
+test("nobody waits for longer than the longest time, however many are answered before", async () => {
+  const { ask, ended } = openPool();
+  for (let number = 0; number < 10; number++) ask(String(number));
+  for (let turn = 0; turn < 7; turn++) {
+    await pass(4_000);
+    await answer();
+  }
+  await pass(3_000);
+  expect(ended).toEqual(["0", "1", "2", "3", "4", "5", "6", `8: ${away}`, `9: ${away}`]);
+});
