@@ -305,4 +305,4 @@ DeadLetter = TypedDict("DeadLetter", {"id": str, "environment": str, "consumer":
 DeadLetterRetry = TypedDict("DeadLetterRetry", {"id": str})
 LogPage = TypedDict("LogPage", {"environment": str, "data": Sequence["LogEvent"], "head": str, "as_of": Union[str, None], "next_after": Union[str, None], "prev_before": Union[str, None]})
 LogEvent = TypedDict("LogEvent", {"position": str, "id": str, "stream": str, "revision": int, "type": str, "version": int, "recorded_at": str, "metadata": Mapping[str, Any], "data": Mapping[str, Any]})
-ServiceStatus = TypedDict("ServiceStatus", {"status": str})
+ServiceStatus = TypedDict("ServiceStatus", {"status": str, "waiting_for": NotRequired[Sequence[str]]})

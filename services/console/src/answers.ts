@@ -304,5 +304,5 @@ export type Answers = {
   readonly DeadLetterRetry: { readonly id: string };
   readonly LogPage: { readonly environment: string; readonly data: readonly Answers["LogEvent"][]; readonly head: string; readonly as_of: string | null; readonly next_after: string | null; readonly prev_before: string | null };
   readonly LogEvent: { readonly position: string; readonly id: string; readonly stream: string; readonly revision: number; readonly type: string; readonly version: number; readonly recorded_at: string; readonly metadata: Readonly<Record<string, string>>; readonly data: Readonly<Record<string, unknown>> };
-  readonly ServiceStatus: { readonly status: string };
+  readonly ServiceStatus: { readonly status: string; readonly waiting_for?: readonly string[] };
 };
