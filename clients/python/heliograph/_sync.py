@@ -267,9 +267,9 @@ class OperationsWalletStatements:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def get(self, month: Union[str, int], *, currency: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.WalletStatement":
+    def get(self, month: Union[str, int], *, currency: Optional[str] = None, limit: Optional[int] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.WalletStatement":
         """A month of the wallet: opening, entries, closing: GET /api/v1/wallet/statements/{month}"""
-        answer: "t.WalletStatement" = self._core.call("GET", "/api/v1/wallet/statements/{month}", (month,), {"currency": currency}, min_log_position=min_log_position, timeout=timeout)
+        answer: "t.WalletStatement" = self._core.call("GET", "/api/v1/wallet/statements/{month}", (month,), {"currency": currency, "limit": limit}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
 

@@ -173,6 +173,16 @@ test("rows and totals of a statement agree to the last micro-unit, in both forma
   );
   expect(plain).toEqual(listed.toReversed());
 
+  for (const [limit, more] of [
+    [json.entries.length - 1, true],
+    [json.entries.length, false],
+  ] as const) {
+    const some = (await call("GET", `/wallet/statements/${month}?limit=${limit}`, { key })).body;
+    expect(some).toEqual({ ...json, entries: json.entries.slice(0, limit), more });
+  }
+  const cut = await call("GET", `/wallet/statements/${month}?format=csv&limit=1`, { key });
+  expect([cut.status, cut.body.errors[0].path]).toEqual([422, "limit"]);
+
   const csv = await fetch(
     `http://127.0.0.1:${world.port}/api/v1/wallet/statements/${month}?format=csv`,
     { headers: { authorization: `Bearer ${key}` } },

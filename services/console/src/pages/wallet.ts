@@ -122,12 +122,16 @@ const monthAsked = async ({ query }: Visit): Promise<Led> => ({
   to: `${base}/wallet/statements/${encodeURIComponent(query.text("month") || monthOf(new Date()))}`,
 });
 
+/** A page of more holds the process and the browser; the file has them all. */
+const mostEntries = 500;
+
 const statementApi = ({ params }: Visit): string =>
   `/wallet/statements/${encodeURIComponent(params["month"]!)}`;
 
 async function statement(visit: Visit): Promise<Shown> {
   try {
-    return written(visit, await visit.api.get<Statement>(statementApi(visit)));
+    const query = { limit: mostEntries };
+    return written(visit, await visit.api.get<Statement>(statementApi(visit), query));
   } catch (error) {
     // Another month can be asked for where this is none, or has not begun.
     if (!(error instanceof Refused) || ![404, 422].includes(error.problem.status)) throw error;
@@ -138,7 +142,7 @@ async function statement(visit: Visit): Promise<Shown> {
 }
 
 function written(visit: Visit, found: Statement): Shown {
-  const { opening, closing, currency, entries, month } = found;
+  const { opening, closing, currency, entries, month, more } = found;
   // Before the first entry of a wallet there is nothing to go back to.
   const began = entries.length > 0 || Number(opening) !== 0;
   return shown(
@@ -147,7 +151,12 @@ function written(visit: Visit, found: Statement): Shown {
 ${facts([
   ["At the beginning", money(opening, currency)],
   ["At the end", money(closing, currency)],
-  ["Entries", entries.length],
+  [
+    "Entries",
+    more === true
+      ? html`more than ${entries.length}: these are the first, the CSV has all`
+      : entries.length,
+  ],
 ])}
 ${
   entries.length === 0

@@ -1,4 +1,13 @@
-import { type Answer, type Call, type Route, route, sendStream, writeCell } from "@heliograph/api";
+import {
+  type Answer,
+  type Call,
+  type Route,
+  notValid,
+  queryInt,
+  route,
+  sendStream,
+  writeCell,
+} from "@heliograph/api";
 import { formatMoney, PublicError } from "@heliograph/contracts";
 import { moneyOf, type StatementEntry, statementEntriesOf } from "@heliograph/domain";
 import type { EventLog, EventIn } from "@heliograph/log";
@@ -17,6 +26,9 @@ const Month = z
 const StatementQuery = z.strictObject({
   format: z.enum(["json", "csv"]).optional().meta({ description: "Default: json." }),
   currency: Currency.optional().meta({ description: "Of which wallet; the partner's own." }),
+  limit: queryInt(1, 1_000).optional().meta({
+    description: "Of JSON: at most so many entries, the first of the month. Default: all.",
+  }),
 });
 const change = "Signed; `opening` and these come to `closing`.";
 const Statement = z
@@ -31,6 +43,10 @@ const Statement = z
         held_change: Money,
       }).meta({ id: "StatementEntry" }),
     ),
+    more: z.boolean().optional().meta({
+      description:
+        "With `limit`: whether entries are left out; then the others do not come to `closing`.",
+    }),
     closing: Money.meta({ description: "Available at the end of the month, or now." }),
     closing_held: Money,
   })
@@ -89,7 +105,12 @@ async function* entriesOf(
     throw new Error(`the statement of ${name} comes to ${available}, not to ${closing.available}`);
 }
 
-async function* asJson(head: object, period: Period, entries: AsyncIterable<readonly object[]>) {
+async function* asJson(
+  head: object,
+  period: Period,
+  entries: AsyncIterable<readonly object[]>,
+  limit: number | undefined,
+) {
   const { opening, closing } = period;
   const shown = {
     ...head,
@@ -98,11 +119,18 @@ async function* asJson(head: object, period: Period, entries: AsyncIterable<read
   };
   yield `${JSON.stringify(shown).slice(0, -1)},"entries":[`;
   let comma = "";
+  let left = limit ?? Infinity;
+  let more = false;
   for await (const some of entries) {
-    yield comma + some.map((entry) => JSON.stringify(entry)).join();
+    const taken = some.slice(0, left);
+    if (taken.length > 0) yield comma + taken.map((entry) => JSON.stringify(entry)).join();
     comma = ",";
+    left -= taken.length;
+    more = taken.length < some.length;
+    if (more) break;
   }
   const end = {
+    ...(limit !== undefined && { more }),
     closing: formatMoney(closing.available),
     closing_held: formatMoney(closing.held),
   };
@@ -148,7 +176,11 @@ async function statement(
   call: Call<undefined, z.infer<typeof StatementQuery>, { readonly month: string }>,
 ): Promise<Answer> {
   const { month } = call.params;
-  const { format = "json", currency: named } = call.query;
+  const { format = "json", currency: named, limit } = call.query;
+  if (format === "csv" && limit !== undefined)
+    throw notValid("query", [
+      { path: "limit", code: "not_allowed", message: "a file has all entries of its month" },
+    ]);
   if (month > new Date(call.now()).toISOString().slice(0, 7))
     throw new PublicError("not_found", "That month has not begun.");
   const target = targetOf(call, { currency: named });
@@ -159,7 +191,7 @@ async function statement(
   const texts =
     format === "csv"
       ? asCsv(currency, period, entries)
-      : asJson({ month, currency }, period, entries);
+      : asJson({ month, currency }, period, entries, limit);
   return sendStream(call, format, `statement-${month}-${currency}`, texts);
 }
 
