@@ -24,6 +24,8 @@ export type ChannelModule = {
   /** How messages speak of one: "an SMS". */
   readonly noun: string;
   readonly recipient: (text: string) => Read<Recipient>;
+  /** The one form of an address that people write from and that is none to send to; left out, or undefined: it is as it came. */
+  readonly writer?: (text: string) => string | undefined;
   /** A recipient may get another address there, of which the provider tells. */
   readonly moves?: true;
   /** Its recipients are names, which any word could be: a filter means one only where it names the channel too. */

@@ -28,14 +28,35 @@ export function parseEmail(text: string): Email | undefined {
   const local = text.slice(0, at);
   const written = text.slice(at + 1);
   if (!atom.test(local)) return undefined;
-  // A domain that is plain already skips the slow conversion.
-  const domain =
-    asciiDomain.test(written) && !written.includes("xn--")
-      ? written
-      : hostName.test(written)
-        ? domainToASCII(written)
-        : "";
-  if (!asciiDomain.test(domain) || local.length + 1 + domain.length > maxAddress) return undefined;
+  const domain = asciiDomainOf(written);
+  if (domain === undefined || local.length + 1 + domain.length > maxAddress) return undefined;
+  return { address: `${local}@${domain}`, local, domain };
+}
+
+/** Undefined for what is no domain of the public internet. One that is plain already skips the slow conversion. */
+function asciiDomainOf(written: string): string | undefined {
+  if (asciiDomain.test(written) && !written.includes("xn--")) return written;
+  const domain = hostName.test(written) ? domainToASCII(written) : "";
+  return asciiDomain.test(domain) ? domain : undefined;
+}
+
+const plainLocal = /^[^\s"(),:;<>@[\\\]]+$/;
+// oxlint-disable-next-line no-control-regex -- a local part of what is not ASCII alone stands without quotes too (RFC 6531 §3.3)
+const wideLocal = /[^\u0000-\u007f]/;
+
+/**
+ * Reads any address that a mail may be from, also one that nothing is sent to, in one form: a local part without quotes where it needs none and with as few backslashes as it can (RFC 5321 §4.1.2), of
+ * several scripts too (RFC 6531 §3.3); the domain in lower-case ASCII, or in lower case as it came where it is none of the public internet (`localhost`, `[192.0.2.1]`). Undefined where a side is missing.
+ */
+export function parseWriter(text: string): Email | undefined {
+  const at = text.lastIndexOf("@");
+  if (at < 1 || at === text.length - 1) return undefined;
+  const written = text.slice(0, at).normalize("NFC");
+  const inner = quoted.exec(written)?.[1]?.replaceAll(/\\(.)/gsu, "$1") ?? written;
+  const isPlain = atom.test(inner) || (wideLocal.test(inner) && plainLocal.test(inner));
+  const local = isPlain ? inner : `"${inner.replaceAll(/["\\]/g, "\\$&")}"`;
+  const named = text.slice(at + 1);
+  const domain = asciiDomainOf(named) ?? named.toLowerCase();
   return { address: `${local}@${domain}`, local, domain };
 }
 

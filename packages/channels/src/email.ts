@@ -1,5 +1,5 @@
 import { type ChannelModule, type Read, type Recipient, fault, read } from "./channel.ts";
-import { formatMailbox, parseEmail, parseMailbox } from "./email-address.ts";
+import { formatMailbox, parseEmail, parseMailbox, parseWriter } from "./email-address.ts";
 import { magicName } from "./magic.ts";
 import { oneMessage } from "./segments.ts";
 
@@ -39,6 +39,7 @@ const refused =
 export const email: ChannelModule = {
   noun: "an e-mail",
   recipient: emailRecipient,
+  writer: (text) => parseWriter(text)?.address,
   sender: (text) => mailbox(text, "invalid_sender"),
   mail: {
     reply_to: (text) => mailbox(text, "invalid_email"),

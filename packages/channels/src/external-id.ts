@@ -34,6 +34,26 @@ export function normalExternalId(source: string, id: string): Read<ExternalIdRef
   return address.kind === "fault" ? address : read({ source, id: address.value.to });
 }
 
+/** Who says of nobody that he wrote: an SMS may come without a sender. */
+const nobody = "unknown";
+// oxlint-disable-next-line no-control-regex -- as above, all of them
+const controls = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+
+/**
+ * The form by which somebody who wrote, or may have, is known: that of an address which is sent to, and otherwise what came, so that what people write is never lost because of where they write from (a short
+ * code, a name, a mailbox with quotes). Nothing is sent to such an address. Undefined for what is no external id of a source that is no channel.
+ */
+export function knownExternalId(source: Channel, id: string): ExternalIdRef;
+export function knownExternalId(source: string, id: string): ExternalIdRef | undefined;
+export function knownExternalId(source: string, id: string): ExternalIdRef | undefined {
+  const address = normalExternalId(source, id);
+  if (address.kind === "read") return address.value;
+  if (!isChannel(source)) return undefined;
+  const came = id.replaceAll(controls, "").toWellFormed().trim();
+  const known = (channelModule(source).writer?.(came) ?? came) || nobody;
+  return { source, id: known.slice(0, maxIdCharacters).toWellFormed() };
+}
+
 const isChannel = (source: string): source is Channel =>
   (channels as readonly string[]).includes(source);
 

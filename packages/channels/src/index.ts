@@ -7,7 +7,12 @@ export {
   togetherFaults,
   valueFaults,
 } from "./content.ts";
-export { type ExternalIdRef, externalIdName, normalExternalId } from "./external-id.ts";
+export {
+  type ExternalIdRef,
+  externalIdName,
+  knownExternalId,
+  normalExternalId,
+} from "./external-id.ts";
 export { inboxAddress } from "./inbox.ts";
 export { channelModule, magicOutcome, storedRecipient } from "./registry.ts";
 export {
@@ -16,6 +21,7 @@ export {
   parseEmail,
   parseMailbox,
   parseMailId,
+  parseWriter,
   replySubject,
 } from "./email-address.ts";
 export { mailReferences } from "./mail-references.ts";

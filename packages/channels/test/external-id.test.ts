@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { externalIdName, normalExternalId } from "../src/index.ts";
+import { externalIdName, knownExternalId, normalExternalId } from "../src/index.ts";
 
 const normal = (source: string, id: string) => {
   const read = normalExternalId(source, id);
@@ -36,6 +36,30 @@ describe("an external id", () => {
     ["email", "nobody", "invalid_email"],
   ])("is refused by the name of the fault: %s %s", (source, id, code) => {
     expect(normal(source, id)).toBe(code);
+  });
+
+  it.each([
+    ["email", "Ann@EXAMPLE.com", "Ann@example.com"],
+    ["email", "john doe@example.com", '"john doe"@example.com'],
+    ["email", '"john doe"@Example.com', '"john doe"@example.com'],
+    ["email", '"john\\ doe"@example.com', '"john doe"@example.com'],
+    ["email", '"jo\\"hn\\\\"@example.com', '"jo\\"hn\\\\"@example.com'],
+    ["email", '"ann"@example.com', "ann@example.com"],
+    ["email", "x@evil.example y@good.example", '"x@evil.example y"@good.example'],
+    // Composed or not, it is one address.
+    ["email", "jo\u0308rg@exa\u0308mple.com", "jörg@xn--exmple-cua.com"],
+    ["email", "root@LocalHost", "root@localhost"],
+    ["email", "nobody", "nobody"],
+    ["sms", "+15551234567", "+15551234567"],
+    ["sms", "12345", "12345"],
+    ["sms", "Vodafone", "Vodafone"],
+    ["sms", " \u0000", "unknown"],
+    ["whatsapp", "x".repeat(400), "x".repeat(320)],
+    ["crm", " C-1", "C-1"],
+    ["crm", " ", undefined],
+  ])("of who wrote is known whatever its shape: %s %s", (source, id, known) => {
+    expect(knownExternalId(source, id)?.id).toBe(known);
+    if (known !== undefined) expect(knownExternalId(source, known)?.id, "once more").toBe(known);
   });
 
   it("has a name of its own for each partner and source", () => {

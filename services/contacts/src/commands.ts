@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { notValid, tooManyChanges } from "@heliograph/api";
-import { type ExternalIdRef, normalExternalId } from "@heliograph/channels";
+import { type ExternalIdRef, knownExternalId, normalExternalId } from "@heliograph/channels";
 import {
   type EventData,
   type FieldError,
@@ -86,13 +86,25 @@ export async function upsertByExternalId(
   input: ContactInput,
   made: Made,
   check?: Check,
-  patching: Patching = input,
 ): Promise<Commanded> {
   const read = normalExternalId(lead.source, lead.id);
-  if (read.kind === "fault") return { kind: "refused", error: notValid("path", [faultOf(read)]) };
+  return read.kind === "fault"
+    ? { kind: "refused", error: notValid("path", [faultOf(read)]) }
+    : upsertKnown(context, read.value, input, made, check, input);
+}
+
+/** The same by an id in its one form. */
+async function upsertKnown(
+  context: ContactsContext,
+  lead: ExternalIdRef,
+  input: ContactInput,
+  made: Made,
+  check: Check | undefined,
+  patching: Patching,
+): Promise<Commanded> {
   const others = namedIds(context, input.external_ids ?? []);
   if ("error" in others) return { kind: "refused", error: others.error };
-  const first = named(context, read.value);
+  const first = named(context, lead);
   const ids = [first, ...others.filter(({ name }) => name !== first.name)];
   return inRounds(context, async () => {
     const { owner, id } = await leadOwner(context, first);
@@ -103,14 +115,14 @@ export async function upsertByExternalId(
 }
 
 /**
- * The contact of who writes from an address: the one that has it, or a new one. What the person calls itself there becomes the name of one that has none, and changes no other.
+ * The contact of who writes from an address, in its one form: the one that has it, or a new one. What the person calls itself there becomes the name of one that has none, and changes no other.
  */
 export const contactOfSender = (
   context: ContactsContext,
   address: ExternalIdRef,
   { profileName, messageId }: { readonly profileName?: string; readonly messageId: string },
 ): Promise<Commanded> =>
-  upsertByExternalId(
+  upsertKnown(
     context,
     address,
     profileName === undefined ? {} : { name: profileName },
@@ -152,9 +164,9 @@ export async function removeExternalId(
   ref: ExternalIdRef,
   check?: Check,
 ): Promise<Commanded> {
-  const read = normalExternalId(ref.source, ref.id);
-  if (read.kind === "fault") return { kind: "refused", error: notFound() };
-  const id = named(context, read.value);
+  const known = knownExternalId(ref.source, ref.id);
+  if (known === undefined) return { kind: "refused", error: notFound() };
+  const id = named(context, known);
   const { owner, revision } = await readClaim(context.log, id);
   const changed = await changeContact<PublicError>(
     context,
@@ -184,9 +196,9 @@ export async function findByExternalId(
   context: ContactsContext,
   ref: ExternalIdRef,
 ): Promise<Loaded | undefined> {
-  const read = normalExternalId(ref.source, ref.id);
-  if (read.kind === "fault") return undefined;
-  const owner = await ownerOf(context, await readClaim(context.log, named(context, read.value)));
+  const known = knownExternalId(ref.source, ref.id);
+  if (known === undefined) return undefined;
+  const owner = await ownerOf(context, await readClaim(context.log, named(context, known)));
   return owner.kind === "held" ? owner.by : undefined;
 }
 

@@ -1,4 +1,4 @@
-import { normalExternalId } from "@heliograph/channels";
+import { knownExternalId } from "@heliograph/channels";
 
 /** Channels whose addresses are phone numbers, which people write with blanks, dots, hyphens and brackets. */
 const phoneChannels: ReadonlySet<string> = new Set(["sms", "whatsapp"]);
@@ -15,8 +15,8 @@ export function spellings(text: string, source: string | undefined): readonly st
   const written = text.replace(/^ (?=\d)/, "+");
   const asked = source === undefined ? ["sms", "email"] : [source];
   const stored = asked.flatMap((each) => {
-    const found = normalExternalId(each, plainNumber(each, written));
-    return found.kind === "read" ? [found.value.id] : [];
+    const found = knownExternalId(each, plainNumber(each, written));
+    return found === undefined ? [] : [found.id];
   });
   return [...new Set([written.trim(), ...stored])];
 }

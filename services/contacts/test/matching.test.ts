@@ -37,6 +37,22 @@ describe("an inbound message", () => {
     expect(created!.data).toMatchObject({ made_by: "inbound", message_id: first.messageId });
   });
 
+  it.each(["12345", "Vodafone"])(
+    "from %s, to which nothing can be sent, is a contact's all the same, who is found by that",
+    async (known) => {
+      const first = await write({ from: known, text: "Your balance is low" });
+      expect(first).toMatchObject({ from: known, external_id: { source: "sms", id: known } });
+      const path = pathOf({ source: "sms", id: known });
+      expect((await setting.get(path))["id"]).toBe(first.contact_id);
+      expect(await write({ from: known })).toMatchObject({
+        known: true,
+        contact_id: first.contact_id,
+      });
+      const others = await setting.call("PUT", path, { name: "Me" });
+      expect(others.status, "nobody gives a contact such an address").toBe(422);
+    },
+  );
+
   it("names every file that came with it, also one that was not kept, by an id that says why", async () => {
     const about = { type: "video/mp4", bytes: 5 };
     const id = newId("att");

@@ -13,6 +13,7 @@ import { openRates } from "../src/mail/rates.ts";
 import { mailsOfOne, maxAtOnce, maxConnectionsOfOne } from "../src/mail/limits.ts";
 import { domain, openMailWorld } from "./mail-world.ts";
 import { tryFiles } from "./mail-files.ts";
+import { expectKnown, oddWriters } from "./odd-writers.ts";
 import { expectSharedTopic, postSes } from "./ses-topic.ts";
 import { begun, deliverTo, report, talk } from "./servers.ts";
 
@@ -428,6 +429,10 @@ test("one mail to two addresses of ours is there for each of their partners", as
   });
   expect(new Set(stored.map(({ data }) => data.message_id)).size).toBe(2);
 });
+
+test.each(oddWriters)("a mail from %s is a contact's, known as %s", (from, known) =>
+  expectKnown(setting, from, known),
+);
 
 test("files of a mail stand in its conversation, open by a link for the partner alone, and go with the contact", async () => {
   expect(await tryFiles(setting)).toEqual([0, []]);

@@ -1,4 +1,4 @@
-import { parseEmail } from "@heliograph/channels";
+import { parseEmail, parseWriter } from "@heliograph/channels";
 import { addressParser } from "postal-mime";
 import type { ParsedMail } from "./mail.ts";
 import { isOneOf } from "./networks.ts";
@@ -55,7 +55,7 @@ export function isAuthenticated(
   const named = (name: string): readonly string[] =>
     headers.flatMap(({ key, value }) => (key === name ? [value] : []));
   const [from, ...more] = named("from").flatMap((value) => addressParser(value));
-  const domain = parseEmail(from?.address ?? "")?.domain;
+  const domain = parseWriter(from?.address ?? "")?.domain;
   if (domain === undefined || more.length > 0) return false;
   const results = named("authentication-results").flatMap((header) =>
     dmarcResults(header, trusted.authserv_id),

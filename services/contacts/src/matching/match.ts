@@ -2,6 +2,7 @@ import {
   channelModule,
   type ExternalIdRef,
   externalIdName,
+  knownExternalId,
   normalExternalId,
 } from "@heliograph/channels";
 import { type Channel, type EventData, failpoint, uuid5 } from "@heliograph/contracts";
@@ -149,24 +150,20 @@ export async function match(
   const owner = await ownerOf(context, event, reading);
   if (owner.kind === "unknown") return parked(event, owner.reason, false);
   const { partner, because } = owner;
-  const address = normalExternalId(data.channel, reading.from);
-  if (address.kind === "fault")
-    return parked(event, `its sender ${address.message}`, false, partner);
+  const address = knownExternalId(data.channel, reading.from);
   if (reading.movedTo !== undefined)
-    return keepMove(context, event, partner, address.value, reading.movedTo);
+    return keepMove(context, event, partner, address, reading.movedTo);
   // Who has moved goes on where he was: his conversation is of the address that he had first.
-  const known = await firstOf(context, partner, data.channel, address.value);
+  const known = await firstOf(context, partner, data.channel, address);
   const name = externalIdName(context.vault, partner, known);
-  await adoptRecords(context, event, partner, [
-    externalIdName(context.vault, partner, address.value),
-  ]);
+  await adoptRecords(context, event, partner, [externalIdName(context.vault, partner, address)]);
   const own = reacting(context, event, partner);
   const unverified = isUnverified(data, reading, partner);
   // Whoever writes in somebody's name chooses what that person is called, too.
   const profileName = unverified ? undefined : reading.profileName;
   for (let tries = 0; tries < maxErasures; tries++) {
-    await claimVariant(own, data.channel, address.value);
-    const found = await sealable(own, address.value, profileName, data.message_id);
+    await claimVariant(own, data.channel, address);
+    const found = await sealable(own, address, profileName, data.message_id);
     if (found === undefined) continue;
     const { contact, seal } = found;
     const isKnown = contact.message_id !== data.message_id;
@@ -179,7 +176,7 @@ export async function match(
       channel: data.channel,
       external_id: { source: known.source, id: seal(known.id), name },
       ...contentOf(
-        reading,
+        { ...reading, from: address.id },
         [
           ...cameIn(data.inbound_id, data.files ?? []),
           ...fetchedIn(data.inbound_id, reading.files ?? []),

@@ -1,4 +1,4 @@
-import { channelModule } from "@heliograph/channels";
+import { knownExternalId } from "@heliograph/channels";
 import { streamOf } from "@heliograph/contracts";
 import {
   recordInbound,
@@ -90,15 +90,13 @@ export async function recordWritten(
   further: readonly string[] = [],
 ): Promise<void> {
   const { data } = event;
-  const read = channelModule(data.channel).recipient(item.from);
   await recordInbound(
     { log, vault },
     {
       gateway: { id: data.gateway_id, kind: data.gateway_kind },
       channel: data.channel,
       providerMessageId: item.providerMessageId,
-      // One that is no address of its channel is parked with the reason when it is matched.
-      from: read.kind === "fault" ? item.from : read.value.to,
+      from: knownExternalId(data.channel, item.from).id,
       to: item.to,
       proof: item.proof,
       receivedAt: data.received_at,

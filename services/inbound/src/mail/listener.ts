@@ -18,6 +18,7 @@ import {
   minBytesPerSecond,
   slowAfterMs,
 } from "./limits.ts";
+import { takeQuoted } from "./quoted.ts";
 import { openRates, type Rates } from "./rates.ts";
 import { SpoolFull, withMail, type ReadMail, type SpoolRoom } from "./read.ts";
 import { storeMail, takerOf, type MailContext } from "./receive.ts";
@@ -157,6 +158,14 @@ function recipientsOf(context: ListenerContext, rates: Rates) {
   };
 }
 
+/** Gives why a connection is refused. */
+function greet({ connections }: SMTPServer, session: SMTPServerSession): Error | null {
+  const { remoteAddress } = session;
+  for (const each of connections) if (each.session === session) takeQuoted(each);
+  const own = [...connections].filter((each) => each.remoteAddress === remoteAddress);
+  return own.length > maxConnectionsOfOne ? reply(421, "Too many connections") : null;
+}
+
 function serverOf(context: ListenerContext, certificate: Certificate | undefined, rates: Rates) {
   const begun = new Map<SMTPServerSession, Begun>();
   const refuseRecipient = recipientsOf(context, rates);
@@ -207,10 +216,9 @@ function serverOf(context: ListenerContext, certificate: Certificate | undefined
     maxRecipients,
     socketTimeout: idleMs,
     closeTimeout: closeMs,
-    onConnect({ remoteAddress }, done) {
-      const own = [...server.connections].filter((each) => each.remoteAddress === remoteAddress);
-      done(own.length > maxConnectionsOfOne ? reply(421, "Too many connections") : null);
-    },
+    // Whoever writes from an address with a dot too many is answered there, too.
+    lenientAddressParsing: true,
+    onConnect: (session, done) => done(greet(server, session)),
     onMailFrom(_address, _session, done) {
       done(refuseBusy() ?? null);
     },

@@ -1,6 +1,6 @@
 import type { ApiContext } from "@heliograph/api";
 import type { Attachments } from "@heliograph/attachments";
-import { parseEmail, type Email } from "@heliograph/channels";
+import { parseEmail, parseWriter, type Email } from "@heliograph/channels";
 import {
   deliveredUrl,
   isRecorded,
@@ -33,7 +33,9 @@ export function takerOf(
   { directory, masterKey }: Pick<MailContext, "directory" | "masterKey">,
   recipient: string,
 ): MailTaker | undefined {
-  const address = parseEmail(recipient) ?? withoutDomain(recipient);
+  // One that is written with quotes which it does not need is the same address (RFC 5321 §4.1.2).
+  const plain = parseWriter(recipient)?.address ?? recipient;
+  const address = parseEmail(plain) ?? withoutDomain(plain);
   if (address === undefined) return undefined;
   return mailTaker(
     directory.gateways("live", "email"),
