@@ -9,6 +9,8 @@ export type QuietHours = {
 
 const minuteMs = 60_000;
 const minutesOfDay = 1_440;
+/** No zone puts its clocks forward by more; two hours are known. */
+const mostShiftMinutes = 180;
 /** Zones that follow one another, and the clocks that are put forward: within so long there is a time at which none is quiet, or there is none. */
 const mostWindows = 100;
 
@@ -22,9 +24,12 @@ function isQuietIn(zone: string, { from, to }: QuietHours, atMs: number): boolea
 /** When the hours that are quiet in a zone now are over there by today's clocks: if those are put back on the way it is quiet still, and asked again. */
 function endIn(zone: string, hours: QuietHours, atMs: number): number {
   const away = (minuteOf(hours.to) - localMinute(zone, atMs) + minutesOfDay) % minutesOfDay;
-  let end = Math.floor(atMs / minuteMs) * minuteMs + away * minuteMs;
-  // What the clocks were put forward by.
-  while (end - minuteMs > atMs && !isQuietIn(zone, hours, end - minuteMs)) end -= minuteMs;
+  const end = Math.floor(atMs / minuteMs) * minuteMs + away * minuteMs;
+  if (localMinute(zone, end) === minuteOf(hours.to)) return end;
+  // The clocks were put forward: it was sooner, and the hours may have begun again since.
+  const first = end - Math.min(away - 1, mostShiftMinutes) * minuteMs;
+  for (let sooner = first; sooner < end; sooner += minuteMs)
+    if (!isQuietIn(zone, hours, sooner)) return sooner;
   return end;
 }
 

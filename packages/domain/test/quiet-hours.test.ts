@@ -40,6 +40,20 @@ test.each([
     "2026-03-28T22:00:00Z",
     "2026-03-29T01:00:00Z",
   ],
+  [
+    "that begins again within the hour that is left out of the day",
+    berlin,
+    { from: "03:10", to: "02:50" },
+    "2026-03-28T12:00:00Z",
+    "2026-03-29T01:00:00Z",
+  ],
+  [
+    "that begins again soon, of the day on which they go forward",
+    ["America/Santiago"],
+    { from: "05:45", to: "05:00" },
+    "2026-09-05T14:56:13Z",
+    "2026-09-06T08:00:00Z",
+  ],
   // 02:30 comes twice: the second is as quiet as the first was.
   [
     "that ends within what comes twice",
