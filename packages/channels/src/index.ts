@@ -24,6 +24,7 @@ export {
   parseWriter,
   replySubject,
 } from "./email-address.ts";
+export { isWhatsappUserId } from "./whatsapp.ts";
 export { mailReferences } from "./mail-references.ts";
 export { magicOutcomes, type MagicOutcome, sandboxInboxes } from "./magic.ts";
 export { isCountry } from "./phone.ts";

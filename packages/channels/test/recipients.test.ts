@@ -256,6 +256,18 @@ describe("the name of a list", () => {
   });
 });
 
+it("A person of WhatsApp's without a number is one of a country, by the id as Meta writes it", () => {
+  const { recipient } = channelModule("whatsapp");
+  for (const to of ["US.13491208655302741918", "DE.ENT.11815799212886844830"])
+    expect(recipient(to)).toEqual({
+      kind: "read",
+      value: { to, digits: "", country: to.slice(0, 2) },
+    });
+  for (const text of ["us.1349", "ZZ.1349", "US.", "US.1 349", `US.${"1".repeat(129)}`, "US.A.1"])
+    expect(recipient(text), text).toMatchObject({ kind: "fault", code: "invalid_phone" });
+  expect(channelModule("sms").recipient("US.1349")).toMatchObject({ kind: "fault" });
+});
+
 describe("a recipient of a push or of Telegram", () => {
   it.each([
     ["push", "dev_0HC2ECXSATASBAN5W9948MRD02"],

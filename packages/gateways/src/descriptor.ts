@@ -65,6 +65,8 @@ export type InboundReading = {
   /** A reaction or an edit is no message of its own: `about` is the provider's id of the one it is about. */
   readonly kind: "message" | "reaction" | "edit";
   readonly about?: string | undefined;
+  /** Another address of the same person's, by the provider: whoever writes from it later is known. */
+  readonly alias?: string | undefined;
   /** Nobody wrote: the provider tells that `from` has this address now. */
   readonly movedTo?: string | undefined;
   /** Of a mail: the Message-IDs that it refers to, as `mailReferences` of channels reads them. */

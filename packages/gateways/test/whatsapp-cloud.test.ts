@@ -78,6 +78,31 @@ test("a text and a file are one message to the digits of the number, with our id
   }
 });
 
+test("a person who shows no number is sent to and written from by the id that Meta has for him", async () => {
+  const user = "US.13491208655302741918";
+  const result = await gateway.send(attemptOf(user, { channel }), never);
+  expect(result).toMatchObject({ type: "accepted" });
+  expect(last()).toMatchObject({ recipient_type: "individual", recipient: user });
+  expect(last()).not.toHaveProperty("to");
+  const contacts = [{ user_id: user, profile: { name: "Ada", username: "ada" } }];
+  const written = async (changes: object) => {
+    const said = { ...message("m9"), from: undefined, ...changes };
+    const [item] = await read(double.values(address, { messages: [said], contacts }));
+    if (item?.kind !== "inbound") return item?.kind;
+    const { raw, contentType, from } = item;
+    const of = { raw, contentType, gateway: { name: "wa", channel } } as const;
+    const { alias, profileName, ...reading } = await parseInbound("whatsapp_cloud", of);
+    expect(reading.from).toBe(from);
+    return [from, alias, profileName];
+  };
+  expect(await written({ from_user_id: user })).toEqual([user, user, "Ada"]);
+  expect(await written({ from: user })).toEqual([user, undefined, "Ada"]);
+  const both = { from: "4915551234", from_user_id: user };
+  expect(await written(both)).toEqual(["+4915551234", user, "Ada"]);
+  for (const nobody of [{}, { from_user_id: "13491208655302741918" }, { from: "ada" }])
+    expect(await written(nobody), "an operator is told").toBe("unreadable");
+});
+
 test("a template goes by its name and language, its values by name or by place, in body, header and buttons", async () => {
   await send(templated({ name: "Nayeem", order_id: "TR-204821", paid: true }, "pt-BR"));
   expect(last()).toMatchObject({

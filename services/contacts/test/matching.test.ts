@@ -86,6 +86,29 @@ describe("an inbound message", () => {
     });
   });
 
+  it.each(["number", "user id"])(
+    "of one whom WhatsApp names by a number and a user id is one contact's, who came by the %s first",
+    async (first) => {
+      const [number, user] = first === "number" ? ["4915550031", "US.31"] : ["4915550032", "US.32"];
+      let count = 0;
+      const posted = (who: object) => {
+        const id = `wamid.${user}.${++count}`;
+        const message = { id, timestamp: "1700000000", type: "text", text: { body: "Hi" }, ...who };
+        const body = { message, metadata: { display_phone_number: "+1 555-010-9999" } };
+        const raw = { kind: "whatsapp_cloud", body };
+        return write({ channel: "whatsapp", from: "", provider_message_id: id, raw });
+      };
+      const hidden = { from_user_id: user };
+      const shown = { ...hidden, from: number };
+      const { contact_id } = await posted(first === "number" ? shown : hidden);
+      for (const who of [hidden, shown, hidden])
+        expect(await posted(who)).toMatchObject({ known: true, contact_id });
+      const { external_ids: ids } = await setting.get(`/contacts/${contact_id}`);
+      const known = (ids as readonly { id: string }[]).map(({ id }) => id).toSorted();
+      expect(known).toEqual([`+${number}`, user]);
+    },
+  );
+
   it("is of the chat that moved, whose contact keeps both addresses, and goes on in its conversation", async () => {
     const group = (id: number, message_id: number, rest: object) => ({
       channel: "telegram" as const,

@@ -1,4 +1,4 @@
-import { valueFaults } from "@heliograph/channels";
+import { isWhatsappUserId, valueFaults } from "@heliograph/channels";
 import type { Attempt } from "../types.ts";
 
 type Media = NonNullable<Attempt["media"]>[number];
@@ -25,7 +25,8 @@ export function whatsappContent(attempt: Attempt): Readonly<Record<string, unkno
   return {
     messaging_product: "whatsapp",
     recipient_type: "individual",
-    to: to.replace(/^\+/, ""),
+    // In `to`, Meta takes a user's id for a number, says that it was accepted and delivers it to nobody.
+    ...(isWhatsappUserId(to) ? { recipient: to } : { to: to.replace(/^\+/, "") }),
     ...said,
     // Comes back with each status: by it a message is found whose answer never came.
     biz_opaque_callback_data: messageId,

@@ -1,3 +1,4 @@
+import { isWhatsappUserId } from "@heliograph/channels";
 import { z } from "zod";
 import type { InboundFile, InboundReading, InboundRequest } from "../descriptor.ts";
 
@@ -12,9 +13,12 @@ const File = z.object({
   filename: z.string().optional(),
 });
 /** A message of a person. What kind it is says `type`; what is not known here is named by it. */
-export const PersonsMessage = z.object({
+const UserId = z.string().refine(isWhatsappUserId);
+const PersonsMessageFields = z.object({
   id: z.string().min(1).max(200),
-  from: z.string().regex(/^\d{4,20}$/),
+  /** Left out for a person who shows no number. */
+  from: z.union([z.string().regex(/^\d{4,20}$/), UserId]).optional(),
+  from_user_id: UserId.optional().catch(undefined),
   timestamp: z.string().regex(/^\d{1,11}$/),
   type: z.string().max(64),
   text: Text.optional(),
@@ -33,7 +37,15 @@ export const PersonsMessage = z.object({
     .optional(),
   reaction: z.object({ message_id: z.string(), emoji: z.string().optional() }).optional(),
 });
-type PersonsMessage = z.infer<typeof PersonsMessage>;
+export const PersonsMessage = PersonsMessageFields.refine(
+  ({ from, from_user_id: user }) => from !== undefined || user !== undefined,
+  { path: ["from"], message: "it names nobody who wrote it" },
+);
+export type PersonsMessage = z.infer<typeof PersonsMessage>;
+
+/** The address of whoever wrote it: a number where Meta shows it. */
+export const writerOf = ({ from, from_user_id: user = "" }: PersonsMessage): string =>
+  from === undefined ? user : isWhatsappUserId(from) ? from : numberOf(from);
 
 /** As `readWhatsapp` cuts it out of a post. */
 const Cut = z.object({
@@ -51,7 +63,8 @@ export function whatsappInbound({ raw }: InboundRequest): InboundReading {
   const { reaction } = message;
   const shared = {
     providerMessageId: message.id,
-    from: numberOf(message.from),
+    from: writerOf(message),
+    ...(message.from_user_id !== undefined && { alias: message.from_user_id }),
     to: numberOf(metadata.display_phone_number),
     at: new Date(Number(message.timestamp) * 1_000).toISOString(),
     ...(contact !== undefined && { profileName: contact.profile.name }),

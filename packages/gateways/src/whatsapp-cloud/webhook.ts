@@ -2,7 +2,7 @@ import { isId } from "@heliograph/contracts";
 import { z } from "zod";
 import { eachItem, type Callback, type CallbackItem } from "../callbacks.ts";
 import { whatsappError, whatsappErrors, whatsappFailure, type WhatsappError } from "./errors.ts";
-import { PersonsMessage, numberOf } from "./inbound.ts";
+import { PersonsMessage, writerOf } from "./inbound.ts";
 
 /** What changes a message; every other word (`deleted`, `warning`, one that is new) is a state on the way. */
 const statuses = {
@@ -104,14 +104,19 @@ function failureOf(
 /** Stored by itself, with what stands beside it that belongs to it. */
 function written(raw: unknown, { metadata, contacts }: Value): CallbackItem {
   const message = PersonsMessage.parse(raw);
-  const contact = contacts.find(
-    (each) => (each as { readonly wa_id?: unknown } | null)?.wa_id === message.from,
-  );
+  const contact = contacts.find((each) => isOf(each, message));
   return {
     kind: "inbound",
     providerMessageId: message.id,
-    from: numberOf(message.from),
+    from: writerOf(message),
     contentType: "application/json",
     raw: Buffer.from(JSON.stringify({ message: raw, metadata, contact })),
   };
 }
+
+type Named = { readonly wa_id?: unknown; readonly user_id?: unknown } | null;
+/** Whether it says who wrote the message, by the number or by the user's id. */
+const isOf = (contact: unknown, { from, from_user_id: user }: PersonsMessage): boolean => {
+  const { wa_id: number, user_id: id } = (contact as Named) ?? {};
+  return (from !== undefined && number === from) || (id !== undefined && id === (user ?? from));
+};

@@ -23,7 +23,7 @@ import { following, reacting } from "../reacting.ts";
 import { type ContactsContext, loadContact } from "../streams.ts";
 import { lastSender } from "../tables/senders.ts";
 import { ownerOfInbound } from "./owner.ts";
-import { claimVariant } from "./variants.ts";
+import { claimVariant, keepAlias } from "./variants.ts";
 
 export type Received = RecordedEvent<"InboundReceived">;
 
@@ -162,10 +162,11 @@ export async function match(
   // Whoever writes in somebody's name chooses what that person is called, too.
   const profileName = unverified ? undefined : reading.profileName;
   for (let tries = 0; tries < maxErasures; tries++) {
-    await claimVariant(own, data.channel, address);
+    await claimVariant(own, data.channel, address, reading.alias);
     const found = await sealable(own, address, profileName, data.message_id);
     if (found === undefined) continue;
     const { contact, seal } = found;
+    await keepAlias(own, contact, data.channel, reading.alias);
     const isKnown = contact.message_id !== data.message_id;
     const reason = `${because}; the sender ${isKnown ? "was known" : "is new"}`;
     const matched: EventData<"InboundMatched"> = {

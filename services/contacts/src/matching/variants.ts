@@ -1,8 +1,14 @@
-import { channelModule, sameRecipient, type ExternalIdRef } from "@heliograph/channels";
+import {
+  channelModule,
+  type ExternalIdRef,
+  normalExternalId,
+  sameRecipient,
+} from "@heliograph/channels";
 import type { Channel } from "@heliograph/contracts";
 import { movesOf } from "@heliograph/gateways";
 import { named, ownerOf, readClaim } from "../claims.ts";
 import { addExternalId } from "../commands.ts";
+import type { Contact } from "../contact.ts";
 import type { ContactsContext } from "../streams.ts";
 
 /**
@@ -13,10 +19,11 @@ export async function claimVariant(
   context: ContactsContext,
   channel: Channel,
   address: ExternalIdRef,
+  alias: string | undefined,
 ): Promise<void> {
   const variants =
     channelModule(channel).moves === undefined
-      ? sameRecipient(channel, address.id)
+      ? [...(alias === undefined ? [] : [alias]), ...sameRecipient(channel, address.id)]
       : (await movesOf(context, { partner: context.partner, channel, address: address.id })).others;
   if (variants.length === 0) return;
   const holderOf = async (ref: ExternalIdRef) =>
@@ -28,4 +35,19 @@ export async function claimVariant(
     await addExternalId(context, holder.by.contact.contact_id, address);
     return;
   }
+}
+
+/** Gives the contact of who wrote the other address that its provider tells of him, unless somebody has it. */
+export async function keepAlias(
+  context: ContactsContext,
+  contact: Contact,
+  channel: Channel,
+  alias: string | undefined,
+): Promise<void> {
+  const ref = alias === undefined ? undefined : normalExternalId(channel, alias);
+  if (ref?.kind !== "read") return;
+  const { name } = named(context, ref.value);
+  if (contact.external_ids.some((each) => each.name === name)) return;
+  const eventId = (of: string): string => context.eventId(`alias ${of}`);
+  await addExternalId({ ...context, eventId }, contact.contact_id, ref.value);
 }
