@@ -260,7 +260,7 @@ export class Pipeline {
       if (body === undefined && route.body !== undefined && !route.body.safeParse({}).success)
         throw new PublicError("malformed_json", "The body is empty.");
       if (route.accepts === undefined || !route.accepts(body))
-        body = validate(route.body, body ?? {}, "body");
+        body = validate(route.body, body === undefined ? {} : body, "body");
     }
     call.body = body;
     if (saysLag(route)) under.common.push(...(await lagHeaders(call, route)));

@@ -66,8 +66,8 @@ function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
       ? new PublicError("request_timeout", "The request did not arrive in time.")
       : error.code === "HPE_HEADER_OVERFLOW"
         ? new PublicError(
-            "bad_request",
-            `The headers are larger than ${limits.maxHeaderBytes} bytes.`,
+            "headers_too_large",
+            `The address and the headers are larger than ${limits.maxHeaderBytes} bytes.`,
           )
         : new PublicError("bad_request", "This is not a valid HTTP/1.1 request.");
   const id = requestId(undefined);

@@ -7,7 +7,8 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
   malformed_json:
     "The body is empty, is not JSON, repeats a key, is nested too deeply, or has a number with more digits than are kept: send such numbers as text.",
   bad_request:
-    "The request breaks HTTP itself: a bad escape in the path, headers that are too large, two `Host` headers.",
+    "The request breaks HTTP itself: two `Host` headers, a body whose length is told in two ways.",
+  headers_too_large: "Address and headers together have 16 KB at most.",
   body_too_large: "Split a batch, or host media elsewhere and send its address.",
   unsupported_media_type:
     "Send `Content-Type: application/json`, in UTF-8 and without a content encoding.",

@@ -3,6 +3,7 @@ export const errorCatalogue = {
   invalid_request: { status: 422, title: "The request is not valid" },
   malformed_json: { status: 400, title: "The body is not valid JSON" },
   bad_request: { status: 400, title: "The request cannot be understood" },
+  headers_too_large: { status: 431, title: "The headers are too large" },
   body_too_large: { status: 413, title: "The body is too large" },
   unsupported_media_type: { status: 415, title: "The content type is not supported" },
   request_timeout: { status: 408, title: "The request did not arrive in time" },

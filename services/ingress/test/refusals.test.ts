@@ -279,6 +279,14 @@ describe("a body is refused", () => {
     expect([answer.status, answer.body.code]).toEqual([status, code]);
   });
 
+  test("when it is null as what it is, also where a body may be left out", async () => {
+    const none = await post({ raw: "null" });
+    expect(none.body.errors).toMatchObject([{ path: "", message: "must be an object" }]);
+    const path = "/api/v1/webhook-endpoints/whe_01HNQX2P8Y9R3T4V5W6Z7A8B9C/test";
+    const raw = "null";
+    expect((await world.call("POST", path, { key: partner.key, raw })).status).toBe(422);
+  });
+
   test("of another media type, charset or coding", async () => {
     for (const headers of [
       { "content-type": "text/plain" },
