@@ -22,7 +22,10 @@ const Entry = z.strictObject({
   per_segment: z
     .string()
     .max(24)
-    .refine((text) => (parseMoney(text) ?? -1n) >= 0n, "must be a decimal of at least 0, as text")
+    .refine(
+      (text) => (parseMoney(text) ?? -1n) >= 0n,
+      "must be a decimal of at least 0 as text, with at most 6 digits behind the point",
+    )
     .refine((text) => (parseMoney(text) ?? 0n) <= mostMicros, "must be at most 1000"),
 });
 /** What a price list says, as operators give it. */

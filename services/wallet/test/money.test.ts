@@ -66,8 +66,16 @@ test("a correction has its reason and author, goes either way, and never beyond 
   ]);
   expect((await adjust("-1.50", once)).body).toEqual(first.body);
   expect((await adjust("0.25")).body.available).toBe("3.75");
-  const beyond = await adjust("-3.750001");
+  const later = { "idempotency-key": newId("req") };
+  const beyond = await adjust("-3.750001", later);
   expect([beyond.status, beyond.body.code]).toEqual([402, "insufficient_funds"]);
+  // Declined again it is as it was, and with what it takes the same key goes through, once.
+  expect((await adjust("-3.750001", later)).status).toBe(402);
+  expect((await adjust("0.000001")).body.available).toBe("3.750001");
+  const through = await adjust("-3.750001", later);
+  expect([through.status, through.body.available]).toEqual([201, "0"]);
+  expect((await adjust("-3.750001", later)).body).toEqual(through.body);
+  expect((await adjust("3.75")).body.available).toBe("3.75");
   expect((await adjust("1", {}, key)).status).toBe(403);
   expect((await adjust("0")).status).toBe(422);
   expect((await balance(key)).available).toBe("3.75");
@@ -75,8 +83,7 @@ test("a correction has its reason and author, goes either way, and never beyond 
   const author = loosely(first.body).author;
   expect(author).toMatch(/^key_/);
   expect(data.map((row: object) => [loosely(row).amount, loosely(row).author])).toEqual([
-    ["0.25", author],
-    ["-1.5", author],
+    ...["3.75", "-3.750001", "0.000001", "0.25", "-1.5"].map((amount) => [amount, author]),
   ]);
   // Lent by an administrator alone, and then it may go below zero.
   expect((await put("/wallet/settings", key, { credit_limit: "9" })).status).toBe(403);

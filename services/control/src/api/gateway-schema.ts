@@ -17,7 +17,10 @@ const Uncertain = z.enum(["ask", "retry", "give_up"]).meta({
 const Cost = z
   .string()
   .max(24)
-  .refine((text) => (parseMoney(text) ?? -1n) >= 0n, "must be a decimal from 0, as text")
+  .refine(
+    (text) => (parseMoney(text) ?? -1n) >= 0n,
+    "must be a decimal of at least 0 as text, with at most 6 digits behind the point",
+  )
   .meta({ description: "What a segment costs you there, for the policy `least_cost`." });
 const CarriedCountries = Countries.meta({
   description: "Where it carries to; left out: everywhere.",

@@ -2,9 +2,9 @@ import { type Answer, type Call, type Route, route } from "@heliograph/api";
 import { PublicError, parseMoney } from "@heliograph/contracts";
 import { z } from "zod";
 import { plainMoney, readBalance } from "./balance.ts";
-import { book } from "./booking.ts";
+import { book, wasDeclined } from "./booking.ts";
 import { Money } from "./money.ts";
-import { Currency, fieldError, targetOf } from "./target.ts";
+import { Currency, fieldError, type Target, targetOf } from "./target.ts";
 import { maxBalanceMicros, maxMovementMicros } from "./topup.ts";
 
 const sizeOf = (text: string): bigint => {
@@ -17,7 +17,10 @@ const Adjust = z
     amount: z
       .string()
       .max(24)
-      .refine((text) => sizeOf(text) > 0n, "must be a decimal other than 0, as text")
+      .refine(
+        (text) => sizeOf(text) > 0n,
+        "must be a decimal other than 0 as text, with at most 6 digits behind the point",
+      )
       .refine((text) => sizeOf(text) <= maxMovementMicros, "must be at most 1000000000 either way")
       .meta({ description: "Below 0: taken from the wallet.", example: "-2.50" }),
     reason: z.string().trim().min(1).max(500),
@@ -37,6 +40,20 @@ const Adjustment = z
   })
   .meta({ id: "Adjustment" });
 
+/** As often as the wallet may decline what one key asks for. */
+const mostAttempts = 100;
+
+/** A refusal claims no key, but what was asked for stands in the log: asked for again it is another transaction. Gives what tells it from those that were declined; nothing for the first. */
+async function attemptOf(call: Call<unknown, unknown>, { deps }: Target): Promise<string> {
+  let attempt = "";
+  if (call.idempotencyKey === undefined) return attempt;
+  for (let number = 2; number <= mostAttempts; number++) {
+    if (!(await wasDeclined(deps.log, call.derivedId("wtx", attempt), call.signal))) break;
+    attempt = String(number);
+  }
+  return attempt;
+}
+
 /** Corrects a balance. What takes funds away is bounded by what there is and what is lent: the wallet decides, so nothing in between can slip past. */
 async function adjust(call: Call<z.infer<typeof Adjust>, unknown>): Promise<Answer> {
   const { amount: given, reason, currency, environment } = call.body;
@@ -45,18 +62,19 @@ async function adjust(call: Call<z.infer<typeof Adjust>, unknown>): Promise<Answ
   const { available } = await readBalance(target);
   if ((parseMoney(available) ?? 0n) + parseMoney(amount)! > maxBalanceMicros)
     throw fieldError("amount", "too_big", "the balance would exceed 100000000000");
+  const attempt = await attemptOf(call, target);
   const shown = {
-    transaction_id: call.derivedId("wtx"),
+    transaction_id: call.derivedId("wtx", attempt),
     amount,
     currency: target.currency,
     reason,
     author: call.actor,
   };
-  const booked = await book(call, target, { type: "AdjustmentRequested", data: shown });
+  const booked = await book(call, target, { type: "AdjustmentRequested", data: shown }, attempt);
   if (booked.type === "AdjustmentDeclined")
     throw new PublicError(
       "insufficient_funds",
-      `There is ${booked.available} ${target.currency}: with what is lent that does not cover ${amount}. Nothing was changed; try again with a new Idempotency-Key.`,
+      `There is ${booked.available} ${target.currency}: with what is lent that does not cover ${amount}. Nothing was changed.`,
       { extra: { cost: amount, currency: target.currency } },
     );
   return {

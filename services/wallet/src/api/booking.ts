@@ -19,9 +19,14 @@ type Asked =
 /**
  * Asks the wallet for a top-up or a correction and waits until it is decided: the wallet has one writer, and an answer before it decided would be a guess.
  * Gives the balance after it. Throws `log_unavailable` when the wallet does not answer in time; the request stays in the log and is
- * booked once, so a retry with the same idempotency key finds it.
+ * booked once, so a retry with the same idempotency key finds it. `attempt` tells apart what one key asks for.
  */
-export async function book(call: Call, target: Target, asked: Asked): Promise<Booked> {
+export async function book(
+  call: Call,
+  target: Target,
+  asked: Asked,
+  attempt = "",
+): Promise<Booked> {
   const { transaction_id } = asked.data;
   const { log } = target.deps;
   const requested = await appendOne(log, {
@@ -29,7 +34,7 @@ export async function book(call: Call, target: Target, asked: Asked): Promise<Bo
     expected: "no_stream",
     events: [
       {
-        id: call.eventId("topup"),
+        id: call.eventId(attempt === "" ? "topup" : `topup ${attempt}`),
         ...asked,
         metadata: call.metadata({
           partner: target.partner.partner_id,
@@ -48,6 +53,18 @@ export async function book(call: Call, target: Target, asked: Asked): Promise<Bo
       { retryAfterSeconds: 2, extra: { transaction_id } },
     );
   return booked;
+}
+
+/** Whether a transaction was asked for, and came to nothing. */
+export async function wasDeclined(
+  log: EventLog,
+  transactionId: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const [asked] = await log.readStream(streamOf("topup", transactionId), { limit: 1 });
+  if (asked === undefined) return false;
+  const booked = await waitForBooking(log, transactionId, asked.position, signal);
+  return booked?.type === "AdjustmentDeclined";
 }
 
 async function waitForBooking(

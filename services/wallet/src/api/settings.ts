@@ -27,7 +27,10 @@ const Amount = (description: string) =>
   z
     .string()
     .max(24)
-    .refine((text) => (parseMoney(text) ?? -1n) >= 0n, "must be a decimal of at least 0, as text")
+    .refine(
+      (text) => (parseMoney(text) ?? -1n) >= 0n,
+      "must be a decimal of at least 0 as text, with at most 6 digits behind the point",
+    )
     .refine((text) => (parseMoney(text) ?? 0n) <= maxMovementMicros, "must be at most 1000000000")
     .nullable()
     .optional()

@@ -10,12 +10,14 @@ import { fieldError, needsAdmin, targetOf } from "./target.ts";
 export const maxMovementMicros = 1_000_000_000n * 1_000_000n;
 export const maxBalanceMicros = 100n * maxMovementMicros;
 
+const amountForm = "must be a decimal above 0 as text, with at most 6 digits behind the point";
+
 const Topup = z
   .strictObject({
     amount: z
       .string()
       .max(24)
-      .refine((text) => (parseMoney(text) ?? 0n) > 0n, "must be a decimal above 0, as text")
+      .refine((text) => (parseMoney(text) ?? 0n) > 0n, amountForm)
       .refine(
         (text) => (parseMoney(text) ?? 0n) <= maxMovementMicros,
         "must be at most 1000000000",
