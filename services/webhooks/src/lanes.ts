@@ -99,19 +99,18 @@ export class Lanes {
   }
 
   /**
-   * Drops lanes without work. What a failing endpoint has earned is kept as long as it has something pending, and what an ordered one knows as long as something of it is on its way to or from the
-   * table: `unwritten`, or read. One that was closed before the log has come to it stays: a new one would be open.
+   * Drops lanes without work. What a failing endpoint has earned is kept as long as it has something pending, and what an ordered one knows as long as something of it is on its way to the
+   * table or the log (`onTheirWay`), or is read. One that was closed before the log has come to it stays: a new one would be open.
    */
-  evictIdle(now: number, unwritten: () => ReadonlySet<string>): void {
+  evictIdle(now: number, onTheirWay: () => ReadonlySet<string>): void {
     if (now - this.#evictedAt <= evictEveryMs && now >= this.#evictedAt) return;
     this.#evictedAt = now;
-    const onTheirWay = unwritten();
+    const needed = onTheirWay();
     for (const [id, lane] of this.#lanes) {
       lane.connections?.sweep();
       const known = this.#endpoints.get(id);
       const isAhead = known !== undefined && known.status !== lane.endpoint.status;
-      const rests =
-        isIdle(lane) && !lane.isRead && !onTheirWay.has(id) && lane.nextDue === Infinity;
+      const rests = isIdle(lane) && !lane.isRead && !needed.has(id) && lane.nextDue === Infinity;
       if (rests && !isAhead && now - lane.usedAt > idleMs) {
         disconnect(lane);
         this.#lanes.delete(id);

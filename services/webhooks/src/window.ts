@@ -53,6 +53,13 @@ export const newSlot = (position: bigint, openedAt: number): Slot => ({
   ...noChanges(),
 });
 
+const endpointsOf = ({ closed, moved, loosened, canceled }: Changes): readonly string[] => [
+  ...closed.keys(),
+  ...moved.keys(),
+  ...loosened.keys(),
+  ...canceled.values(),
+];
+
 /** Rows of one statement. */
 const maxRowsPerCommit = 1_000;
 /** Results wait this long for company, so that a burst shares commits: 50 a second at most, and a kill repeats no more than 20 ms of sending, */
@@ -82,6 +89,8 @@ export class Window {
   readonly #slots: Slot[] = [];
   #rows = new Map<string, Row>();
   readonly #beingWritten = new Set<readonly Row[]>();
+  /** What the commit that is under way writes of endpoints, until what follows from it is known. */
+  #beingChanged = noChanges();
   /** Subjects of ordered endpoints of which the next may be due, by endpoint. */
   readonly #releases = new Map<string, Set<string>>();
   /** Endpoints of which that is being written. */
@@ -151,11 +160,12 @@ export class Window {
     for (const rows of this.#beingWritten) for (const row of rows) yield row.job.id;
   }
 
-  /** Endpoints of which the table may not show everything yet. */
+  /** Endpoints of which the table may not show everything yet, or of which what is written is not heard of. */
   endpointsUnwritten(): ReadonlySet<string> {
     const rows = [...this.#rows.values(), ...[...this.#beingWritten].flat()];
     const endpoints = rows.map((row) => row.job.endpointId);
-    return new Set([...endpoints, ...this.#releases.keys(), ...this.#releasing]);
+    const changes = [...this.#slots, this.#beingChanged].flatMap(endpointsOf);
+    return new Set([...endpoints, ...changes, ...this.#releases.keys(), ...this.#releasing]);
   }
 
   /** Once all that is on record by now is written, the first that waits of a subject is due. */
@@ -241,6 +251,7 @@ export class Window {
     const rows = [...this.#rows.values()];
     this.#rows = new Map();
     this.#beingWritten.add(rows);
+    this.#beingChanged = { ...changes, moved: new Map(moved), loosened: new Map(loosened) };
     const now = Date.now();
     try {
       await this.#commit(position, rows, changes, now, all);
@@ -255,6 +266,7 @@ export class Window {
     // What has come since an endpoint was opened again is held behind what was discarded with it.
     if (closed.size > 0)
       for (const each of await this.#hears.waitingFor([...closed.keys()])) this.release(each);
+    this.#beingChanged = noChanges();
     await this.#releaseNext(now);
   }
 

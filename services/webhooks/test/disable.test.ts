@@ -2,7 +2,7 @@ import { newId, streamOf, uuid7 } from "@heliograph/contracts";
 import type { Endpoint } from "@heliograph/domain";
 import { LogUnavailable, openMemoryLog, type EventLog } from "@heliograph/log";
 import { until, webhookSink } from "@heliograph/testkit";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { disableEndpoint } from "../src/disable.ts";
 import { listEndpoints } from "../src/tables/webhooks.ts";
 import { takeNotices } from "../src/tables/notices.ts";
@@ -142,4 +142,56 @@ it("knows of an endpoint what came by before the log answered that it is disable
   expect(await ends(deleted)).toEqual(["discarded"]);
   await sink.close();
   await h.close();
+});
+
+it("keeps the order of a subject whose endpoint waits for the log for longer than a lane rests", async () => {
+  const log = openMemoryLog();
+  const answer = Promise.withResolvers<void>();
+  let disables = 0;
+  const append: EventLog["append"] = async (appends) => {
+    if (appends[0]!.events[0]!.type === "WebhookEndpointDisabled" && disables++ === 0)
+      await answer.promise;
+    return log.append(appends);
+  };
+  const slow = new Proxy(log, {
+    get: (target, name) => (name === "append" ? append : Reflect.get(target, name)),
+  });
+  const realNow = Date.now;
+  let aheadMs = 0;
+  const clock = vi.spyOn(Date, "now").mockImplementation(() => realNow() + aheadMs);
+  const h = await openHarness({ log: async () => slow });
+  await h.start();
+  const sink = await webhookSink();
+  const told: number[] = [];
+  sink.behave(({ path, body }) => {
+    // Long enough in the air for a look at idle lanes.
+    if (path === "/other") return { type: "answer", status: 200, delayMs: 300 };
+    return { type: "answer", status: told.push(JSON.parse(body).sequence) === 1 ? 410 : 200 };
+  });
+  const mine = h.partner;
+  const settings = { event_types: ["message.*"], ordering: "per_subject" };
+  await h.endpoint(`${sink.url}/mine`, settings);
+  const lookAfter = async (ms: number): Promise<void> => {
+    aheadMs += ms;
+    h.newPartner();
+    const { id: other } = await h.endpoint(`${sink.url}/other`, { event_types: ["message.*"] });
+    await h.event();
+    await h.settled(other, "delivered");
+    h.actAs(mine);
+  };
+  const message = newId("msg");
+  await h.eventOf(message);
+  await until(() => disables === 1);
+  await lookAfter(600_000);
+  await h.eventOf(message);
+  await h.caughtUp();
+  await lookAfter(1_000);
+  expect(told).toEqual([1]);
+  answer.reject(new LogUnavailable("it is away", { outcomeUnknown: false }));
+  await lookAfter(10_000);
+  await until(() => told.length === 3);
+  expect(told).toEqual([1, 1, 2]);
+  await sink.close();
+  await h.close();
+  clock.mockRestore();
 });

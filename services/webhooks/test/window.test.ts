@@ -7,9 +7,9 @@ import { DueLook } from "../src/due.ts";
 import type { Job } from "../src/job.ts";
 import { Health } from "../src/health.ts";
 import { Lanes, keepMissedMs } from "../src/lanes.ts";
-import type { LoadedRow, Store } from "../src/store.ts";
+import type { LoadedRow, Store, SubjectOfEndpoint } from "../src/store.ts";
 import { Tally } from "../src/tally.ts";
-import { newSlot, Window } from "../src/window.ts";
+import { newSlot, Window, type WindowHears } from "../src/window.ts";
 
 const jobOf = (id: string): Job => ({
   id,
@@ -36,7 +36,7 @@ const jobOf = (id: string): Job => ({
 });
 
 /** A window whose commits succeed. */
-const storing = (): Window =>
+const storing = (hears: Partial<WindowHears> = {}): Window =>
   new Window(
     { position: 0n, dealt: () => undefined, commit: () => Promise.resolve() },
     () => undefined,
@@ -48,6 +48,7 @@ const storing = (): Window =>
       mayRelease: () => false,
       subjectsOf: () => Promise.resolve([]),
       waitingFor: () => Promise.resolve([]),
+      ...hears,
     },
   );
 
@@ -235,4 +236,30 @@ test("what a disabled endpoint misses is kept for four weeks, and for an enabled
   expect(toldAt(keepMissedMs - 1)).toEqual(["whe_1", "whe_2"]);
   expect(toldAt(keepMissedMs)).toEqual(["whe_2"]);
   expect(keepMissedMs).toBe(28 * 86_400_000);
+});
+
+test("an endpoint that was closed keeps its lane until what waited for it is known", async () => {
+  const waiting = Promise.withResolvers<SubjectOfEndpoint[]>();
+  let asked: readonly string[] = [];
+  const waitingFor = (ids: readonly string[]): Promise<SubjectOfEndpoint[]> => {
+    asked = ids;
+    return waiting.promise;
+  };
+  const window = storing({ waitingFor });
+  const lanes = new Lanes(randomBytes(32), [endpointOf("whe_1"), endpointOf("whe_2")]);
+  for (const id of ["whe_1", "whe_2"]) lanes.lane(id, 0);
+  const slot = newSlot(1n, performance.now());
+  slot.closed.set("whe_1", 1n);
+  window.push(slot);
+  const evictAt = (minutes: number): string[] => {
+    lanes.evictIdle(minutes * 60_000, () => window.endpointsUnwritten());
+    return [...lanes].map(({ id }) => id);
+  };
+  const written = window.flush();
+  await until(() => asked.length === 1);
+  expect([asked, evictAt(10)]).toEqual([["whe_1"], ["whe_1"]]);
+  waiting.resolve([]);
+  await written;
+  expect(evictAt(20)).toEqual([]);
+  window.close();
 });
