@@ -367,7 +367,7 @@ function takeKey(call: Call, body: unknown): string | undefined {
     delete body.idempotency_key;
     if (typeof field !== "string")
       throw keyRefused("The idempotency key must be text.", "invalid_type", "must be text");
-    keys.push(parseIdempotencyKey(field));
+    keys.push(parseIdempotencyKey(field, "idempotency_key"));
   }
   if (new Set(keys).size > 1)
     throw keyRefused(

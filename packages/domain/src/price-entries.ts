@@ -41,9 +41,9 @@ export function repeatedEntries(entries: PriceList["entries"]): readonly FieldEr
     if (first === undefined) seen.set(key, index);
     else if (errors.length < 20)
       errors.push({
-        path: `entries[${index}]`,
+        path: `entries.${index}`,
         code: "duplicate",
-        message: `says again what entries[${first}] says`,
+        message: `says again what entries.${first} says`,
       });
   }
   return errors;

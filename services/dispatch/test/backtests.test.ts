@@ -355,7 +355,7 @@ test("what cannot be tried is refused with its place, and who is no operator lea
     }),
   ).toEqual(["routing.rules.0.gateways.0", "routing.rules.0.match.partner"]);
   const entry = { channel: "sms", prefix: "", per_segment: "1" };
-  expect(await refused({ prices: { entries: [entry, entry] } })).toEqual(["prices.entries[1]"]);
+  expect(await refused({ prices: { entries: [entry, entry] } })).toEqual(["prices.entries.1"]);
   expect(
     await refused({ routing: { rules: [rule([cheap.gateway_id], { match: { sender: 7 } })] } }),
   ).toEqual(["routing.rules.0.match.sender"]);

@@ -242,6 +242,15 @@ describe("an idempotency key", () => {
       (await send({ ...sms, idempotency_key: "one" }, { "idempotency-key": "two" })).body.code,
     ).toBe("invalid_request");
     expect((await send({ ...sms, idempotency_key: 1 })).body.code).toBe("invalid_request");
+    // Each is told of where it stands.
+    const blank = { ...sms, idempotency_key: "a b" };
+    const inBody = await send(blank);
+    const ofItem = await world.call("POST", "/api/v1/messages/batch", {
+      key: partner.key,
+      body: { messages: [blank] },
+    });
+    const { path } = ofItem.body.data[0].error.errors[0];
+    expect([inBody.body.errors[0].path, path]).toEqual(["idempotency_key", "idempotency_key"]);
   });
 });
 

@@ -73,7 +73,7 @@ function batchItem(call: Call, raw: unknown, index: number): Item | PublicError 
     const { idempotency_key: own, ...body } = value;
     const keyParts =
       own !== undefined
-        ? [parseIdempotencyKey(own)]
+        ? [parseIdempotencyKey(own, "idempotency_key")]
         : call.idempotencyKey === undefined
           ? undefined
           : [call.idempotencyKey, "item", String(index)];
