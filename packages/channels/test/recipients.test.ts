@@ -128,6 +128,8 @@ describe("an e-mail address", () => {
     ".a@b.de",
     "a..b@c.de",
     '"a"@b.de',
+    '"x@evil.example y"@good.example',
+    "ö@x.example",
     "a@-b.de",
     "a@b-.de",
     "a@b..de",

@@ -36,7 +36,11 @@ function plainly(line: string): string {
 }
 
 /** A server that answers line by line as it is told, and the lines that it heard: `2 MAIL FROM:…` on its second connection, with `tls` once it is encrypted. */
-async function scripted(script: Script, credentials?: { key: string; cert: string }) {
+async function scripted(
+  script: Script,
+  credentials?: { key: string; cert: string },
+  greeting = "220 mx.example",
+) {
   const heard: string[] = [];
   const early: string[] = [];
   const sockets = new Set<Socket>();
@@ -69,7 +73,7 @@ async function scripted(script: Script, credentials?: { key: string; cert: strin
   }
   const server = createServer((socket) => {
     sockets.add(socket);
-    socket.write("220 mx.example\r\n");
+    socket.write(`${greeting}\r\n`);
     serve(socket, ++connections, false);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
@@ -187,4 +191,52 @@ test("after a mail that was refused, or answered by what is no answer, the next 
     const [first, again] = [words.indexOf("1 MAIL"), words.lastIndexOf("1 MAIL")];
     if (first !== again) expect(words.slice(first, again), said).toContain("1 RSET");
   }
+});
+
+test("what a server has against us is no fault of the recipient, and a later try, or another gateway, may do better", async () => {
+  const no = "554 5.7.1 no service for you";
+  const refusing =
+    (word: string, said: string): Script =>
+    (line) =>
+      line.startsWith(word) ? said : line.startsWith("EHLO") ? ehlo("AUTH PLAIN") : plainly(line);
+  for (const [why, script, greeting, code, permanent] of [
+    ["its greeting", plainly, "554 no SMTP service here", "provider_unavailable", false],
+    [
+      "its answer to our name",
+      (line) => (/^(?:EHLO|HELO)/.test(line) ? no : plainly(line)),
+      undefined,
+      "provider_unavailable",
+      false,
+    ],
+    ["AUTH", refusing("AUTH", "535 5.7.8 no"), undefined, "gateway_authentication_failed", false],
+    ["MAIL", refusing("MAIL", "530 5.7.0 no"), undefined, "gateway_authentication_failed", false],
+    ["a size", refusing("MAIL", "552 5.3.4 too big"), undefined, "content_rejected", true],
+  ] as const satisfies readonly (readonly [
+    string,
+    Script,
+    string | undefined,
+    string,
+    boolean,
+  ])[]) {
+    const { port } = await scripted(script, undefined, greeting);
+    const url = `smtp://shop@127.0.0.1:${port}`;
+    const result = await gatewayTo(url, { password: "secret" }).send(to("ada@example.com"), never);
+    expect(result, why).toMatchObject({ type: "rejected", error: { code, permanent } });
+    const { error } = result as Extract<typeof result, { type: "rejected" }>;
+    expect(error.class, why).not.toBe("recipient");
+  }
+});
+
+test("a mail that is larger than the server takes, files in Base64 and all, is refused before any of it is sent", async () => {
+  const server = await scripted(plainly);
+  const gateway = gatewayTo(`smtp://127.0.0.1:${server.port}`);
+  const withFile = (bytes: number) =>
+    gateway.send({ ...to("ada@example.com"), files: [{ content: Buffer.alloc(bytes) }] }, never);
+  expect(await withFile(740_000)).toMatchObject({
+    type: "rejected",
+    error: { code: "content_rejected", class: "content", permanent: true },
+  });
+  expect(server.heard.filter((line) => /MAIL|DATA/.test(line))).toEqual([]);
+  expect((await withFile(720_000)).type).toBe("accepted");
+  expect(server.heard.find((line) => line.includes("MAIL"))).toMatch(/SIZE=98\d{4}$/);
 });

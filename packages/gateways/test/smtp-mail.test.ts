@@ -134,6 +134,27 @@ test.each([
   },
 );
 
+test.each([
+  ["554 5.7.1 Client host [192.0.2.1] blocked using zen.spamhaus.org", "policy_rejected"],
+  ["550 Relaying denied", "policy_rejected"],
+  ["550 5.0.0 we do not like your reputation", "policy_rejected"],
+  ["550 5.4.1 Recipient address rejected: Access denied", "provider_rejected"],
+  ["552 5.2.2 over quota", "mailbox_full"],
+  ["550 5.1.8 sender's domain not found", "invalid_sender"],
+  ["550 5.1.1 nobody here; see our spam policy", "recipient_rejected"],
+  ["550 No such user; see our spam policy", "recipient_rejected"],
+  ["550 mailbox unavailable", "recipient_rejected"],
+])(
+  "a refusal of a recipient is about the recipient only where it says so: %s",
+  (response, code) => {
+    const error = { responseCode: Number(response.slice(0, 3)), command: "RCPT TO", response };
+    expect(smtpResult("mail-1", error, { begun: false, aborted: false })).toMatchObject({
+      type: "rejected",
+      error: { code },
+    });
+  },
+);
+
 test("a warning is no failure, a report of nothing is told to an operator, and nothing is invented", async () => {
   const delayed = ["Action: delayed", "Status: 4.4.7", "Will-Retry-Until: tomorrow"];
   expect(await read(deliveryReport({ fields: delayed }))).toEqual([

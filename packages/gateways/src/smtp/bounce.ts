@@ -1,7 +1,7 @@
 import type { CallbackItem, Report } from "../callbacks.ts";
 import { failureOf } from "../failure.ts";
 import type { deliveredStatus } from "./enhanced-status.ts";
-import { smtpErrors } from "./result.ts";
+import { smtpErrors } from "./errors.ts";
 
 type Status = Pick<ReturnType<typeof deliveredStatus>, "reason" | "permanent" | "code" | "text">;
 

@@ -1,5 +1,5 @@
 import type { Fields } from "./mail.ts";
-import type { SmtpErrorCode } from "./result.ts";
+import type { SmtpErrorCode } from "./errors.ts";
 
 const enhanced = /(?:^|[\s;(#[-])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])/;
 /** Servers without enhanced codes say in words that nobody is there. A hint, where nothing else tells. */
@@ -28,6 +28,18 @@ export function deliveredStatus(group: Fields): {
     ? meaningOf(Number(subject ?? 0), Number(detail ?? 0), text ?? "")
     : "recipient_deferred";
   return { reason, permanent, code, text };
+}
+
+/** Servers without enhanced codes say in words that it is not the recipient whom they refuse. As above, a hint. */
+const us =
+  /\b(?:relay(?:ing)?|spam\w*|black-?list\w*|block-?list\w*|dnsbl|rbl|policy|reputation|rate limit)\b/i;
+
+/** What a reply of 5xx to a recipient means: nobody is kept from messages because a server has something against us, or has no room for this one. */
+export function refusedRecipient(text: string): SmtpErrorCode {
+  const [, status, subject, detail] = enhanced.exec(text) ?? [];
+  if (status === "5" && !saysLittle(Number(subject), Number(detail)))
+    return meaningOf(Number(subject), Number(detail), text);
+  return us.test(text) && !nobody.test(text) ? "policy_rejected" : "recipient_rejected";
 }
 
 /** 5.0.0 says no more than that it failed, and 5.1.0 that it was something about an address: the sender's, as often as not. */

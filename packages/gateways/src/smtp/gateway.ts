@@ -12,7 +12,8 @@ import type {
   SendResult,
 } from "../types.ts";
 import { foldable, headersOf, oneLine } from "./headers.ts";
-import { smtpErrors, smtpResult } from "./result.ts";
+import { smtpErrors } from "./errors.ts";
+import { smtpResult } from "./result.ts";
 import { mailIdOf } from "./mail-id.ts";
 import { returnPathOf } from "./return-path.ts";
 import { sendgridHeaders } from "./sendgrid.ts";
@@ -132,7 +133,11 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
         ...unsubscribing({ config, tools }, attempt),
         forProvider,
       }),
-      envelope: { from: returnPath(attempt, sender), to: [recipient.address] },
+      envelope: {
+        from: returnPath(attempt, sender),
+        to: [recipient.address],
+        size: leastSize(attempt),
+      },
       subject: foldable(attempt.content.subject ?? ""),
       messageId,
       ...(attempt.content.text !== undefined && { text: lines(attempt.content.text) }),
@@ -169,6 +174,13 @@ const partOf = ({ name, type, content }: AttachedFile) => ({
   ...(type !== undefined && { contentType: type }),
   content,
 });
+
+/** How large the mail is on the wire at least (RFC 1870 §5): files in lines of 76 letters of Base64. A server that takes less is not sent it, and one that is asked may say so first. */
+const leastSize = ({ content: { text = "", html = "" }, files = [] }: Attempt): number =>
+  files.reduce(
+    (sum, { content: { length } }) => sum + Math.ceil((length / 57) * 78),
+    Buffer.byteLength(text) + Buffer.byteLength(html),
+  );
 
 /** By what the recipient says that there is to be no more. RFC 8058 §3.1 wants HTTPS: without a public address there is no link. */
 function unsubscribing(

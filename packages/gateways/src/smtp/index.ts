@@ -2,7 +2,7 @@ import { gatewayKind } from "../descriptor.ts";
 import { readWhatCame, toldThrough, verifyEvents } from "./events.ts";
 import { createSmtpGateway } from "./gateway.ts";
 import { mailInbound } from "./inbound.ts";
-import { smtpErrors } from "./result.ts";
+import { smtpErrors } from "./errors.ts";
 import { mailKeys } from "./server-ids.ts";
 import { SmtpSecrets, SmtpSettings, smtpFault, splitUrl } from "./settings.ts";
 import { mailDomains, takenAddress } from "./taken.ts";

@@ -1,5 +1,7 @@
 import type { Failure } from "@heliograph/contracts";
 import { failureOf } from "../failure.ts";
+import { refusedRecipient } from "./enhanced-status.ts";
+import { type SmtpErrorCode, smtpErrors } from "./errors.ts";
 import type { SendResult } from "../types.ts";
 
 type SmtpError = {
@@ -21,26 +23,6 @@ const neverSpoke = (error: SmtpError): boolean =>
   error.timeoutType === "CONNECT_TIMEOUT" ||
   error.timeoutType === "GREETING_TIMEOUT" ||
   (error.code === "ESOCKET" && (error.syscall === "connect" || error instanceof AggregateError));
-
-/** What a mail server's refusal can mean. A wrong account is no fault of the message: another gateway may take it, and this one after a repair. */
-export const smtpErrors = {
-  invalid_recipient: { class: "recipient", permanent: true },
-  invalid_sender: { class: "content", permanent: true },
-  greylisted: { class: "recipient", permanent: false },
-  recipient_deferred: { class: "recipient", permanent: false },
-  recipient_rejected: { class: "recipient", permanent: true },
-  mailbox_full: { class: "recipient", permanent: false },
-  policy_rejected: { class: "provider", permanent: true },
-  content_deferred: { class: "content", permanent: false },
-  content_rejected: { class: "content", permanent: true },
-  provider_deferred: { class: "provider", permanent: false },
-  provider_rejected: { class: "provider", permanent: true },
-  provider_unavailable: { class: "provider", permanent: false },
-  gateway_authentication_failed: { class: "account", permanent: false },
-  gateway_timeout: { class: "timeout", permanent: false },
-  gateway_unreachable: { class: "gateway", permanent: false },
-} as const satisfies Record<string, Pick<Failure, "class" | "permanent">>;
-export type SmtpErrorCode = keyof typeof smtpErrors;
 
 /**
  * Greylisting refuses strangers at first and takes them when they come back (RFC 6647 §2). Most servers say the word; 4.7.1 is the enhanced code for a refusal by
@@ -89,6 +71,11 @@ export function smtpResult(
   return rejected(timedOut ? "gateway_timeout" : "gateway_unreachable");
 }
 
+/** The server wants to know first who asks (RFC 4954 §6), or does not believe it. */
+const aboutAccount: ReadonlySet<number> = new Set([530, 534, 535, 538]);
+/** The greeting, and what is said before any message. */
+const beforeMail: ReadonlySet<string> = new Set(["CONN", "EHLO", "HELO", "LHLO"]);
+
 /** What a reply of the server means, by its number and by what it answers. */
 function replied(
   responseCode: number,
@@ -100,7 +87,12 @@ function replied(
   if (!permanent && GREYLISTED.test(text)) return "greylisted";
   // 421 means that the server is closing the connection for reasons of its own.
   if (responseCode === 421) return "provider_unavailable";
-  if (command === "RCPT TO") return permanent ? "recipient_rejected" : "recipient_deferred";
+  if (aboutAccount.has(responseCode)) return "gateway_authentication_failed";
+  // Nobody has been named yet: it is us that it refuses (RFC 5321 §3.1).
+  if (beforeMail.has(command ?? "")) return "provider_unavailable";
+  if (command === "RCPT TO") return permanent ? refusedRecipient(text) : "recipient_deferred";
+  // Larger than the server takes (RFC 1870 §6.1), said before it has any of it.
+  if (responseCode === 552) return "content_rejected";
   if (command === "DATA" || code === "EMESSAGE")
     return permanent ? "content_rejected" : "content_deferred";
   return permanent ? "provider_rejected" : "provider_deferred";

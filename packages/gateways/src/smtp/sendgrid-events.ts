@@ -3,7 +3,7 @@ import { z } from "zod";
 import { eachItem, type CallbackItem, type Report } from "../callbacks.ts";
 import { bounceOf, notOfAddress, stranger } from "./bounce.ts";
 import { deliveredStatus } from "./enhanced-status.ts";
-import type { SmtpErrorCode } from "./result.ts";
+import type { SmtpErrorCode } from "./errors.ts";
 import { ownMailId } from "./mail-id.ts";
 import { sendgridArgument } from "./sendgrid.ts";
 

@@ -5,7 +5,7 @@ import { jsonIn } from "../json-in.ts";
 import { failureOf } from "../failure.ts";
 import { bounceOf, isComplaint, notOfAddress, stranger } from "./bounce.ts";
 import { deliveredStatus } from "./enhanced-status.ts";
-import { smtpErrors } from "./result.ts";
+import { smtpErrors } from "./errors.ts";
 import { attemptOfMailId, mailIdsOfPath, ownMailId } from "./mail-id.ts";
 import { giverOf, readReturnPath } from "./return-path.ts";
 import { SnsMessage } from "./sns.ts";
