@@ -1,3 +1,4 @@
+import { channelModule } from "@heliograph/channels";
 import type { Channel } from "@heliograph/contracts";
 import { type ContactsContext, survivorsOf } from "./streams.ts";
 
@@ -20,9 +21,18 @@ export async function reachOf(
     if (contact === undefined) return { kind: "unknown" };
     const { status, external_ids } = contact;
     if (status === "erasing" || status === "erased") return { kind: "erased" };
+    // Some people write from what nothing can be sent to, and an id of the provider's is for who has no number.
     const [last] = external_ids
-      .filter(({ source }) => source === channel)
-      .toSorted((one, other) => (one.added_at < other.added_at ? 1 : -1));
+      .filter(({ source, id: to }) => source === channel && isSentTo(channel, to))
+      .toSorted(
+        (one, other) =>
+          Number(isNumber(other.id)) - Number(isNumber(one.id)) ||
+          (one.added_at < other.added_at ? 1 : -1),
+      );
     return last === undefined ? { kind: "no_address" } : { kind: "reached", to: last.id };
   };
 }
+
+const isNumber = (id: string): boolean => id.startsWith("+");
+const isSentTo = (channel: Channel, id: string): boolean =>
+  channelModule(channel).recipient(id).kind === "read";

@@ -2,6 +2,8 @@ import { deterministicId, newId, streamOf, uuid5 } from "@heliograph/contracts";
 import { movesOf, receivedFileId } from "@heliograph/gateways";
 import { until } from "@heliograph/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { reachOf } from "../src/address.ts";
+import { readAddresses } from "../src/tables/audience.ts";
 import { type Written, matchedOf, postInbound } from "./inbound.ts";
 import { type Setting, newCrm, newPhone, openSetting, pathOf } from "./setting.ts";
 
@@ -106,6 +108,16 @@ describe("an inbound message", () => {
       const { external_ids: ids } = await setting.get(`/contacts/${contact_id}`);
       const known = (ids as readonly { id: string }[]).map(({ id }) => id).toSorted();
       expect(known).toEqual([`+${number}`, user]);
+      const reach = await reachOf({ ...context(), partner: me() }, [contact_id!]);
+      expect(reach(contact_id!, "whatsapp"), "the number counts").toEqual({
+        kind: "reached",
+        to: `+${number}`,
+      });
+      await until(async () => {
+        const { projectionPool: pool } = context();
+        const [row] = await readAddresses(pool, me(), "whatsapp", [contact_id!]);
+        return row?.to === `+${number}`;
+      });
     },
   );
 

@@ -44,6 +44,14 @@ test("gateways are drawn by weight from the healthy ones with room that have not
   );
   expect(drawn).toHaveLength(30);
   expect(choose(two, ["b"], 0.99)).toMatchObject({ type: "chosen", candidate: { name: "a" } });
+  // A weight of 0 is for who is taken where no other can be; of several the last.
+  const last = [gateway("a", { weight: 0 }), gateway("b", { weight: 0 })];
+  for (const random of [0, 0.5, 0.99]) {
+    expect(choose(route(last), [], random)).toMatchObject({ candidate: { name: "b" } });
+    expect(choose(route([gateway("c", { weight: 1 }), ...last]), [], random)).toMatchObject({
+      candidate: { name: "c" },
+    });
+  }
   // When all have failed, they are tried again rather than none.
   expect(choose(two, ["a", "b"], 0)).toMatchObject({ type: "chosen" });
   const oneHealthy = route([gateway("a", { unhealthy: "open" }), gateway("b")]);

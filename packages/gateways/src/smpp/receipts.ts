@@ -69,14 +69,16 @@ function textOf({ fields, tlvs }: Delivery): string {
   const short = "short_message" in fields ? fields.short_message : undefined;
   const bytes = short !== undefined && short.length > 0 ? short : tlvOf(tlvs, tag.message_payload);
   // Receipts are ASCII, which most alphabets agree on; only UCS-2 is another thing.
-  return bytes === undefined ? "" : (readText(bytes, fields.data_coding, "latin1") ?? "");
+  if (bytes === undefined) return "";
+  return readText(bytes, fields.data_coding, "latin1") ?? bytes.toString("latin1");
 }
 
 /** The value of a label; of `text:`, which is last and holds what a person was sent, nothing is read. */
 function labelsOf(text: string): (label: "id" | "stat" | "err") => string | undefined {
   const [head = ""] = text.split(/(?:^|\s)text:/i, 1);
   return (label) =>
-    new RegExp(`(?:^|[\\s,;])${label}\\s*:\\s*([^\\s,;]{1,255})`, "i").exec(head)?.[1];
+    // Behind a user data header, too, whose octets are control characters.
+    new RegExp(`(?:^|[\\s\\p{Cc},;])${label}\\s*:\\s*([^\\s,;]{1,255})`, "iu").exec(head)?.[1];
 }
 
 function cString(bytes: Buffer | undefined): string | undefined {

@@ -116,6 +116,22 @@ describe("a receipt", () => {
       { providerMessageId: "3", status: "delivered" },
     ],
     [
+      "behind a user data header",
+      {
+        esm_class: 0x44,
+        short_message: Buffer.from(
+          "\u0005\u0000\u0003\u0007\u0001\u0001id:3 stat:DELIVRD",
+          "latin1",
+        ),
+      },
+      { providerMessageId: "3", status: "delivered" },
+    ],
+    [
+      "in a coding that is no text's",
+      { data_coding: 4, ...text("id:3 stat:DELIVRD") },
+      { providerMessageId: "3", status: "delivered" },
+    ],
+    [
       "whose quoted text looks like a receipt",
       text("id:3 stat:DELIVRD err:000 text:id:4 stat:UNDELIV"),
       { providerMessageId: "3", status: "delivered" },

@@ -98,7 +98,7 @@ export type Reached = {
   /** The contact that it is part of; itself where it is not merged. */
   readonly root: string;
   readonly erased: boolean;
-  /** The address that it was given last; null where it has none. */
+  /** The address that it was given last, a number before an id of the provider's; null where it has none. */
   readonly to: string | null;
 };
 
@@ -114,7 +114,7 @@ export async function readAddresses(
     text: `select c.id, c.root, c.erased, x.id as to from contacts.contacts c
       left join lateral (
         select a.id from jsonb_to_recordset(c.external_ids::jsonb) as a(source text, id text, added_at text)
-        where a.source = $3 order by a.added_at desc limit 1) x on true
+        where a.source = $3 order by a.id like '+%' desc, a.added_at desc limit 1) x on true
       where c.id = any($1::text[]) and c.partner = $2`,
     values: [ids, partner, channel],
   });
