@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { newDataDir, removeDataDir, until, type Instance } from "@heliograph/testkit";
 import type { Stormed, Taken } from "./broadcast-provider.ts";
-import { cpuMs, ownCpuMs, postmasterOf, residentMb } from "./cpu.ts";
+import { cpuMs, ownCpuMs, postmasterOf } from "./cpu.ts";
 import { sms } from "./flood-sms.ts";
 import { inUseMb } from "./heap.ts";
 import { askable } from "./inspector.ts";
@@ -12,6 +12,7 @@ import { drive } from "./load.ts";
 import { caughtUp, partnerOf } from "./people.ts";
 import { fillPeople } from "./people-fill.ts";
 import { limitRow, type Row } from "./row.ts";
+import { type Memory, watchRun } from "./watched.ts";
 
 const contacts = Number(process.env["HELIOGRAPH_BENCH_BROADCAST"] ?? 20_000);
 const singlePerSecond = 20;
@@ -45,11 +46,13 @@ export async function benchBroadcast(): Promise<Row[]> {
   try {
     const api = apiOf(instance);
     await useProvider(api, port, instance);
+    console.error(`broadcast: ${contacts} contacts are written`);
     await fillPeople(instance, dataDir, await partnerOf(instance), contacts, {
       environment: "live",
       silent: true,
     });
     await caughtUp(instance, "live");
+    console.error("broadcast: they are there; a slice to warm up");
     // Until the compiler has seen every path, it is the compiler that is measured.
     await slice(instance);
     const { rows, id } = await measureBroadcast(instance, api, provider);
@@ -142,29 +145,20 @@ const compared = (figure: string, beside: readonly Slice[], alone: readonly Slic
     }),
   );
 
-/** Memory of the instance while something runs: at its first quarter, and the most behind that. */
-function watchMemory(pid: number, isEarly: () => boolean) {
-  let early = 0;
-  let most = 0;
-  const timer = setInterval(() => {
-    const now = residentMb(pid);
-    if (isEarly()) early = Math.max(early, now);
-    most = Math.max(most, now);
-  }, 500);
-  return () => {
-    clearInterval(timer);
-    return { early: Math.round(early), most: Math.round(most) };
-  };
-}
-
 /** What grew while it ran, which shows its height, and what of it is still in use behind it. */
 const grownRows = (
   figure: string,
-  memory: { readonly early: number; readonly most: number },
+  memory: Memory,
   [inUse, from]: readonly [figure: string, from: string],
   { before, after }: { readonly before: number; readonly after: number },
 ): Row[] => [
-  limitRow(figure, "MB", memory.most - memory.early, 50, `${memory.early} MB then`),
+  limitRow(
+    figure,
+    "MB",
+    memory.most - memory.early,
+    50,
+    `${memory.early} MB then; with a quarter, half and all of it done ${memory.at}`,
+  ),
   limitRow(inUse, "MB", Math.round(after - before), 50, `${Math.round(before)} MB ${from}`),
 ];
 
@@ -205,7 +199,11 @@ async function measureBroadcast(instance: Instance, api: Api, provider: ChildPro
   let shown = (await api("GET", `/broadcasts/${id}`)) as Broadcast;
   const look = async (): Promise<Broadcast> =>
     (shown = (await api("GET", `/broadcasts/${id}`)) as Broadcast);
-  const memory = watchMemory(instance.pid, () => shown.counts.sent < contacts / 4);
+  const memory = watchRun("broadcast", instance.pid, {
+    all: contacts,
+    done: async () => (await look()).counts.sent,
+    isEarly: () => shown.counts.sent < contacts / 4,
+  });
   const cpu = await meterOf(instance);
   const started = Date.now();
   await api("POST", `/broadcasts/${id}/start`);
@@ -265,6 +263,26 @@ const quiet = async (look: () => Promise<Broadcast>): Promise<void> => {
   });
 };
 
+/** Reports a second, of those beside single sends and of those behind them, where there are any. */
+function stormRates(
+  reports: number,
+  beside: number | undefined,
+  { besideSeconds, seconds }: { readonly besideSeconds: number; readonly seconds: number },
+  note: string,
+): Row[] {
+  const figure = "storm of bounces: reports taken";
+  const count = beside ?? reports;
+  const perSecond = rate(count, Math.min(besideSeconds, seconds));
+  const rows = [limitRow(`${figure} beside single sends`, "/s", perSecond, undefined, note)];
+  if (beside === undefined) return rows;
+  const behind = reports - beside;
+  const alone = rate(behind, seconds - besideSeconds);
+  return [
+    ...rows,
+    limitRow(`${figure} alone`, "/s", alone, undefined, `the ${behind} behind those`),
+  ];
+}
+
 async function measureStorm(
   instance: Instance,
   api: Api,
@@ -273,7 +291,13 @@ async function measureStorm(
 ): Promise<Row[]> {
   let began = Infinity;
   // What it took before counts as its first seconds: to be collected makes it smaller for a while.
-  const memory = watchMemory(instance.pid, () => performance.now() - began < sliceMs / 2);
+  const isEarly = (): boolean => performance.now() - began < sliceMs / 2;
+  const reported = async () => (await ask<Taken>(provider, "taken")).reported;
+  const memory = watchRun("storm of bounces", instance.pid, {
+    all: contacts,
+    done: reported,
+    isEarly,
+  });
   const alone = [await slice(instance), await slice(instance)];
   const inUse = await inUseMb(instance);
   const cpu = await meterOf(instance);
@@ -285,9 +309,8 @@ async function measureStorm(
   const beside: Slice[] = [];
   while (!over && beside.length < rounds) beside.push(await slice(instance));
   const besideSeconds = (performance.now() - began) / 1_000;
-  const reportedBeside = over ? undefined : (await ask<Taken>(provider, "taken")).reported;
+  const reportedBeside = over ? undefined : await reported();
   const { reports, refused, seconds } = await storm;
-  const behindIt = reportedBeside === undefined ? undefined : reports - reportedBeside;
   const behind = performance.now();
   await until(
     async () => ((await api("GET", `/broadcasts/${id}`)) as Broadcast).counts.failed === contacts,
@@ -299,31 +322,14 @@ async function measureStorm(
   const grown = memory();
   const note = `${reports} reports, ${refused} sent again; single sends included`;
   return [
-    limitRow(
-      "storm of bounces: reports taken beside single sends",
-      "/s",
-      rate(reportedBeside ?? reports, Math.min(besideSeconds, seconds)),
-      undefined,
-      note,
-    ),
-    ...(behindIt === undefined
-      ? []
-      : [
-          limitRow(
-            "storm of bounces: reports taken alone",
-            "/s",
-            rate(behindIt, seconds - besideSeconds),
-            undefined,
-            `the ${behindIt} behind those`,
-          ),
-        ]),
-    limitRow("storm of bounces: CPU a report, node", "ms", perReport("node"), undefined, note),
-    limitRow(
-      "storm of bounces: CPU a report, PostgreSQL",
-      "ms",
-      perReport("postgres"),
-      undefined,
-      note,
+    ...stormRates(reports, reportedBeside, { besideSeconds, seconds }, note),
+    ...(
+      [
+        ["node", "node"],
+        ["PostgreSQL", "postgres"],
+      ] as const
+    ).map(([part, name]) =>
+      limitRow(`storm of bounces: CPU a report, ${part}`, "ms", perReport(name), undefined, note),
     ),
     limitRow("storm of bounces: the last one counted behind its 2xx", "ms", lagMs, sliceMs, note),
     ...grownRows(

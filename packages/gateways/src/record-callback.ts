@@ -27,6 +27,8 @@ export type ReceivedCallback = Callback & {
   readonly files?: EventData<"CallbackReceived">["files"];
   /** It came over a connection, where two alike are two: nothing tells them from one that came twice. */
   readonly alwaysNew?: true;
+  /** It is one of a round, and more wait for theirs. */
+  readonly crowded?: boolean;
 };
 
 /** The name of a callback, which another delivery of the same has too. */
@@ -53,7 +55,17 @@ export async function isRecorded(
  */
 export async function recordCallback(
   { log, vault }: { readonly log: Pick<EventLog, "append">; readonly vault: Vault },
-  { gateway, url, headers, contentType, body, receivedAt, alwaysNew, files }: ReceivedCallback,
+  {
+    gateway,
+    url,
+    headers,
+    contentType,
+    body,
+    receivedAt,
+    alwaysNew,
+    crowded,
+    files,
+  }: ReceivedCallback,
 ): Promise<"stored" | "known"> {
   const callbackId = alwaysNew ? newId("cbk") : callbackIdOf(vault, { gateway, url, body });
   const seal = await vault.seal({ partner: "", subject: callbackId, owners: [] });
@@ -81,7 +93,12 @@ export async function recordCallback(
   };
   await failpoint("callbacks.before_append");
   const [outcome] = await log.append([
-    { stream: streamOf("callback", callbackId), expected: "no_stream", events: [event] },
+    {
+      stream: streamOf("callback", callbackId),
+      expected: "no_stream",
+      events: [event],
+      ...(crowded === true && { crowded }),
+    },
   ]);
   await failpoint("callbacks.after_append");
   if (outcome!.kind === "invalid") throw new Error(`CallbackReceived: ${outcome!.message}`);

@@ -6,6 +6,8 @@ const LONGEST_MS = 10;
 const LONGEST_GAP_MS = LONGEST_MS / 4;
 /** Nor where so many come that the flushes under way keep enough together. */
 const SHORTEST_GAP_MS = 0.6;
+/** Rounds follow each other within it: they take some 15 ms, with the rest behind each, and longer on a machine that is busy. */
+const CROWDED_MS = 250;
 /** What the newest gap between two calls weighs in their mean. */
 const NEWEST = 1 / 64;
 /** After it was waited for more in vain that is tried again in so long, and in twice the time whenever it was in vain once more. */
@@ -15,7 +17,8 @@ const RETRY_LAST_MS = 1_000;
 /**
  * How long a flush waits for company. At some hundred messages a second each would have commits and wake-ups of its own otherwise, here and in all that follows, and costs twice of what it does in a
  * crowd. The rate alone does not tell whether more will come: who appends again when he is answered is kept from it by the wait. So a flush waits for as many as came to the last one, or for one
- * more where that was not in vain lately.
+ * more where that was not in vain lately. While there are crowds that come by themselves nobody waits: rounds of a few, each behind the answers to the one before, are kept from coming by the wait, and whoever
+ * is not of them waits for what comes anyway.
  */
 export class Gathering {
   #gapMs = LONGEST_MS;
@@ -24,6 +27,7 @@ export class Gathering {
   #tryAt = 0;
   #retryMs = RETRY_FIRST_MS;
   #since: number | undefined;
+  #crowdedUntil = -Infinity;
   #alarm: NodeJS.Timeout | undefined;
   readonly #lookAgain: () => void;
 
@@ -31,8 +35,9 @@ export class Gathering {
     this.#lookAgain = lookAgain;
   }
 
-  /** Somebody appends. */
-  called(now = performance.now()): void {
+  /** Somebody appends; `crowded`: one of many that come in rounds. */
+  called(now = performance.now(), crowded = false): void {
+    if (crowded) this.#crowdedUntil = now + CROWDED_MS;
     const gap = Math.min(now - this.#lastAt, LONGEST_MS * 10);
     this.#gapMs += (gap - this.#gapMs) * NEWEST;
     this.#lastAt = now;
@@ -68,6 +73,7 @@ export class Gathering {
   }
 
   #wanted(now: number): number {
+    if (now < this.#crowdedUntil) return 1;
     if (this.#gapMs > LONGEST_GAP_MS || this.#gapMs < SHORTEST_GAP_MS) return 1;
     return Math.min(ENOUGH, this.#expected + (now >= this.#tryAt ? 1 : 0));
   }

@@ -94,6 +94,8 @@ export type Append = {
   readonly stream: string;
   readonly expected: Expected;
   readonly events: readonly NewEvent[];
+  /** One of many that come in rounds by themselves: for a moment nobody waits for company, which there is. What is stored is the same. */
+  readonly crowded?: true;
 };
 
 /**

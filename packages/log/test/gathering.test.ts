@@ -111,7 +111,28 @@ test("a flush goes alone again when those who came no longer come", () => {
   expect(gathering.waitMs(1, now + 12)).toBe(0);
 });
 
-test("an append to a log waits for the next where they come a few milliseconds apart", async () => {
+test("while crowds come nobody waits, and a while after them as before", () => {
+  const gathering = new Gathering(() => undefined);
+  let now = 0;
+  for (; now < 1_000; now += 1) {
+    gathering.called(now);
+    gathering.waitMs(7, now);
+  }
+  expect(gathering.waitMs(1, now)).toBe(10);
+  gathering.called(now, true);
+  expect(gathering.waitMs(1, now)).toBe(0);
+  for (const end = now + 240; now < end; now += 1) {
+    gathering.called(now);
+    expect(gathering.waitMs(1, now)).toBe(0);
+  }
+  for (const end = now + 100; now < end; now += 1) {
+    gathering.called(now);
+    gathering.waitMs(7, now);
+  }
+  expect(gathering.waitMs(1, now)).toBeGreaterThan(0);
+});
+
+test("an append to a log waits for the next where they come a few milliseconds apart, but not beside crowds", async () => {
   const database = await testDatabase();
   let flushes = 0;
   const watch = { opened: () => undefined, flushed: () => void flushes++ };
@@ -124,19 +145,26 @@ test("an append to a log waits for the next where they come a few milliseconds a
     now += 2;
     appended.push(log.append([newStream()]));
   };
-  try {
-    for (let n = 0; n < 300; n++) append();
-    await Promise.all(appended);
-    flushes = 0;
+  const appendThirty = async (): Promise<void> => {
     for (let n = 0; n < 30; n++) {
       append();
       // Long enough for a flush to begin.
       await pause(2);
     }
+  };
+  try {
+    for (let n = 0; n < 300; n++) append();
+    await Promise.all(appended);
+    flushes = 0;
+    await appendThirty();
     // Nobody comes after the last, and time goes on.
     clock.mockImplementation(() => (now += 5));
     await Promise.all(appended);
     expect(flushes).toBeLessThan(15);
+    clock.mockImplementation(() => now);
+    await appendThirty();
+    // Time stands still: what waits for others would do so for ever.
+    await Promise.all([...appended, log.append([{ ...newStream(), crowded: true }])]);
   } finally {
     clock.mockRestore();
     await log.close();

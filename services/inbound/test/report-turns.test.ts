@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { sendsUnderWay } from "@heliograph/runtime";
+import { expect, test, vi } from "vitest";
 import { ReportTurns } from "../src/api/report-turns.ts";
 
 const bytes = { perNameBytes: 50_000, totalBytes: 80_000 };
@@ -9,9 +10,11 @@ test("a storm is stored in rounds, gateways in turns; smaller ones with a rest b
   const turns = new ReportTurns(limits, () => now);
   const begun: string[] = [];
   const ends: (() => void)[] = [];
+  const crowds: boolean[] = [];
   const report = (name: string): Promise<void> =>
-    turns.run(name, () => {
+    turns.run(name, (crowded) => {
       begun.push(name);
+      crowds.push(crowded);
       return new Promise((resolve) => ends.push(resolve));
     });
   /** Ends all of a round but for some, and gives who began because of that. */
@@ -28,13 +31,40 @@ test("a storm is stored in rounds, gateways in turns; smaller ones with a rest b
   expect(await end(2)).toEqual([]);
   turns.others.seen();
   now = 5;
-  // It rests as long as it took.
+  // It rests.
   expect(await end(1)).toEqual([]);
   await expect.poll(() => begun.slice(4)).toEqual(["a", "a"]);
+  // Only then are there callers who would wait for its company, and more than the round takes.
+  expect(crowds).toEqual([false, false, false, false, true, true]);
   now = 20_000;
   expect(await end(2)).toEqual(["a", "a"]);
   await end(2);
   await Promise.all(all);
+});
+
+test("the next round begins behind the sends that are under way", async () => {
+  vi.useFakeTimers();
+  try {
+    const turns = new ReportTurns({ alone: 1, beside: 1, pressing: 1_000, bytes });
+    turns.others.seen();
+    const began: number[] = [];
+    const all = [1, 2].map(() =>
+      turns.run("a", async () => {
+        began.push(performance.now());
+        vi.advanceTimersByTime(10);
+      }),
+    );
+    // It rests for 7 ms.
+    await vi.advanceTimersByTimeAsync(5);
+    const over = sendsUnderWay.begin();
+    await vi.advanceTimersByTimeAsync(15);
+    expect(began).toHaveLength(1);
+    over();
+    await Promise.all(all);
+    expect(began[1]! - began[0]!).toBe(30);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test("one that fails gives its place back", async () => {

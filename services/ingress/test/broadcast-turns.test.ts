@@ -1,6 +1,6 @@
 import { PublicError, streamOf, validateEvent } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
-import { Others } from "@heliograph/runtime";
+import { Others, sendsUnderWay } from "@heliograph/runtime";
 import { expect, test, vi } from "vitest";
 import { isDone } from "../src/broadcasts/fan-out.ts";
 import { Lives } from "../src/broadcasts/lives.ts";
@@ -10,6 +10,8 @@ import { sendSome } from "../src/broadcasts/page.ts";
 import { isUrgent } from "../src/broadcasts/sends.ts";
 import { verdictOf } from "../src/broadcasts/verdict.ts";
 import { contactsOf } from "../src/messages/addressed.ts";
+import { appendOf } from "../src/messages/sealed.ts";
+import { answerSend } from "../src/messages/waiting.ts";
 import type { Job } from "../src/tables/fan-out.ts";
 
 const job = (id: string, partner: string, more: Partial<Job> = {}): Job => ({
@@ -50,6 +52,18 @@ test("After each turn the process rests as long as it took, unless it is to end"
     await vi.advanceTimersByTimeAsync(1);
     await resting;
     await withRest(work, AbortSignal.abort());
+    // A send that is under way draws the rest out, for 20 ms of its own.
+    vi.advanceTimersByTime(1);
+    const drawn = withRest(async () => {
+      vi.advanceTimersByTime(40);
+      sendsUnderWay.begin();
+    }, new AbortController().signal).then(ended);
+    await vi.advanceTimersByTimeAsync(30);
+    const over = sendsUnderWay.begin();
+    await vi.advanceTimersByTimeAsync(19);
+    expect(ended).toHaveBeenCalledTimes(1);
+    over();
+    await drawn;
   } finally {
     vi.useRealTimers();
   }
@@ -83,29 +97,33 @@ test("Where others send, a page goes a few at a time with rests in between; a pa
   let now = 0;
   const others = new Others(() => now);
   const sent: string[][] = [];
+  const crowds = new Set<unknown>();
   const rests: number[] = [];
   const ending = new AbortController();
-  const send = async (_: unknown, __: unknown, own: readonly string[]) => {
+  const send = async (sender: never, __: unknown, own: readonly string[]) => {
     sent.push([...own]);
+    crowds.add(appendOf(sender, { data: { message_id: "m" } } as never, undefined).crowded);
     if (own.includes("99")) throw new PublicError("log_unavailable", "Away.");
     return own.map((id) => ({ kind: "sent", id }));
   };
   const page = {
     sends: { others, sending: { send } },
-    sender: {},
+    sender: { metadata: () => ({}) },
     signal: ending.signal,
     rest: async () => void rests.push(sent.length),
   } as never;
   // Other broadcasts are nobody to make room for.
   expect([0, 1].map((priority) => isUrgent({ priority }))).toEqual([false, true]);
   expect((await sendSome(page, items, ids)).settled).toHaveLength(10);
-  expect([sent.splice(0).length, rests.splice(0)]).toEqual([1, []]);
+  expect([sent.splice(0).length, rests.splice(0), ...crowds]).toEqual([1, [], undefined]);
   others.seen();
   expect((await sendSome(page, items, ids)).settled).toHaveLength(10);
   expect([sent.map(({ length }) => length), rests]).toEqual([
     [4, 4, 2],
     [1, 2],
   ]);
+  // Who sends beside it is not to wait for its company.
+  expect([...crowds]).toEqual([undefined, true]);
   const broken = await sendSome(page, items, [...ids.slice(0, 5), "99", ...ids.slice(6)]);
   expect([broken.settled.length, broken.failure?.kind]).toEqual([4, "later"]);
   now = 10_000;
@@ -114,6 +132,28 @@ test("Where others send, a page goes a few at a time with rests in between; a pa
   expect(sent).toEqual([ids]);
   ending.abort();
   expect(await sendSome(page, items, ids)).toEqual({ settled: [], failure: undefined });
+});
+
+test("A send is under way for broadcasts until it is answered, whether or not it is accepted", async () => {
+  vi.useFakeTimers();
+  try {
+    const call = { request: { headers: {} } } as never;
+    for (const fails of [false, true]) {
+      const began = performance.now();
+      const accepting = Promise.withResolvers<never>();
+      const answering = answerSend(call, "m", () => accepting.promise);
+      const found = vi.fn<() => void>();
+      const gap = sendsUnderWay.gap(15).then(found);
+      await vi.advanceTimersByTimeAsync(10);
+      expect(found).not.toHaveBeenCalled();
+      if (fails) accepting.reject(new Error("away"));
+      else accepting.resolve({ body: {}, replayed: false } as never);
+      await Promise.allSettled([answering, gap]);
+      expect(performance.now()).toBeLessThan(began + 15);
+    }
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test("At a limit that is full until midnight it asks again within a minute", () => {

@@ -181,7 +181,7 @@ export class Writer {
         slow: false,
       });
     }
-    this.#pace.called();
+    this.#pace.called(performance.now(), appends[0]!.crowded);
     this.#schedule();
     return promise;
   };

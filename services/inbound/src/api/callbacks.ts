@@ -108,7 +108,7 @@ async function take(
     throw new PublicError("method_not_allowed", "Callbacks are posted.");
   const { url, headers, body } = request;
   const deps = call.context.environments[environment];
-  await turns.run(gateway.gateway_id, async () => {
+  await turns.run(gateway.gateway_id, async (crowded) => {
     // Before a send has to: a storm of reports waits at its providers, and not in front of what people send.
     await deps.pressure?.(true);
     await recordCallback(deps, {
@@ -118,6 +118,7 @@ async function take(
       contentType: headers["content-type"] ?? "application/octet-stream",
       body,
       receivedAt: new Date().toISOString(),
+      crowded,
     });
   });
   return answered(answer);

@@ -1,6 +1,6 @@
 import { BodyBudget, type BodyHold, type BodyLimits } from "@heliograph/api";
 import { FairQueue } from "@heliograph/log";
-import { Others, pause } from "@heliograph/runtime";
+import { Others, pause, sendsUnderWay } from "@heliograph/runtime";
 
 export type TurnLimits = {
   /** Reports of one round while nobody calls with a key. */
@@ -27,17 +27,20 @@ const besideBodyBytes = 16 * 1_024;
 
 /** Behind what stood still for long nothing is gained by standing still as long again. */
 const longestRestMs = 100;
+/** What a rest takes of the time that its round took, and the most that it is drawn out by while a send is under way. With a rest as long as the round and nothing behind it sends waited longer, at the same rate. */
+const restOfRound = 0.7;
+const gapOfRound = 2;
 
 /**
  * Lets what providers report be stored in rounds, gateways in turns. Those of a round share each commit and each batch on their way, which costs a third of what they cost one by one; a
- * storm of more than a round waits at its providers. While people call, each round is followed by a rest as long as it took, so that whoever sends meets one round at most; the more wait, the
+ * storm of more than a round waits at its providers. While people call, each round is followed by a rest, and by the end of the sends that are under way, so that whoever sends meets one round at most; the more wait, the
  * larger the rounds and the shorter the rests. What waits is bounded by its bytes alone: a report that is refused may never come again.
  */
 export class ReportTurns {
   readonly #limits: TurnLimits;
   readonly #now: () => number;
   readonly #budget: BodyBudget;
-  readonly #waiting = new FairQueue<() => Promise<unknown>>();
+  readonly #waiting = new FairQueue<(crowded: boolean) => Promise<unknown>>();
   /** Who call with a key. */
   readonly others: Others;
   #goesRound = false;
@@ -56,9 +59,10 @@ export class ReportTurns {
     return hold;
   }
 
-  run(name: string, work: () => Promise<void>): Promise<void> {
+  /** Does it in its round; `crowded`: while others call, and more wait than the round takes. */
+  run(name: string, work: (crowded: boolean) => Promise<void>): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push(name, () => work().then(resolve, reject));
+    this.#waiting.push(name, (crowded) => work(crowded).then(resolve, reject));
     if (!this.#goesRound) void this.#rounds();
     return promise;
   }
@@ -70,10 +74,14 @@ export class ReportTurns {
       const round: Promise<unknown>[] = [];
       const { alone, beside } = this.#limits;
       const most = beside + Math.floor((alone - beside) * this.#haste);
-      while (round.length < most && this.#waiting.size > 0) round.push(this.#waiting.shift()!());
+      const crowded = this.others.areThere && this.#waiting.size > most;
+      while (round.length < most && this.#waiting.size > 0)
+        round.push(this.#waiting.shift()!(crowded));
       await Promise.all(round);
-      const restMs = Math.min(this.#now() - began, longestRestMs) * (1 - this.#haste);
-      if (restMs > 0) await pause(restMs);
+      const tookMs = Math.min(this.#now() - began, longestRestMs) * (1 - this.#haste);
+      if (tookMs === 0) continue;
+      await pause(tookMs * restOfRound);
+      await sendsUnderWay.gap(tookMs * gapOfRound);
     }
     this.#goesRound = false;
   }

@@ -101,9 +101,14 @@ export async function sendSome(
       const from = settled.length;
       if (from > 0) await rest();
       if (signal.aborted) break;
-      const to = sends.others.areThere ? from + besideOthers : items.length;
+      const crowded = sends.others.areThere;
+      const to = crowded ? from + besideOthers : items.length;
       settled.push(
-        ...(await sends.sending.send(sender, items.slice(from, to), ids.slice(from, to))),
+        ...(await sends.sending.send(
+          { ...sender, crowded },
+          items.slice(from, to),
+          ids.slice(from, to),
+        )),
       );
     }
   } catch (error) {

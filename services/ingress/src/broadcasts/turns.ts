@@ -1,4 +1,4 @@
-import { pause } from "@heliograph/runtime";
+import { pause, sendsUnderWay } from "@heliograph/runtime";
 import type { Job } from "../tables/fan-out.ts";
 
 export type Round = {
@@ -21,7 +21,13 @@ export function roundOf(jobs: readonly Job[], dueInMs: (job: Job) => number): Ro
   return { turns: [...turns.values()].map(({ job }) => job), waitMs };
 }
 
-/** Does something and rests as long as it took, so that others have the process in between, however many have something to be done. What takes long rests in the middle of it too. */
+/** The most that a rest is drawn out by while a send is under way, in times of what was rested for. */
+const gapOfRest = 2;
+
+/**
+ * Does something and rests as long as it took, so that others have the process in between, however many have something to be done, and until what people send by themselves is under way no more. What takes
+ * long rests in the middle of it too.
+ */
 export async function withRest<T>(
   work: (rest: () => Promise<void>) => Promise<T>,
   signal: AbortSignal,
@@ -29,7 +35,10 @@ export async function withRest<T>(
   let since = performance.now();
   const rest = async (): Promise<void> => {
     const tookMs = performance.now() - since;
-    if (tookMs >= 1) await pause(tookMs, signal);
+    if (tookMs >= 1) {
+      await pause(tookMs, signal);
+      if (!signal.aborted) await sendsUnderWay.gap(tookMs * gapOfRest);
+    }
     since = performance.now();
   };
   const done = await work(rest);

@@ -11,6 +11,7 @@ export const appendOf = (
 ): Append => ({
   stream: streamOf("message", data.message_id),
   expected: "no_stream",
+  ...(call.crowded === true && { crowded: true }),
   events: [
     {
       id: named === undefined ? uuid7() : uuid5(data.message_id, "MessageRequested", named),

@@ -11,6 +11,8 @@ export type Sender = Pick<
   readonly context: Pick<Call["context"], "logger">;
   /** Where a call came from. */
   readonly ip: string | undefined;
+  /** There are many of them, in rounds: nobody else waits for their company. */
+  readonly crowded?: boolean;
 };
 
 /** Who sends for something that nobody calls with, by whose id it is named; undefined where there is no such partner any more. */

@@ -1,5 +1,6 @@
 import { type Answer, type Call, openedFor, replayedHeader, waitSeconds } from "@heliograph/api";
 import { messageDetail, readMessage } from "@heliograph/domain";
+import { sendsUnderWay } from "@heliograph/runtime";
 import { sendingOf } from "./state.ts";
 
 const maxWaitSeconds = 30;
@@ -23,6 +24,7 @@ export async function answerSend(
   more: object = {},
 ): Promise<Answer> {
   const seconds = waitSeconds(call.request.headers["prefer"]?.toString(), maxWaitSeconds);
+  const over = sendsUnderWay.begin();
   const outcome = seconds > 0 ? sendingOf(call).outcomes.expect(id) : undefined;
   try {
     const { body, position, replayed } = await accept();
@@ -41,5 +43,6 @@ export async function answerSend(
     return { status: 202, body, position };
   } finally {
     outcome?.cancel();
+    over();
   }
 }
