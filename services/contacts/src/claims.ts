@@ -1,7 +1,8 @@
 import { type ExternalIdRef, externalIdName } from "@heliograph/channels";
 import { streamOf, uuid5 } from "@heliograph/contracts";
 import type { EventIn } from "@heliograph/log";
-import { type ContactsContext, type Loaded, survivorOf } from "./streams.ts";
+import { endUnmerge, hasLetGo } from "./merge/restore.ts";
+import { type ContactsContext, type Loaded, loadContact, survivorOf } from "./streams.ts";
 
 /** An external id with the name of its claim. */
 export type NamedId = ExternalIdRef & { readonly name: string };
@@ -64,10 +65,22 @@ export type Owner =
 /** What a claim means now. Where its contact was merged, the survivor holds it. */
 export async function ownerOf(context: ContactsContext, { owner }: Claim): Promise<Owner> {
   if (owner === undefined) return { kind: "free" };
-  const by = await survivorOf(context, owner);
+  const by = await holderOf(context, owner);
   if (by === undefined) return { kind: "orphan", contact_id: owner };
   const { status } = by.contact;
   return status === "erasing" || status === "erased" ? { kind: "free" } : { kind: "held", by };
+}
+
+/** The survivor of a contact. Where that one has let it go the contact is itself: an unmerge that is half done is ended first, or what it takes back could be somebody else's meanwhile. */
+async function holderOf(context: ContactsContext, id: string): Promise<Loaded | undefined> {
+  const loaded = await loadContact(context, id);
+  if (loaded?.contact.merged === undefined) return loaded;
+  const { merge_id, into } = loaded.contact.merged;
+  const survivor = await loadContact(context, into);
+  if (survivor === undefined || !hasLetGo(survivor.contact, merge_id))
+    return survivorOf(context, into);
+  await endUnmerge(context, into, merge_id);
+  return loadContact(context, id);
 }
 
 export const lists = ({ contact }: Pick<Loaded, "contact">, { name }: NamedId): boolean =>

@@ -186,7 +186,11 @@ export async function removeExternalId(
   );
   if (changed.kind === "refused") return { kind: "refused", error: changed.refusal };
   await failpoint("contacts.removed");
-  if (owner !== undefined)
+  const { first } = changed as { readonly first?: TypedEvent };
+  // A repetition finds what it removed then; who has claimed the id since keeps it.
+  const isOwn =
+    first?.type === "ContactExternalIdRemoved" && first.data.claim_revision === revision;
+  if (owner !== undefined && isOwn)
     await release(context, { ...id, contact_id: owner, revision, reason: "removed" });
   return { ...changed, kind: "updated" };
 }

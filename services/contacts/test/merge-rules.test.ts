@@ -1,7 +1,10 @@
-import type { TypedEvent } from "@heliograph/contracts";
+import { type TypedEvent, newId, uuid5, uuid7, validateEvent } from "@heliograph/contracts";
+import { openMemoryLog } from "@heliograph/log";
+import { loosely } from "@heliograph/testkit";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { type Contact, evolveContact } from "../src/contact.ts";
+import { createContact, findByExternalId, removeExternalId } from "../src/commands.ts";
 import { absorbed, letGo, merged, unmerged } from "../src/merge/decide.ts";
 import {
   type Fields,
@@ -10,6 +13,8 @@ import {
   patchFields,
   profileText,
 } from "../src/profile.ts";
+import { mergeContacts } from "../src/merge/saga.ts";
+import { type ContactsContext, changeContact } from "../src/streams.ts";
 
 const at = { at: "2026-05-23T14:22:17.000Z" };
 const counted = { conversations: 0, messages: 0 };
@@ -170,4 +175,65 @@ it("an id that was taken from the survivor does not come back with an unmerge", 
   });
   const [, back] = release(without, part, "M");
   expect(back.external_ids).toEqual([]);
+});
+
+const partner = newId("ptn");
+const phone = { source: "sms", id: "+15550001111" };
+const made = { made_by: "api" } as const;
+/** Requests to a log in memory, with texts as they are; each key is one request. */
+function requests(): (key?: string) => ContactsContext {
+  const log = openMemoryLog({ validate: validateEvent });
+  const seal = (text: string): string => text;
+  const vault = loosely({
+    name: (...parts: readonly string[]) => parts.join(" "),
+    seals: async (subjects: readonly unknown[]) => subjects.map(() => seal),
+    seal: async () => seal,
+    open: async () => seal,
+    retire: async () => undefined,
+  });
+  return (key = uuid7()) => ({
+    log,
+    vault,
+    partner,
+    metadata: () => ({ partner, actor: "test" }),
+    eventId: (name) => uuid5(key, name),
+  });
+}
+
+/** A contact with the phone, by the id that it got. */
+async function holder(context: ContactsContext): Promise<string> {
+  await createContact(context, { external_ids: [phone] }, made, newId("cnt"));
+  return (await findByExternalId(context, phone))!.contact.contact_id;
+}
+
+it("gives a contact that a survivor has let go, and that was not told, its ids back before they are somebody else's", async () => {
+  const request = requests();
+  const [from, into] = [await holder(request()), newId("cnt")];
+  await createContact(request(), { name: "Ada" }, made, into);
+  const mergeId = newId("mrg");
+  await mergeContacts(request(), { from, into, mergeId }, async () => counted);
+  // Whoever undid it has crashed in the middle, and the survivor is erased.
+  await changeContact(request(), into, uuid7(), (contact) => ({
+    events: [letGo(contact!, contact!.merges[0]!, at)],
+  }));
+  const erasure = { contact_id: into, erasure_id: newId("ers"), requested_at: at.at };
+  await changeContact(request(), into, uuid7(), () => ({
+    events: [{ type: "ContactErasureRequested", data: erasure }],
+  }));
+  const other = await createContact(request(), { external_ids: [phone] }, made, newId("cnt"));
+  expect(other).toMatchObject({ kind: "refused", error: { code: "external_id_taken" } });
+  expect((await findByExternalId(request(), phone))?.contact).toMatchObject({
+    contact_id: from,
+    status: "active",
+  });
+});
+
+it("takes an id from nobody else when its removal is repeated", async () => {
+  const request = requests();
+  const one = await holder(request());
+  const again = request("remove");
+  expect(await removeExternalId(again, one, phone)).toMatchObject({ kind: "updated" });
+  const held = await holder(request());
+  expect(await removeExternalId(again, one, phone)).toMatchObject({ kind: "updated" });
+  expect((await findByExternalId(request(), phone))?.contact.contact_id).toBe(held);
 });

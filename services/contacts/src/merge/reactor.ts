@@ -7,7 +7,8 @@ import { addExternalId, findByExternalId } from "../commands.ts";
 import { reacting } from "../reacting.ts";
 import type { ContactsContext } from "../streams.ts";
 import { readActivity } from "../tables/activity.ts";
-import { finish, restore } from "./saga.ts";
+import { restore } from "./restore.ts";
+import { finish } from "./saga.ts";
 
 const types = [
   "ContactMergeStarted",

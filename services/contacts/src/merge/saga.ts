@@ -1,20 +1,12 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { notValid, tooManyChanges } from "@heliograph/api";
-import { type EventData, type PublicError, failpoint, uuid5 } from "@heliograph/contracts";
+import { type PublicError, failpoint, uuid5 } from "@heliograph/contracts";
 import { refusalOf } from "../commands.ts";
 import { type Contact, evolveContact } from "../contact.ts";
 import { notFound, withField } from "../refusals.ts";
 import { type ContactsContext, type Loaded, changeContact, loadContact } from "../streams.ts";
-import {
-  type Moved,
-  absorbed,
-  canceled,
-  letGo,
-  merged,
-  mergeFaults,
-  started,
-  unmerged,
-} from "./decide.ts";
+import { type Moved, absorbed, canceled, letGo, merged, mergeFaults, started } from "./decide.ts";
+import { restore } from "./restore.ts";
 
 /** How many conversations and messages of these contacts there are. */
 export type Count = (
@@ -224,20 +216,6 @@ export async function unmergeContacts(
   await failpoint("contacts.released");
   const one = await restore(context, changed.first.data);
   return { kind: "unmerged", contacts: [changed, one] };
-}
-
-/** The other half of an unmerge: the merged contact is itself again. */
-export async function restore(
-  context: ContactsContext,
-  { merge_id, released_id, left }: EventData<"ContactReleased">,
-): Promise<Loaded> {
-  const restored = await changeContact(context, released_id, uuid5(merge_id, "unmerged"), (one) =>
-    one?.merged?.merge_id === merge_id
-      ? { events: [unmerged(one, merge_id, left, now())] }
-      : { events: [] },
-  );
-  if (restored.kind === "refused") throw new Error(`${released_id}: refused to be itself`);
-  return restored;
 }
 
 const now = () => ({ at: new Date().toISOString() });
