@@ -34,11 +34,15 @@ let count = 0;
 let isShrinking = false;
 const begun = process.hrtime.bigint();
 const seconds = (): number => Number(process.hrtime.bigint() - begun) / 1e9;
+const perSecond = (): number => {
+  const { user, system } = process.cpuUsage();
+  return Math.round((played * 1e6) / (user + system));
+};
 const property = fc.asyncProperty(plays(each), async (given) => {
   if (played >= messages && !isShrinking) return;
-  const { faults } = await play(given);
+  const { faults, messages: made } = await play(given);
   if (!isShrinking) {
-    played += given.messages;
+    played += made;
     if (++count % 100 === 0) console.log(`${played} messages, ${Math.round(seconds())} s`);
   }
   isShrinking ||= faults.length > 0;
@@ -59,5 +63,5 @@ if (result.failed) {
   process.exitCode = 1;
 } else
   console.log(
-    `seed ${seed}: ${played} messages in ${count} plays, ${seconds().toFixed(1)} s: nothing was found`,
+    `seed ${seed}: ${played} messages in ${count} plays, ${seconds().toFixed(1)} s, ${perSecond()} a second of a processor: nothing was found`,
   );

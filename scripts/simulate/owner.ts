@@ -1,4 +1,4 @@
-import { LogUnavailable, type EventLog } from "@heliograph/log";
+import type { EventLog } from "@heliograph/log";
 import {
   newLogger,
   readSettings,
@@ -8,9 +8,12 @@ import {
   type ReactorInstance,
   type ServiceContext,
 } from "@heliograph/runtime";
+import type { GatewayConfig } from "@heliograph/gateways";
 import { directoryDouble, loosely } from "@heliograph/testkit";
+import type { Vault } from "@heliograph/vault";
 import type { Chance, Ways } from "./chance.ts";
 import { masterKey } from "./endpoints.ts";
+import { Flights, slowLog } from "./flights.ts";
 import type { Kept, Query } from "./kept.ts";
 
 const logger = newLogger("silent");
@@ -22,6 +25,11 @@ const DRAIN_MS = 4_000;
 export type Player = {
   readonly kept: Kept;
   reactor(ways: Ways): Reactor;
+  /** What it reads of the log piece by piece takes its time too. */
+  readonly scans?: boolean;
+  /** The way to the keys of personal data, for an owner. */
+  vault?(ways: Ways): Promise<Vault>;
+  readonly gateways?: readonly GatewayConfig[];
   /** Sees what is handed over before its owner does. */
   note?(events: Awaited<ReturnType<EventLog["readAll"]>>["events"]): void;
 };
@@ -36,8 +44,7 @@ export class Owner implements Ways {
   readonly #epoch: number;
   readonly #ended = new AbortController();
   #instance: ReactorInstance | undefined;
-  #flights: (() => Promise<void>)[] = [];
-  #landed: (() => void)[] = [];
+  readonly #flights: Flights;
   #fed: bigint;
   #handled: bigint;
   #busy = false;
@@ -51,6 +58,7 @@ export class Owner implements Ways {
     this.#kept = kept;
     this.#log = log;
     this.#chance = chance;
+    this.#flights = new Flights(chance);
     this.#epoch = ++kept.epoch;
     this.#fed = this.#handled = kept.position;
     this.#reactor = player.reactor(this);
@@ -64,19 +72,23 @@ export class Owner implements Ways {
       const whole = typeof given === "string" ? { text: given, ...(values && { values }) } : given;
       return owner.inFlight(() => kept.query(whole));
     };
+    const inFlight: Ways["inFlight"] = (act) => owner.inFlight(act);
     const context: ServiceContext = loosely({
       environment: "live",
-      log: owner.#slowLog(),
+      log: slowLog(log, inFlight, player.scans),
       pool: { query },
       projectionPool: { query },
       settings,
       masterKey,
-      vault: { openJson: async (_: string, texts: readonly string[]) => texts },
+      vault: (await player.vault?.(owner)) ?? {
+        openJson: async (_: string, texts: readonly string[]) => texts,
+      },
       clock: realClock,
       logger,
       directory: directoryDouble({
         partner: (name) => ({ name, currency: "USD", status: "active" }),
         knows: async () => true,
+        gateways: () => player.gateways ?? [],
       }),
     });
     owner.#instance = await owner.#reactor.start({
@@ -122,34 +134,9 @@ export class Owner implements Ways {
       },
     };
   }
-  #slowLog(): EventLog {
-    const log = this.#log;
-    const slow: Partial<EventLog> = {
-      append: (appends) => this.inFlight(() => log.append(appends)),
-      readStreams: (...args) => this.inFlight(() => log.readStreams(...args)),
-      readStream: (...args) => this.inFlight(() => log.readStream(...args)),
-    };
-    return new Proxy(log, {
-      get: (target, name) => Reflect.get(name in slow ? slow : target, name),
-    });
-  }
-
   inFlight<Result>(act: () => Promise<Result>): Promise<Result> {
     // While it starts nobody else is served.
-    if (this.#instance === undefined) return act();
-    const { promise, resolve, reject } = Promise.withResolvers<Result>();
-    if (this.isDead()) return promise;
-    const lost = (outcomeUnknown: boolean): void =>
-      reject(new LogUnavailable("it is away", { outcomeUnknown }));
-    this.#flights.push(async () => {
-      if (this.#chance.goesWrong(0.01)) return void this.#landed.push(() => lost(false));
-      const outcome = await act().then(
-        (result) => () => resolve(result),
-        (error: unknown) => () => reject(error),
-      );
-      this.#landed.push(this.#chance.goesWrong(0.01) ? () => lost(true) : outcome);
-    });
-    return promise;
+    return this.#instance === undefined ? act() : this.#flights.take(act);
   }
 
   /** Hands over what the log has, some events of it or all; false when there is nothing. */
@@ -173,13 +160,8 @@ export class Owner implements Ways {
     return true;
   }
   /** One thing that is under way is done, or answered; false when nothing is. */
-  async advance(): Promise<boolean> {
-    const count = this.#flights.length + this.#landed.length;
-    if (count === 0) return false;
-    const index = Math.floor(this.#chance.draw() * count);
-    if (index < this.#flights.length) await this.#flights.splice(index, 1)[0]!();
-    else this.#landed.splice(index - this.#flights.length, 1)[0]!();
-    return true;
+  advance(): Promise<boolean> {
+    return this.#flights.advance();
   }
   get isStopping(): boolean {
     return this.#life === "stops";
@@ -195,8 +177,7 @@ export class Owner implements Ways {
     if (this.isDead()) return;
     const wasStopping = this.isStopping;
     this.#life = "dead";
-    this.#flights = [];
-    this.#landed = [];
+    this.#flights.end();
     this.isBroken = true;
     this.#ended.abort();
     // Its timers end with it; nothing that it does reaches anybody.

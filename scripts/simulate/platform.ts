@@ -1,3 +1,4 @@
+import { syncBuiltinESMExports } from "node:module";
 import { install, type Clock } from "@sinonjs/fake-timers";
 import { deterministicId, type EventData, streamOf, uuid5 } from "@heliograph/contracts";
 import { receiptsReactor } from "@heliograph/delivery";
@@ -11,10 +12,12 @@ import { Receivers } from "./hooks.ts";
 import { LedgerKept, ReceiptsKept, WebhooksKept } from "./kept.ts";
 import type { Ways } from "./chance.ts";
 import { Owner, type Player } from "./owner.ts";
+import { People } from "./people.ts";
 
 export const partner = deterministicId("ptn", "one");
 const costs = ["0.012", "0.5", "3"] as const;
 /** What has to pass before a checkpoint that waits for company is written. */
+const MINUTE_MS = 60_000;
 const LINGER_MS = 3_000;
 const MOST_ENDPOINTS = 3;
 
@@ -42,6 +45,9 @@ export class Platform {
   readonly owners: Owners;
   readonly ids: string[] = [];
   readonly topUps: string[] = [];
+  hasQuietHours = false;
+  /** Undefined where nobody writes. */
+  people: People | undefined;
   #receipts = 0;
   #edits = 0;
   #replays: Edit[] = [];
@@ -65,6 +71,7 @@ export class Platform {
     gateways: readonly Partial<GatewayConfig>[],
     moves: boolean,
     hasEndpoints = false,
+    people = 0,
   ): Promise<Platform> {
     const platform = new Platform(seed, gateways);
     const { sim } = platform;
@@ -74,6 +81,10 @@ export class Platform {
       { kept: new ReceiptsKept(), reactor: () => receiptsReactor },
     ];
     if (hasEndpoints) players.push(platform.#webhooks());
+    if (people > 0) {
+      platform.people = await People.open(sim, partner, people);
+      players.push(...platform.people.players());
+    }
     for (const player of players) {
       const owner = await Owner.start(player, sim.log, sim);
       platform.#services.push({ player, owner, others: [] });
@@ -98,7 +109,9 @@ export class Platform {
   close(): void {
     for (const { owner, others } of this.#services)
       for (const each of [owner, ...others]) each.die();
+    this.sim.end();
     this.#clock.uninstall();
+    syncBuiltinESMExports();
   }
 
   async #append(
@@ -124,7 +137,7 @@ export class Platform {
     const index = this.ids.length;
     const id = deterministicId("msg", `${index}`);
     this.ids.push(id);
-    const request = requestOf(id, {
+    const plain = requestOf(id, {
       ...(sim.draw() < 0.3 && this.#further()),
       channel: "sms",
       to: `+1555000000${index % 3}`,
@@ -133,13 +146,45 @@ export class Platform {
       priority: index % 4,
       cost: sim.oneOf(costs),
       ...(sim.draw() < 0.25 && { send_at: iso(sim.now + 2_000) }),
+      ...(this.hasQuietHours && sim.draw() < 0.4 && { quiet_hours: this.#quietHours() }),
+      ...(this.people && { to: sim.oneOf(this.people.numbers) }),
     });
+    await this.#request(plain);
+  }
+  /** That have begun, or begin soon. */
+  #quietHours(): NonNullable<EventData<"MessageRequested">["quiet_hours"]> {
+    const { sim } = this;
+    const begins = sim.now + sim.oneOf([-20, -1, 0, 1]) * MINUTE_MS;
+    const minuteOf = (ms: number): string =>
+      iso(ms).slice("2026-01-01T".length, -":00.000Z".length);
+    const to = minuteOf(begins + sim.oneOf([1, 2, 30]) * MINUTE_MS);
+    const policy = sim.draw() < 0.7 ? "delay" : "reject";
+    return { from: minuteOf(begins), to, policy, zones: ["UTC"], found: "request" };
+  }
+  async #request(plain: EventData<"MessageRequested">): Promise<void> {
+    const { message_id: id } = plain;
+    const request = (await this.people?.sealed(plain)) ?? plain;
     await this.#append(
       streamOf("message", id),
       "MessageRequested",
       uuid5(id, "MessageRequested"),
       request,
     );
+  }
+  /** One more to everybody, when all is known. */
+  async acceptLast(): Promise<ReadonlyMap<string, string>> {
+    const { sim } = this;
+    const last = new Map<string, string>();
+    for (const to of this.people?.numbers ?? []) {
+      const id = deterministicId("msg", `last ${to}`);
+      this.ids.push(id);
+      last.set(id, to);
+      const expires_at = iso(sim.now + 4 * 3_600_000);
+      await this.#request(
+        requestOf(id, { to, created_at: iso(sim.now), expires_at, cost: costs[0] }),
+      );
+    }
+    return last;
   }
   /** One or two further steps; what is held is the dearest of all. */
   #further(): Partial<EventData<"MessageRequested">> {
@@ -257,6 +302,7 @@ export class Platform {
       }
     }
     if ((all || this.sim.draw() < 0.5) && this.receivers.advance()) some = true;
+    if (this.people && (all || this.sim.draw() < 0.5) && (await this.people.advance())) some = true;
     await this.settle();
     return some;
   }
@@ -290,12 +336,15 @@ export class Platform {
     let before = "";
     const { tables } = this.hooks;
     for (let lingered = 0, count = 0; lingered < (tables.pending.length > 0 ? 10 : 3); count++) {
-      if (count > 5_000) throw new Error("it does not come to rest");
+      if (count > 50_000) throw new Error("it does not come to rest");
       await sim.rest();
       await this.settle();
       while (await this.step(true));
       const after = await this.#soFar();
-      const isBusy = this.receivers.areBusy || this.#services.some(({ owner }) => owner.isStopping);
+      const isBusy =
+        this.people?.areBusy === true ||
+        this.receivers.areBusy ||
+        this.#services.some(({ owner }) => owner.isStopping);
       const some = isBusy || after !== before;
       if (some) lingered = 0;
       else lingered++;

@@ -1,12 +1,16 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { drawsOf } from "../../services/dispatch/test/sim-world.ts";
+import { keyIdOf } from "@heliograph/vault";
 import { faultsOf } from "./invariants.ts";
+import { faultsOfPeople } from "./peoples-faults.ts";
 import { Platform } from "./platform.ts";
 
 const HOUR_MS = 3_600_000;
 /** What lies between two turns, where it is more than nothing. */
 const waitsMs = [20, 100, 1_000, 5_000, 20_000];
+const counted: ReadonlySet<string> = new Set(["MessageRequested", "MessageReceived"]);
+const token = /sealed:v1\.[\w-]{22}\.[\w-]{38,}/gu;
 /** Longer than any message is valid and any hold is kept for it. */
 const SLEEP_MS = 48 * HOUR_MS;
 
@@ -24,6 +28,10 @@ export type Play = {
   readonly funds: string;
   /** Endpoints of webhooks that are there at first; without them there are none later either. */
   readonly hooks?: number;
+  /** Who may write, and whose contacts are kept. */
+  readonly people?: number;
+  /** Some messages have hours in which they are not sent. */
+  readonly quiet?: boolean;
   /** All processes sleep for days now and then. */
   readonly sleeps?: boolean;
 };
@@ -39,6 +47,8 @@ export const plays = (messages: number): fc.Arbitrary<Play> =>
     gateways: fc.integer({ min: 1, max: 2 }),
     funds: fc.constantFrom("0", "1", "10", "1000"),
     hooks: fc.integer({ min: 0, max: 3 }),
+    people: fc.constantFrom(0, 0, 1, 2, 4),
+    quiet: fc.boolean(),
     sleeps: fc.boolean(),
   });
 
@@ -47,17 +57,20 @@ export type Played = {
   readonly digest: string;
   /** What happened at all. */
   readonly types: ReadonlySet<string>;
+  /** That were sent and that came in. */
+  readonly messages: number;
   readonly requests: number;
   readonly deliveries: number;
 };
 
 /** Lets one play happen and come to rest; gives what then does not hold, and the same digest whenever it is played. */
 export async function play(given: Play): Promise<Played> {
-  const { seed, messages, turns, moves, policy, gateways, funds, hooks = 0 } = given;
+  const { seed, messages, turns, moves, policy, gateways, funds, hooks = 0, people = 0 } = given;
   const configs = (["sms", "email", "whatsapp"] as const).flatMap((channel) =>
     Array.from({ length: gateways }, () => ({ channel, on_uncertain: policy })),
   );
-  const platform = await Platform.open(seed, configs, moves, hooks > 0);
+  const platform = await Platform.open(seed, configs, moves, hooks > 0, people);
+  platform.hasQuietHours = given.quiet === true;
   try {
     const draw = drawsOf(~seed);
     for (let made = 0; made < hooks; made++) await platform.addEndpoint();
@@ -68,7 +81,9 @@ export async function play(given: Play): Promise<Played> {
     // Word of what was sent comes late, and what it leads to is done too.
     for (let late = 0; late < messages; late++) await platform.report();
     await platform.rest();
-    const faults = await faultsOf(platform);
+    const last = await platform.acceptLast();
+    if (last.size > 0) await platform.rest();
+    const faults = [...(await faultsOf(platform)), ...(await faultsOfPeople(platform, last))];
     return { faults, ...(await logOf(platform)), ...platform.delivered };
   } finally {
     platform.close();
@@ -77,10 +92,11 @@ export async function play(given: Play): Promise<Played> {
 
 async function takeTurn(platform: Platform, given: Play, draw: () => number): Promise<void> {
   const { sim } = platform;
-  const { messages, crashes, moves, funds, hooks = 0, sleeps } = given;
+  const { messages, crashes, moves, funds, hooks = 0, people = 0, sleeps } = given;
   const drawn = draw() * 100;
   const process = draw() < 0.7 ? sim.process : sim.anyone();
-  if (sim.process.isOver) await sim.start("dies", moves);
+  if (people > 0 && draw() < 0.15) await takePeoplesTurn(platform, given, draw);
+  else if (sim.process.isOver) await sim.start("dies", moves);
   else if (drawn < crashes) await replaceSomebody(platform, moves, draw);
   else if (drawn < 6 && moves) process.skewMs = sim.oneOf([-HOUR_MS, 0, HOUR_MS]);
   else if (drawn < 7 && funds !== "0") await platform.topUp(funds);
@@ -97,7 +113,20 @@ async function takeTurn(platform: Platform, given: Play, draw: () => number): Pr
   else if (drawn < 42 && hooks > 0) await platform.edit();
   else if (drawn < 70) await platform.step();
   else await process.advance(true);
+  // A request reads and writes many times.
+  for (let count = 0; people > 0 && count < 3; count++) await platform.people!.advance();
   await platform.settle();
+}
+
+async function takePeoplesTurn(
+  { people }: Platform,
+  { crashes, messages }: Play,
+  draw: () => number,
+): Promise<void> {
+  const drawn = draw() * 100;
+  if (drawn < crashes) await people!.die();
+  else if (drawn < 50) await people!.write(3 * messages + 5);
+  else await people!.ask(2 * messages + 20);
 }
 
 async function replaceSomebody(
@@ -112,10 +141,19 @@ async function replaceSomebody(
   else await sim.start(how, moves);
 }
 
-async function logOf({ sim: { log } }: Platform): Promise<Pick<Played, "digest" | "types">> {
+async function logOf({
+  sim: { log },
+  people,
+}: Platform): Promise<Pick<Played, "digest" | "types" | "messages">> {
   const hash = createHash("sha256");
   const { events } = await log.readAll({ after: 0n, limit: 1_000_000 });
+  const places = new Map(people?.keys.ids.map((id, place) => [id, place]));
+  // Keys and what they seal are of another chance; whose key it is, and of how long a text, is the same.
+  const withoutBytes = (text: string): string =>
+    text.replaceAll(token, (each) => `[key ${places.get(keyIdOf(each)!)}, ${each.length}]`);
   for (const { stream, id, type, data } of events)
-    hash.update(`${stream} ${id} ${type} ${JSON.stringify(data)}\n`);
-  return { digest: hash.digest("hex"), types: new Set(events.map(({ type }) => type)) };
+    hash.update(`${stream} ${id} ${type} ${withoutBytes(JSON.stringify(data))}\n`);
+  const types = events.map(({ type }) => type);
+  const messages = types.filter((type) => counted.has(type)).length;
+  return { digest: hash.digest("hex"), types: new Set(types), messages };
 }

@@ -1,5 +1,7 @@
 import { webhookDelaysMs } from "@heliograph/contracts";
 import { isEndpointNotice } from "@heliograph/domain";
+import type { RecordedEvent } from "@heliograph/log";
+import { keepMissedMs } from "../../services/webhooks/src/lanes.ts";
 import { deliveryOf, type Told } from "./hooks.ts";
 import type { EndpointState } from "./endpoints.ts";
 import type { Platform } from "./platform.ts";
@@ -22,6 +24,7 @@ export async function faultsOfWebhooks(platform: Platform): Promise<readonly str
       if (!receivers.wants(then, told) || isOwn(endpoint, then!, told)) continue;
       const id = deliveryOf(event, endpoint);
       expected.add(id);
+      if (isGivenUp(then!, told.event, events)) continue;
       const row = rows.get(id);
       const about = (what: string): void =>
         void faults.push(`${told.type} ${event} for ${endpoint} ${what}`);
@@ -41,6 +44,14 @@ export async function faultsOfWebhooks(platform: Platform): Promise<readonly str
 /** That it was disabled is nothing that an endpoint misses. */
 const isOwn = (endpoint: string, { status }: EndpointState, { event }: Told): boolean =>
   status !== "enabled" && isEndpointNotice(event) && event.data.endpoint_id === endpoint;
+
+/** What comes weeks after it was closed is kept no more. */
+const isGivenUp = (
+  { status, position }: EndpointState,
+  { recordedAt }: RecordedEvent,
+  events: readonly RecordedEvent[],
+): boolean =>
+  status !== "enabled" && recordedAt > events[Number(position) - 1]!.recordedAt + keepMissedMs;
 
 function faultsOfRow(
   { receivers }: Platform,

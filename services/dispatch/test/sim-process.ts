@@ -1,5 +1,5 @@
 import { deterministicId, streamOf } from "@heliograph/contracts";
-import { ofType } from "@heliograph/log";
+import { LogUnavailable, ofType } from "@heliograph/log";
 import {
   Fenced,
   newLogger,
@@ -8,6 +8,7 @@ import {
   type WritePart,
 } from "@heliograph/runtime";
 import { noBucket } from "../src/bucket.ts";
+import type { Verdict } from "../src/clearance.ts";
 import type { Connections } from "../src/connections.ts";
 import { openDesk, type At, type Desk, type Effect, type Entry, type Input } from "../src/desk.ts";
 import type { Called } from "../src/job.ts";
@@ -16,12 +17,14 @@ import { step } from "../src/step.ts";
 import type { Store } from "../src/store.ts";
 import { simulator } from "./harness.ts";
 import { loneConnections } from "./lone-connections.ts";
-import type { World } from "./sim-world.ts";
+import type { Clearing, World } from "./sim-world.ts";
 
 const logger = newLogger("silent");
 /** An owner that has not heard of its tables for longer asks before it calls. */
 const OWNERSHIP_MS = 5_000;
 
+/** What is read on the way to a verdict. */
+const looks = "look";
 const pause: Input[] = [{ type: "pause" }];
 
 /** What is under way outside of the desk: done by `act`, and told by what that gives. */
@@ -56,6 +59,8 @@ export class Process {
   #inbox: Input[] = [{ type: "rows due" }];
   #flights: Flight[] = [];
   #landed: Landed[] = [];
+  readonly #clearing: Clearing | undefined;
+  #clears = 0;
   readonly #alarms = new Map<string, { at: number; input: Input }>();
 
   private constructor(world: World, connections: Connections, desk: Desk, skewMs: number) {
@@ -66,6 +71,7 @@ export class Process {
     this.connections = connections;
     this.desk = desk;
     this.skewMs = skewMs;
+    this.#clearing = world.opensClearing?.((act) => this.#look(act));
     this.clock = clockOf(() => this.now);
   }
 
@@ -146,6 +152,23 @@ export class Process {
     }
   }
 
+  /** Something is read on its behalf; nothing is once it is gone. */
+  #look<Result>(act: () => Promise<Result>): Promise<Result> {
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    if (this.life === "gone") return promise;
+    this.#fly(looks, async () => {
+      if (this.#world.goesWrong(0.02)) reject(new LogUnavailable("it is away"));
+      else await act().then(resolve, reject);
+      return [];
+    });
+    return promise;
+  }
+  /** Whatever it listens to goes on without it. */
+  leave(): void {
+    this.life = "gone";
+    this.#clearing?.close();
+    this.#flights = this.#flights.filter(({ name }) => name !== looks);
+  }
   #fly(name: string, act: () => Promise<readonly Input[]> | readonly Input[]): void {
     this.#flights.push({ name, act: async () => act() });
   }
@@ -194,14 +217,7 @@ export class Process {
           ];
         });
       case "clear":
-        return this.#fly(effect.type, () => {
-          const { of } = effect;
-          const held = this.#world.goesWrong(0.1);
-          const verdict = held
-            ? ({ type: "held" } as const)
-            : ({ type: "cleared", opened: undefined } as const);
-          return [{ type: "cleared", of, verdict }];
-        });
+        return this.#clear(effect.of);
       case "ask":
         return this.#fly(effect.type, () => [
           { type: "asked", of: effect.of, answer: this.#world.lookUp(effect.attemptId) },
@@ -237,6 +253,22 @@ export class Process {
       default:
         return this.#beginHere(effect);
     }
+  }
+  #clear(of: Extract<Effect, { type: "clear" }>["of"]): void {
+    const told = (verdict: Verdict): Input[] => [{ type: "cleared", of, verdict }];
+    this.#fly("clear", async () => {
+      const held = this.#world.goesWrong(0.1);
+      if (held || this.#clearing === undefined)
+        return told(held ? { type: "held" } : { type: "cleared", opened: undefined });
+      // It reads in its own time.
+      this.#clears++;
+      void this.#clearing
+        .clear(of.state)
+        .finally(() => this.#clears--)
+        .then(told, (error: unknown): Input[] => [{ type: "unclear", job: of.job, error }])
+        .then((inputs) => this.#landed.push({ name: "clear", inputs, again: false }));
+      return [];
+    });
   }
   /** What concerns this process alone. */
   #beginHere(effect: Effect): void {
@@ -334,7 +366,7 @@ export class Process {
     return true;
   }
   #over(what: "commits" | "desk"): void {
-    if (what === "desk") this.life = "gone";
+    if (what === "desk") this.leave();
     else if (this.life === "finishing") {
       const left = this.#world.tables.intents.size;
       if (!this.isDisorderly && this.#isOwner && left > 0)
@@ -348,6 +380,10 @@ export class Process {
     this.#inbox.push({ type: "close" });
   }
 
+  /** A verdict is looked for, which takes turns of the event loop. */
+  get clears(): boolean {
+    return this.#clears > 0 && this.life !== "gone";
+  }
   get underWay(): readonly string[] {
     return this.#flights.map(({ name }) => name);
   }

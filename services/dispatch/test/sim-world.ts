@@ -1,9 +1,11 @@
 import { streamOf, uuid5, validateEvent } from "@heliograph/contracts";
-import { messageContext } from "@heliograph/domain";
+import { messageContext, quietUntil } from "@heliograph/domain";
 import type { GatewayConfig, SendResult } from "@heliograph/gateways";
 import { openMemoryLog, type Append, type RecordedEvent } from "@heliograph/log";
+import type { Verdict } from "../src/clearance.ts";
 import type { Connection } from "../src/connections.ts";
 import type { Called } from "../src/job.ts";
+import type { State } from "../src/state.ts";
 import { history, send, type Order } from "./harness.ts";
 import { Tables } from "./sim-tables.ts";
 
@@ -30,6 +32,11 @@ export const failure = (permanent: boolean, billed = false) => ({
   ...(billed && { billable: true as const }),
 });
 
+/** Reads something on behalf of a process, in its time. */
+export type Look = <Result>(act: () => Promise<Result>) => Promise<Result>;
+/** How a process learns whether a message may go. */
+export type Clearing = { clear(state: State): Promise<Verdict>; close(): void };
+
 /** What is there whatever happens to a dispatcher: the log, the tables, the providers and those who write to the log too. It knows what may not happen, and keeps what did. */
 export class World {
   readonly log = openMemoryLog({ validate: validateEvent });
@@ -43,6 +50,8 @@ export class World {
   clocksMove = false;
   /** Whether things go wrong by themselves. */
   wild = true;
+  /** Without it all may go, but for what waits. */
+  opensClearing?: (look: Look) => Clearing;
   /** Calls that reached a provider, by attempt. */
   readonly calls = new Map<string, number>();
   readonly faults: string[] = [];
@@ -75,6 +84,10 @@ export class World {
     if (inFlight > connection.config.max_concurrent)
       about(`is one call too many for ${connection.name}`);
     if (!sent && Date.parse(request.expires_at) <= now) about("is sent after its validity");
+    const { quiet_hours: quiet } = request;
+    // A clock that is set in between may show them all of a sudden.
+    if (quiet !== undefined && !this.clocksMove && quietUntil(quiet, now) !== undefined)
+      about(`is sent in its quiet hours, ${quiet.from} to ${quiet.to}`);
     if (request.send_at !== undefined && this.latest < Date.parse(request.send_at))
       about("is sent early");
     if (phase === "failing" && this.latest < retryAt) about("is tried again early");

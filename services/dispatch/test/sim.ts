@@ -20,9 +20,15 @@ export class Sim extends World {
   /** A new owner. `before`: what becomes of the one that there was. */
   async start(before: "dies" | "goes on" | "was away and goes on", skewed = false): Promise<void> {
     if (before !== "dies") this.others.push(this.process);
+    // The first one follows nobody.
+    else (this.process as Process | undefined)?.leave();
     if (before === "was away and goes on") this.now += AWAY_MS;
     const skewMs = skewed ? this.oneOf([-HOUR_MS, 0, HOUR_MS]) : 0;
     this.process = await Process.start(this, skewMs);
+  }
+  /** Nobody follows anything any more. */
+  end(): void {
+    for (const process of this.#all) process.leave();
   }
   get #all(): readonly Process[] {
     return [this.process, ...this.others];
@@ -68,6 +74,7 @@ export class Sim extends World {
       if (this.process.isOver) await this.start("dies");
       let some = false;
       for (const process of this.#all) some = (await process.advance()) || some;
+      if (this.#all.some(({ clears }) => clears)) await new Promise(setImmediate);
       if (some || (await this.feed(this.process, true))) continue;
       if (this.process.desk.jobs.size > 0 && count % 3 === 0)
         this.process.tell({ type: "look over" });
