@@ -2,7 +2,7 @@ import { type ExternalIdRef, externalIdName } from "@heliograph/channels";
 import { streamOf, uuid5 } from "@heliograph/contracts";
 import type { EventIn } from "@heliograph/log";
 import { endUnmerge, hasLetGo } from "./merge/restore.ts";
-import { type ContactsContext, type Loaded, loadContact, survivorOf } from "./streams.ts";
+import { type ContactsContext, type Loaded, loadContact, maxHops } from "./streams.ts";
 
 /** An external id with the name of its claim. */
 export type NamedId = ExternalIdRef & { readonly name: string };
@@ -73,14 +73,18 @@ export async function ownerOf(context: ContactsContext, { owner }: Claim): Promi
 
 /** The survivor of a contact. Where that one has let it go the contact is itself: an unmerge that is half done is ended first, or what it takes back could be somebody else's meanwhile. */
 async function holderOf(context: ContactsContext, id: string): Promise<Loaded | undefined> {
-  const loaded = await loadContact(context, id);
-  if (loaded?.contact.merged === undefined) return loaded;
-  const { merge_id, into } = loaded.contact.merged;
-  const survivor = await loadContact(context, into);
-  if (survivor === undefined || !hasLetGo(survivor.contact, merge_id))
-    return survivorOf(context, into);
-  await endUnmerge(context, into, merge_id);
-  return loadContact(context, id);
+  let loaded = await loadContact(context, id);
+  for (let hops = 0; loaded?.contact.merged !== undefined; hops++) {
+    if (hops === maxHops) throw new Error(`${id}: merged over and over`);
+    const { contact_id, merged } = loaded.contact;
+    const survivor = await loadContact(context, merged.into);
+    if (survivor === undefined || !hasLetGo(survivor.contact, merged.merge_id)) loaded = survivor;
+    else {
+      await endUnmerge(context, merged.into, merged.merge_id);
+      loaded = await loadContact(context, contact_id);
+    }
+  }
+  return loaded;
 }
 
 export const lists = ({ contact }: Pick<Loaded, "contact">, { name }: NamedId): boolean =>

@@ -309,7 +309,7 @@ function sealEvent(
 }
 
 /** So many merges into one another are no chain of people but a bug. */
-const maxHops = 50;
+export const maxHops = 50;
 
 /** The contact itself, or where it was merged the one that it is part of now; undefined where there is no stream. */
 export async function survivorOf(
