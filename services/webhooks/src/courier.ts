@@ -94,6 +94,8 @@ export class Courier {
       inMemory: () => this.memory.size,
       pending: () => this.#store.countPending(),
     });
+    lanes.heldBy(() => window.endpointsUnwritten());
+    lanes.heldBy(() => [...this.#disabling].map(({ endpointId }) => endpointId));
     this.#dueLook = new DueLook(
       store,
       lanes,
@@ -374,7 +376,7 @@ export class Courier {
     const waiting = [...this.#waiting];
     this.#waiting.clear(); // those that must wait on come back
     for (const lane of waiting) this.#sender.kick(lane);
-    this.#lanes.evictIdle(now, () => this.#endpointsOnTheirWay());
+    this.#lanes.evictIdle(now);
     this.#dueLook
       .look(now)
       .then((looked) => looked && this.#tickAt(Date.now() + tickMs), this.#tools.fail);
@@ -389,12 +391,6 @@ export class Courier {
       this.#window.slots.some((slot) => slot.unresolved.size > 0);
     if (busy) this.#tickAt(now + tickMs);
     else if (next < Infinity) this.#tickAt(Math.max(next, now + tickMs));
-  }
-
-  /** Endpoints of which something goes to the table or to the log: what comes back finds the lane that sent it. */
-  #endpointsOnTheirWay(): ReadonlySet<string> {
-    const disabled = new Set([...this.#disabling].map(({ endpointId }) => endpointId));
-    return this.#window.endpointsUnwritten().union(disabled);
   }
 
   /** On record as pending; where the endpoint was closed while an attempt ended, the write that closes it does not see this any more. */

@@ -25,7 +25,8 @@ export class DueLook {
   /** Most of the table's deliveries in memory, over all endpoints. */
   readonly #most: number;
   readonly #hears: DueHears;
-  #looking = false;
+  /** Endpoints whose rows are being read; undefined when none are. */
+  #reading: readonly string[] | undefined;
   /** Deliveries of which a look that is under way may show an old state. */
   readonly #changed = new Set<string>();
   /** Replays of which a look that is under way may show deliveries that wait, though they were canceled. */
@@ -37,34 +38,33 @@ export class DueLook {
     this.#window = window;
     this.#most = most;
     this.#hears = hears;
+    // What is found goes to the lane that it was looked for.
+    lanes.heldBy(() => this.#reading ?? []);
   }
 
   /** A delivery left memory. */
   left(id: string): void {
-    if (this.#looking) this.#changed.add(id);
+    if (this.#reading !== undefined) this.#changed.add(id);
   }
 
   /** A replay was canceled. */
   canceled(replay: string): void {
-    if (this.#looking) this.#canceled.add(replay);
+    if (this.#reading !== undefined) this.#canceled.add(replay);
   }
 
   /** False when there was nothing to look for. */
   async look(now: number): Promise<boolean> {
-    if (this.#looking || this.#hears.isStopping()) return false;
+    if (this.#reading !== undefined || this.#hears.isStopping()) return false;
     const wanted = this.#wanted(now);
     if (wanted.length === 0) return false;
     const lanes = wanted.map(({ lane }) => lane);
-    this.#looking = true;
+    this.#reading = lanes.map(({ id }) => id);
     this.#changed.clear();
     for (const id of this.#window.unwritten()) this.#changed.add(id);
     this.#canceled.clear();
     for (const replay of this.#window.canceled()) this.#canceled.add(replay);
     try {
-      for (const lane of lanes) {
-        lane.isRead = true;
-        lane.nextDue = Infinity; // what is written from here on lowers it again
-      }
+      for (const lane of lanes) lane.nextDue = Infinity; // what is written from here on lowers it again
       const rows = await this.#store.pending(
         wanted.map(({ lane, room }) => ({ id: lane.id, room })),
       );
@@ -82,8 +82,7 @@ export class DueLook {
       }
       await this.#endBehind(lanes.filter((lane) => lane.behind && !read.has(lane.id)));
     } finally {
-      for (const lane of lanes) lane.isRead = false;
-      this.#looking = false;
+      this.#reading = undefined;
     }
     return true;
   }

@@ -56,8 +56,6 @@ export type Lane = {
   tokensAt: number;
   /** When the table has something due (epoch ms); Infinity when it has nothing. */
   nextDue: number;
-  /** Its rows are being read: what is found goes to this lane. */
-  isRead: boolean;
   /** Ids in memory that also have a row. */
   readonly rowsInMemory: Set<string>;
   usedAt: number;
@@ -135,7 +133,6 @@ export const newLane = (endpoint: Endpoint, masterKey: Buffer, now: number): Lan
   tokens: 1,
   tokensAt: now,
   nextDue: Infinity,
-  isRead: false,
   rowsInMemory: new Set(),
   usedAt: now,
   chains: new Map(),

@@ -30,6 +30,7 @@ export class Lanes {
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #byPartner = new Map<string, Map<string, Subscriber>>();
   readonly #lanes = new Map<string, Lane>();
+  readonly #holders: (() => Iterable<string>)[] = [() => this.#busy()];
   #evictedAt = 0;
 
   constructor(masterKey: Buffer, endpoints: readonly Endpoint[]) {
@@ -98,23 +99,30 @@ export class Lanes {
     return this.#lanes.values();
   }
 
-  /**
-   * Drops lanes without work. What a failing endpoint has earned is kept as long as it has something pending, and what an ordered one knows as long as something of it is on its way to the
-   * table or the log (`onTheirWay`), or is read. One that was closed before the log has come to it stays: a new one would be open.
-   */
-  evictIdle(now: number, onTheirWay: () => ReadonlySet<string>): void {
+  /** Says who holds lanes that may have nothing to do: endpoints of which something is read, written, released or disabled, whose end finds the lane that it began with. Asked only when lanes are dropped. */
+  heldBy(holder: () => Iterable<string>): void {
+    this.#holders.push(holder);
+  }
+
+  /** Drops lanes that nobody holds and that were not used for a while: what a lane knows of its endpoint is lost with it. */
+  evictIdle(now: number): void {
     if (now - this.#evictedAt <= evictEveryMs && now >= this.#evictedAt) return;
     this.#evictedAt = now;
-    const needed = onTheirWay();
+    const held = new Set(this.#holders.flatMap((holder) => [...holder()]));
     for (const [id, lane] of this.#lanes) {
       lane.connections?.sweep();
+      if (held.has(id) || now - lane.usedAt <= idleMs) continue;
+      disconnect(lane);
+      this.#lanes.delete(id);
+    }
+  }
+
+  /** Lanes that hold themselves: those that have something to send or to wait for, in memory or in the table, and those closed before the log has come to it, for a new one would be open. */
+  *#busy(): Generator<string> {
+    for (const [id, lane] of this.#lanes) {
       const known = this.#endpoints.get(id);
       const isAhead = known !== undefined && known.status !== lane.endpoint.status;
-      const rests = isIdle(lane) && !lane.isRead && !needed.has(id) && lane.nextDue === Infinity;
-      if (rests && !isAhead && now - lane.usedAt > idleMs) {
-        disconnect(lane);
-        this.#lanes.delete(id);
-      }
+      if (isAhead || !isIdle(lane) || lane.nextDue !== Infinity) yield id;
     }
   }
 

@@ -251,8 +251,9 @@ test("an endpoint that was closed keeps its lane until what waited for it is kno
   const slot = newSlot(1n, performance.now());
   slot.closed.set("whe_1", 1n);
   window.push(slot);
+  lanes.heldBy(() => window.endpointsUnwritten());
   const evictAt = (minutes: number): string[] => {
-    lanes.evictIdle(minutes * 60_000, () => window.endpointsUnwritten());
+    lanes.evictIdle(minutes * 60_000);
     return [...lanes].map(({ id }) => id);
   };
   const written = window.flush();
