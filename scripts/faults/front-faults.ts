@@ -1,4 +1,5 @@
-import { until } from "@heliograph/testkit";
+import { programMissing, until } from "@heliograph/testkit";
+import { openBalancer } from "./balancer.ts";
 import { crashed, dispatchOwned, killNode, type Fault } from "./faults.ts";
 import { eitherAnswers, followFeed } from "./front-checks.ts";
 import { openFront, type Front } from "./front.ts";
@@ -63,15 +64,20 @@ async function eachInTurn(
   const uncertain = (await crashed(world)) - before;
   if (uncertain > 0) throw new Error(`${uncertain} calls were left uncertain by an orderly stop`);
   const [one, other] = front.places.map(({ asked }) => asked);
-  return `requests to each copy: ${one} and ${other}; ${cut} cut by the kill, ${front.seen.streams} streams that broke off, ${front.seen.elsewhere} refused connections that went to the other copy`;
+  return `requests to each copy: ${one} and ${other}; ${cut} cut by the kill, ${front.seen.streams} streams that broke off, ${front.seen.elsewhere} refused connections that went to the other copy, ${front.seen.nobody} requests when none was ready`;
 }
 
-/** Two copies of everything behind one address that remembers no caller. */
-export const behindOneAddress: Fault = {
-  name: "two copies behind one address: one is killed and comes back, the other is stopped",
-  run: (world) =>
-    withCopy(world, async (copy) => {
-      const front = await openFront([world.instance.baseUrl, copy.baseUrl]);
+const oneAddress = (
+  balancer: string,
+  open: (urls: readonly string[]) => Promise<Front>,
+  missing: () => string | undefined = () => undefined,
+): Fault => ({
+  name: `two copies behind ${balancer}: one is killed and comes back, the other is stopped`,
+  async run(world) {
+    const without = missing();
+    if (without !== undefined) return without;
+    return withCopy(world, async (copy) => {
+      const front = await open([world.instance.baseUrl, copy.baseUrl]);
       const feed = followFeed(front.url, world.tenants[0]!.key);
       try {
         const note = await behind(world, front, () => eachInTurn(world, front, copy.stop));
@@ -80,5 +86,11 @@ export const behindOneAddress: Fault = {
         feed.end();
         await front.close();
       }
-    }),
-};
+    });
+  },
+});
+
+/** Two copies of everything behind one address that remembers no caller. */
+export const behindOneAddress = oneAddress("one address", openFront);
+/** The same with HAProxy, as an installation has it; where that is not there it says so and does nothing. */
+export const behindHaproxy = oneAddress("HAProxy", openBalancer, () => programMissing("haproxy"));

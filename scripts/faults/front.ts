@@ -8,11 +8,18 @@ import {
 import type { AddressInfo } from "node:net";
 
 /** What a load balancer knows of one copy. */
-type Place = {
+export type Place = {
   readonly url: string;
   ready: boolean;
   /** Requests that it was given. */
   asked: number;
+};
+
+type Seen = {
+  readonly elsewhere: number;
+  readonly nobody: number;
+  readonly cut: readonly string[];
+  readonly streams: number;
 };
 
 /** One address for several copies, as a load balancer that remembers nobody: each request goes to the next copy that says that it is ready. */
@@ -20,10 +27,10 @@ export type Front = {
   readonly url: string;
   readonly places: readonly Place[];
   /**
-   * Connections that were refused and went to another copy, requests whose copy went away before it had answered or amid its answer, each in words, and streams of
+   * Connections that were refused and went to another copy, requests for which no copy was ready, requests whose copy went away before it had answered or amid its answer, each in words, and streams of
    * events that broke off, which their readers open again. Where the caller has left, nothing counts.
    */
-  readonly seen: { elsewhere: number; readonly cut: string[]; streams: number };
+  readonly seen: Seen;
   close(): Promise<void>;
 };
 
@@ -45,7 +52,7 @@ const look = (place: Place): void =>
 
 export async function openFront(urls: readonly string[]): Promise<Front> {
   const places = urls.map((url): Place => ({ url, ready: true, asked: 0 }));
-  const seen: Front["seen"] = { elsewhere: 0, cut: [], streams: 0 };
+  const seen = { elsewhere: 0, nobody: 0, cut: [] as string[], streams: 0 };
   const brokeOff = (answer: IncomingMessage, what: string): void =>
     void (isStream(answer) ? seen.streams++ : seen.cut.push(`${what} amid its answer`));
   const agent = new Agent({ keepAlive: true });
@@ -59,7 +66,10 @@ export async function openFront(urls: readonly string[]): Promise<Front> {
     const refused = new Set<Place>();
     const tryNext = (): void => {
       const place = next(refused);
-      if (place === undefined) return void response.writeHead(503, { "retry-after": "1" }).end();
+      if (place === undefined) {
+        seen.nobody++;
+        return void response.writeHead(503, { "retry-after": "1" }).end();
+      }
       const { hostname, port } = new URL(place.url);
       const { method, url: path, headers } = request;
       const upstream = ask({ hostname, port, method, path, headers, agent }, (answer) => {

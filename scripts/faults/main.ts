@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { clusterFaults } from "./cluster-faults.ts";
 import { eventStoreFaults } from "./eventstore-faults.ts";
 import { allFaults } from "./faults.ts";
-import { behindOneAddress } from "./front-faults.ts";
+import { behindHaproxy, behindOneAddress } from "./front-faults.ts";
 import { kafkaFaults } from "./kafka-faults.ts";
 import { networkFaults } from "./network-faults.ts";
 import { outageFaults } from "./outage-faults.ts";
@@ -57,6 +57,7 @@ const known = [
   ...allFaults,
   ...networkFaults,
   behindOneAddress,
+  behindHaproxy,
   ...ownerFaults,
   ...outageFaults,
   ...(feed === "log" && log === "postgres"

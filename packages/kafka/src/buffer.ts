@@ -28,8 +28,8 @@ export const newLane = (partition: number): Lane => ({
 });
 
 /** Bounds of what waits per partition: enough for some batches, little enough for many partitions. */
-const mostWaiting = 4_000;
-const mostBytes = 8 * 1_048_576;
+const mostWaiting = 1_000;
+const mostBytes = 4 * 1_048_576;
 
 export const isFull = (lane: Lane): boolean =>
   lane.entries.length - lane.from > mostWaiting || lane.bytes > mostBytes;

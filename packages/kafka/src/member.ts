@@ -3,13 +3,16 @@ import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "pino";
 import { decodeRecord, type Entry } from "./record.ts";
 
-/** Short, because a copy that was killed keeps its partitions so long. */
+/** Short, because a copy that was killed keeps its partitions so long. One that lives and was still taken for dead gets twice the time, up to the longest: without processor time to spare it would join again and again, and read nothing. */
 const sessionTimeoutMs = 6_000;
+const longestSessionMs = 48_000;
 const heartbeatMs = 1_500;
 const rebalanceTimeoutMs = 10_000;
 /** The broker answers a fetch as soon as there is a record; without one a poll lasts so long, and leaving the group waits for it. */
 const longestPollMs = 1_000;
 const metadataMaxAgeMs = 10_000;
+/** Packed: a thousand events. What one fetch brings waits in memory, and after an outage every consumer fetches of every partition. */
+const mostFetchedBytes = 131_072;
 const firstRestartMs = 200;
 const slowestRestartMs = 10_000;
 /** A poll that is under way is waited for. */
@@ -59,6 +62,7 @@ class Membership implements OwnGroup {
   readonly #running: Promise<void>;
   #consumer: Consumer | undefined;
   #delayMs = firstRestartMs;
+  #sessionMs = sessionTimeoutMs;
 
   constructor(kafka: Kafka, groupId: string, topic: string, sink: Sink, logger: Logger) {
     this.#kafka = kafka;
@@ -97,11 +101,12 @@ class Membership implements OwnGroup {
   #newConsumer(): Consumer {
     return this.#kafka.consumer({
       groupId: this.#groupId,
-      sessionTimeout: sessionTimeoutMs,
+      sessionTimeout: this.#sessionMs,
       heartbeatInterval: heartbeatMs,
-      rebalanceTimeout: rebalanceTimeoutMs,
+      rebalanceTimeout: Math.max(rebalanceTimeoutMs, this.#sessionMs),
       metadataMaxAge: metadataMaxAgeMs,
       maxWaitTimeInMs: longestPollMs,
+      maxBytesPerPartition: mostFetchedBytes,
       minBytes: 1,
       allowAutoTopicCreation: false,
       retry: {
@@ -118,8 +123,19 @@ class Membership implements OwnGroup {
     const topic = this.#topic;
     const crashed = Promise.withResolvers<Error>();
     own.on(own.events.CRASH, ({ payload }) => crashed.resolve(payload.error));
+    let known: string | undefined;
     own.on(own.events.GROUP_JOIN, ({ payload }) => {
       this.#delayMs = firstRestartMs;
+      // A rebalance keeps the name that the group gave it; another one means that the group had taken it for dead.
+      if (known !== undefined && known !== payload.memberId && this.#sessionMs < longestSessionMs) {
+        this.#sessionMs *= 2;
+        return crashed.resolve(
+          new Error(
+            `the group heard nothing in time; from now on it has ${this.#sessionMs / 1000} s`,
+          ),
+        );
+      }
+      known = payload.memberId;
       // The client keeps over a join what was paused before; what is fetched now begins with room.
       quietly(() => own.resume([{ topic }]));
       this.#sink.assigned(new Set(payload.memberAssignment[topic] ?? []));
