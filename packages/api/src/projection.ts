@@ -39,15 +39,19 @@ export const saysLag = ({ method, scope, projection }: Route): boolean =>
 
 /**
  * `Projection-Lag`: how many events of the log the answer has not seen. With `Min-Log-Position` it first waits, at most 5 s, until that position is seen; after that it answers with what there is, and the lag
- * says so. What comes of no read model is folded from the log itself, or kept in memory by the directory: where that was not waited for, nothing is said.
+ * says so. What is folded from the log itself has seen all of it. The rest is kept in memory by the directory: where that was not waited for, nothing is said.
  */
-export async function lagHeaders(call: Call, { projection }: Route): Promise<readonly string[]> {
+export async function lagHeaders(
+  call: Call,
+  { projection, folded }: Route,
+): Promise<readonly string[]> {
   const wanted = wantedBy(call);
   const lag =
     projection === undefined
       ? wanted && (await directoryLag(call, wanted))
       : await projectionLag(call, projection, wanted);
-  return lag === undefined ? [] : ["Projection-Lag", String(lag)];
+  const told = lag ?? (folded ? 0 : undefined);
+  return told === undefined ? [] : ["Projection-Lag", String(told)];
 }
 
 function wantedBy({ request }: Call): bigint | undefined {

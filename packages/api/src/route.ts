@@ -78,6 +78,8 @@ export type RouteDefinition<Body, Query, Params> = {
   readonly sessionKeys?: boolean;
   /** Schema of the read model that the answer comes from: `Projection-Lag` and `Min-Log-Position` go by it. Left out: the answer is folded from the log, kept in memory, or of rows that have no position in it. */
   readonly projection?: string;
+  /** Of a GET without `projection`: it is told from the log itself, so that nothing is behind, and `Projection-Lag` is 0. */
+  readonly folded?: true;
   /** Media types of a body that is no JSON: nothing reads it before the handler, which takes it as it comes from `call.chunks()`. What the key of idempotency stands for is then the handler's to say. */
   readonly streams?: readonly string[];
   /** What a body that streams may be, by its media type: for readers of the document. */

@@ -166,6 +166,7 @@ export const contactRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/contacts/by-external-id/:source/:external_id",
+    folded: true,
     scope: "contacts:read",
     summary: "Get the contact that has an external id now",
     etag: true,
@@ -189,6 +190,7 @@ export const contactRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/contacts/:id",
+    folded: true,
     scope: "contacts:read",
     summary:
       "Get a contact, or what a merged one is part of; now or as of an earlier position or time",

@@ -131,6 +131,7 @@ export const conversationRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/conversations/:id",
+    folded: true,
     scope: "conversations:read",
     summary: "Get a conversation, now or as of an earlier position or time",
     asOf: true,
@@ -142,6 +143,7 @@ export const conversationRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/conversations/:id/explain",
+    folded: true,
     scope: "conversations:read",
     summary:
       "Which events a field of a conversation comes from, now or as of an earlier position or time",
@@ -154,6 +156,7 @@ export const conversationRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/conversations/:id/messages",
+    folded: true,
     scope: "conversations:read",
     summary: "List the messages and notes of a conversation, oldest first",
     query: MessagesQuery,
@@ -202,6 +205,7 @@ export const conversationRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/conversations/:id/timeline",
+    folded: true,
     scope: "conversations:read",
     summary: "Every event of a conversation, oldest first",
     query: TimelineQuery,

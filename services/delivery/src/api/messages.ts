@@ -71,6 +71,7 @@ export const messageReadRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/messages/:id",
+    folded: true,
     scope: "messages:read",
     summary: "Get a message, now or as of an earlier position or time",
     etag: true,
@@ -82,6 +83,7 @@ export const messageReadRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/messages/:id/explain",
+    folded: true,
     scope: "messages:read",
     summary:
       "Which events a field of a message comes from, now or as of an earlier position or time",

@@ -204,6 +204,7 @@ export const messageRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/messages/:id/timeline",
+    folded: true,
     scope: "messages:read",
     summary: "Every event of a message, oldest first",
     response: Timeline,

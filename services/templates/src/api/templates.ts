@@ -122,6 +122,7 @@ export const templateRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/templates/:id",
+    folded: true,
     scope: "templates:read",
     summary: "Get a template by id or slug, now or as of an earlier position or time",
     etag: true,
@@ -182,6 +183,7 @@ export const templateRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/templates/:id/versions/:version",
+    folded: true,
     scope: "templates:read",
     summary: "Get one version of a template",
     etag: true,
