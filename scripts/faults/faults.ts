@@ -155,8 +155,14 @@ const killDatabase: Fault = {
   name: "kill -9 of PostgreSQL, the process goes on",
   async run(world) {
     world.journal.interruptions++;
-    for (const pid of postgresProcesses(world.dataDir)) process.kill(pid, "SIGKILL");
-    await until(async () => (await world.admin().get("/readyz")).status === 200, {
+    const killed = postgresProcesses(world.dataDir);
+    for (const pid of killed) process.kill(pid, "SIGKILL");
+    // Until the kill is noticed the product is as ready as before.
+    const anew = (): boolean => {
+      const [postmaster] = postgresProcesses(world.dataDir);
+      return postmaster !== undefined && postmaster !== killed[0];
+    };
+    await until(async () => anew() && (await world.admin().get("/readyz")).status === 200, {
       timeoutMs: 30_000,
       what: "it is ready again",
     });

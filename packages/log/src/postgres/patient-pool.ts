@@ -20,7 +20,7 @@ type Waiter = { readonly since: number; readonly begin: (error?: Error) => void 
 
 /**
  * A pool that tells a database that is away from one that has others to answer first. pg's own gives everybody the same seconds, whichever of the two they wait for: where a machine had no
- * processor time to spare and forty consumers started on four connections, most were told that the database was away, began again, and asked for more.
+ * processor time to spare and dozens of consumers started on four connections, most were told that the database was away, began again, and asked for more.
  */
 export class PatientPool extends pg.Pool {
   readonly #patience: Patience;
