@@ -85,7 +85,11 @@ async function scripted(
   return { port, heard, early, connections: () => connections };
 }
 
-function gatewayTo(url: string, secrets: Readonly<Record<string, string>> = {}): Gateway {
+function gatewayTo(
+  url: string,
+  secrets: Readonly<Record<string, string>> = {},
+  more: Readonly<Record<string, string>> = {},
+): Gateway {
   const { masterKey } = toolsOf();
   const config = configOf({
     environment: "live",
@@ -93,7 +97,7 @@ function gatewayTo(url: string, secrets: Readonly<Record<string, string>> = {}):
     channel: "email",
     timeout_ms: 1_000,
     max_concurrent: 1,
-    settings: { url, from: "shop@shop.example" },
+    settings: { url, from: "shop@shop.example", ...more },
   });
   const gateway = createGateway("live", configured(config, secrets, masterKey), toolsOf());
   closing.push(() => gateway.close());
@@ -239,4 +243,26 @@ test("a mail that is larger than the server takes, files in Base64 and all, is r
   expect(server.heard.filter((line) => /MAIL|DATA/.test(line))).toEqual([]);
   expect((await withFile(720_000)).type).toBe("accepted");
   expect(server.heard.find((line) => line.includes("MAIL"))).toMatch(/SIZE=98\d{4}$/);
+});
+
+test("a mail that a server put off comes back from the same sender under the same name, and another's try has its own", async () => {
+  let left = 2;
+  const server = await scripted((line) =>
+    line.startsWith("RCPT") && left-- > 0 ? "450 4.2.0 Greylisted" : plainly(line),
+  );
+  const url = `smtp://127.0.0.1:${server.port}`;
+  const gateway = gatewayTo(url, {}, { return_path_domain: "bounces.shop.example" });
+  const results = [];
+  for (const attempt of [1, 2, 3, 4])
+    results.push(await gateway.send({ ...to("ada@example.com"), attempt }, never));
+  expect(results.map(({ type }) => type)).toEqual(["rejected", "rejected", "accepted", "accepted"]);
+  const [first, second, third, fourth] = server.heard.flatMap(
+    (line) => /MAIL FROM:<([^>]+)>/.exec(line)?.[1] ?? [],
+  );
+  expect([second, third]).toEqual([first, first]);
+  expect(fourth).not.toBe(first);
+  const names = results.flatMap((each) =>
+    each.type === "accepted" ? each.providerMessageId.split("-")[2] : [],
+  );
+  expect(names).toEqual(["1", "4"]);
 });

@@ -15,6 +15,7 @@ import { foldable, headersOf, oneLine } from "./headers.ts";
 import { smtpErrors } from "./errors.ts";
 import { smtpResult } from "./result.ts";
 import { mailIdOf } from "./mail-id.ts";
+import { underOneName } from "./put-off.ts";
 import { returnPathOf } from "./return-path.ts";
 import { sendgridHeaders } from "./sendgrid.ts";
 import { serverIdIn } from "./server-ids.ts";
@@ -159,7 +160,7 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     name: config.name,
     kind: config.kind,
     takesFiles: true,
-    send,
+    send: underOneName(send),
     async check(signal) {
       signal.addEventListener("abort", () => transport.close(), { once: true });
       await transport.verify();
