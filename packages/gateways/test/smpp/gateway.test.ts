@@ -308,39 +308,50 @@ describe("a window", () => {
 });
 
 describe("a connection", () => {
-  test("is made again with growing delays, one try at a time", async () => {
-    const { gateway, smsc } = await set({ timing: { retryMs: 20, longestRetryMs: 160 } });
-    smsc.onBind("close");
-    gateway.listen!();
-    await until(() => smsc.binds.length >= 5);
-    const gaps = smsc.binds.slice(1).map(({ at }, index) => at - smsc.binds[index]!.at);
-    // Half of 20, 40, 80, 160 at least; the other half is drawn.
-    for (const [index, gap] of gaps.slice(0, 4).entries())
-      expect(gap).toBeGreaterThanOrEqual((20 * 2 ** index) / 2 - 2);
-    smsc.onBind(undefined);
-    // The centre knows of a bind before we have its answer.
-    await until(async () => (await gateway.send(textOf("Hello"), never)).type === "accepted");
-    expect(smsc.bound.length).toBe(1);
-  });
+  // 0x05: our own connection of before, which the centre has not given up yet.
+  test.each(["close", { status: 0x05 }] as const)(
+    "is made again with growing delays, one try at a time (%#)",
+    async (reaction) => {
+      const { gateway, smsc } = await set({ timing: { retryMs: 20, longestRetryMs: 160 } });
+      smsc.onBind(reaction);
+      gateway.listen!();
+      await until(() => smsc.binds.length >= 5);
+      const gaps = smsc.binds.slice(1).map(({ at }, index) => at - smsc.binds[index]!.at);
+      // Half of 20, 40, 80, 160 at least; the other half is drawn.
+      for (const [index, gap] of gaps.slice(0, 4).entries())
+        expect(gap).toBeGreaterThanOrEqual((20 * 2 ** index) / 2 - 2);
+      smsc.onBind(undefined);
+      // The centre knows of a bind before we have its answer.
+      await until(async () => (await gateway.send(textOf("Hello"), never)).type === "accepted");
+      expect(smsc.bound.length).toBe(1);
+    },
+  );
 
-  test("that is refused for its password is tried slowly, and messages go elsewhere meanwhile", async () => {
-    const { gateway, smsc, said } = await set({
-      password: "wrong",
-      timing: { refusedMs: 60_000, longestRefusedMs: 60_000 },
-    });
-    const result = await gateway.send(textOf("Hello"), never);
-    expect(result).toMatchObject({
-      type: "unavailable",
-      error: { code: "gateway_authentication_failed", class: "account" },
-    });
-    expect((result as { retryAfterMs: number }).retryAfterMs).toBeGreaterThan(20_000);
-    await gateway.send(textOf("Hello"), never);
-    expect(smsc.binds.length).toBe(1);
-    expect(said.map(({ message }) => message)).toContain(
-      "gateway.degraded: the message centre refuses the bind",
-    );
-    await expect(gateway.check!(seconds(2_000))).rejects.toThrow("ESME_RINVPASWD");
-  });
+  test.each([
+    ["ESME_RINVPASWD", undefined],
+    ["ESME_RBINDFAIL", { status: 0x0d }],
+  ] as const)(
+    "that is refused with %s is tried slowly, and messages go elsewhere meanwhile",
+    async (name, reaction) => {
+      const { gateway, smsc, said } = await set({
+        password: "wrong",
+        timing: { refusedMs: 60_000, longestRefusedMs: 60_000 },
+      });
+      smsc.onBind(reaction);
+      const result = await gateway.send(textOf("Hello"), never);
+      expect(result).toMatchObject({
+        type: "unavailable",
+        error: { code: "gateway_authentication_failed", class: "account" },
+      });
+      expect((result as { retryAfterMs: number }).retryAfterMs).toBeGreaterThan(20_000);
+      await gateway.send(textOf("Hello"), never);
+      expect(smsc.binds.length).toBe(1);
+      expect(said.map(({ message }) => message)).toContain(
+        "gateway.degraded: the message centre refuses the bind",
+      );
+      await expect(gateway.check!(seconds(2_000))).rejects.toThrow(name);
+    },
+  );
 
   test("is checked by a bind of its own", async () => {
     const { gateway, smsc } = await set();
