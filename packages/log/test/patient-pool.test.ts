@@ -39,7 +39,7 @@ function openPool() {
       (error: Error) => ended.push(`${text}: ${error.message}`),
     );
   };
-  return { ask, ended };
+  return { pool, ask, ended };
 }
 const settled = async (): Promise<void> => {
   for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
@@ -89,4 +89,23 @@ test("nobody waits for longer than the longest time, however many are answered b
   }
   await pass(3_000);
   expect(ended).toEqual(["0", "1", "2", "3", "4", "5", "6", `8: ${away}`, `9: ${away}`]);
+});
+
+test("nobody who comes while a connection goes over is served before those that wait", async () => {
+  const { pool, ask, ended } = openPool();
+  for (const text of ["a", "b", "c"]) ask(text);
+  pool.once("release", () => ask("newcomer"));
+  for (let turn = 0; turn < 4; turn++) await answer();
+  expect(ended).toEqual(["a", "b", "c", "newcomer"]);
+});
+
+test("who waits when the pool ends hears that it has", async () => {
+  const { pool, ask, ended } = openPool();
+  for (const text of ["a", "b"]) ask(text);
+  const over = pool.end();
+  await settled();
+  expect(ended).toEqual(["b: the pool has ended"]);
+  await answer();
+  await over;
+  expect(ended).toEqual(["b: the pool has ended", "a"]);
 });

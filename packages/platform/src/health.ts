@@ -30,7 +30,10 @@ export async function untilReady(
     if (waiting.length === 0) return;
     if (performance.now() > deadline) {
       deadline = performance.now() + deadlineMs;
-      const broken = late(running).filter(({ lastErrorPasses }) => !lastErrorPasses);
+      // One that is rebuilt, or begins again, may have got over what it failed with.
+      const broken = late(running).filter(
+        ({ state, lastErrorPasses }) => state === "backing_off" && !lastErrorPasses,
+      );
       if (broken.length > 0)
         throw new Error(
           `not ready after ${deadlineMs / 1000} s: ${broken.map(({ environment, name, lastError }) => `${environment}/${name}: ${lastError}`).join("; ")}`,
@@ -58,7 +61,7 @@ export async function serveHealth(
     else if (path === "/readyz") {
       const waiting = waitingFor(running);
       const body =
-        waiting.length === 0 ? { status: "ready" } : { status: "starting", waiting_for: waiting };
+        waiting.length === 0 ? { status: "ready" } : { status: "not_ready", waiting_for: waiting };
       answer(waiting.length === 0 ? 200 : 503, "application/json", JSON.stringify(body));
     } else if (path === "/metrics")
       metricsAnswer(request.headers.accept).then(

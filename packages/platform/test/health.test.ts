@@ -36,7 +36,7 @@ test("readiness names the consumers that neither run nor stand by, and what they
   };
   expect(await ask()).toEqual({
     status: 503,
-    body: { status: "starting", waiting_for: ["live/consumer-1: cut_off"] },
+    body: { status: "not_ready", waiting_for: ["live/consumer-1: cut_off"] },
   });
   statuses[1]!.state = "running";
   expect(await ask()).toEqual({ status: 200, body: { status: "ready" } });
@@ -56,6 +56,21 @@ test("a start waits on for what passes by itself, and says for what it waits", a
     { waiting_for: ["live/consumer-1: starting"] },
   ]);
   expect(waitingFor(running)).toEqual([]);
+});
+
+test("a start waits for a consumer that is rebuilt, whatever it failed with before", async () => {
+  const { running, statuses } = showing({
+    state: "rebuilding",
+    lastErrorPasses: false,
+    lastError: "the tables belong to a newer release",
+  });
+  const lines: unknown[] = [];
+  await untilReady(
+    running,
+    says(lines, () => (statuses[0]!.state = "running")),
+    1,
+  );
+  expect(lines).toEqual([{ waiting_for: ["live/consumer-0: rebuilding"] }]);
 });
 
 test("a start ends where a consumer fails with what waiting does not mend", async () => {

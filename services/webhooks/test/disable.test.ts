@@ -2,7 +2,7 @@ import { newId, streamOf, uuid7 } from "@heliograph/contracts";
 import type { Endpoint } from "@heliograph/domain";
 import { LogUnavailable, openMemoryLog, type EventLog } from "@heliograph/log";
 import { until, webhookSink } from "@heliograph/testkit";
-import { expect, it, vi } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { disableEndpoint } from "../src/disable.ts";
 import { listEndpoints } from "../src/tables/webhooks.ts";
 import { takeNotices } from "../src/tables/notices.ts";
@@ -159,6 +159,7 @@ it("keeps the order of a subject whose endpoint waits for the log for longer tha
   const realNow = Date.now;
   let aheadMs = 0;
   const clock = vi.spyOn(Date, "now").mockImplementation(() => realNow() + aheadMs);
+  onTestFinished(() => clock.mockRestore());
   const h = await openHarness({ log: async () => slow });
   await h.start();
   const sink = await webhookSink();
@@ -193,5 +194,4 @@ it("keeps the order of a subject whose endpoint waits for the log for longer tha
   expect(told).toEqual([1, 1, 2]);
   await sink.close();
   await h.close();
-  clock.mockRestore();
 });

@@ -49,8 +49,17 @@ export class PatientPool extends pg.Pool {
     );
   }
 
+  override end(): Promise<void>;
+  override end(callback: () => void): void;
+  override end(callback?: () => void): Promise<void> | void {
+    for (const { begin } of this.#waiting.splice(0)) begin(new Error("the pool has ended"));
+    this.#rest();
+    return callback === undefined ? super.end() : super.end(callback);
+  }
+
   #inTurn(callback: Callback): void {
-    if (this.#taken < this.options.max) return this.#take(callback);
+    // Who comes while a connection is on its way to somebody that waited waits behind them.
+    if (this.#waiting.length === 0 && this.#taken < this.options.max) return this.#take(callback);
     this.#waiting.push({
       since: performance.now(),
       begin: (error) =>
