@@ -2,6 +2,7 @@ import { deterministicId, streamOf } from "@heliograph/contracts";
 import { LogUnavailable, ofType } from "@heliograph/log";
 import {
   Fenced,
+  isMachinery,
   newLogger,
   realClock,
   type PartnerClock,
@@ -265,7 +266,11 @@ export class Process {
       void this.#clearing
         .clear(of.state)
         .finally(() => this.#clears--)
-        .then(told, (error: unknown): Input[] => [{ type: "unclear", job: of.job, error }])
+        .then(told, (error: unknown): Input[] => {
+          if (!isMachinery(error)) return [{ type: "unclear", job: of.job, error }];
+          if (this.life !== "gone") this.#broken(error);
+          return [{ type: "pause" }];
+        })
         .then((inputs) => this.#landed.push({ name: "clear", inputs, again: false }));
       return [];
     });
