@@ -70,6 +70,8 @@ export class Courier {
     () => performance.now(),
   );
   readonly #setBackMs = watchSetBack();
+  /** By `performance.now()`. */
+  #lookedAt = performance.now();
   #stopping = false;
 
   constructor(
@@ -354,9 +356,13 @@ export class Courier {
   /** Epoch ms. A clock that was set back is noticed before anything is held against a time of before. */
   #now(): number {
     const now = Date.now();
-    const backMs = this.#setBackMs();
-    if (backMs > 0) {
-      for (const lane of this.#lanes) setBack(lane, backMs, now);
+    const [tick, before] = [performance.now(), this.#lookedAt];
+    const byMs = Math.floor(this.#setBackMs());
+    this.#lookedAt = tick;
+    if (byMs > 0) {
+      for (const lane of this.#lanes) setBack(lane, byMs);
+      const endpointIds = [...this.#lanes].map(({ id }) => id);
+      this.#window.setBack({ endpointIds, now, byMs, lookedAt: now - (tick - before) - 1_000 });
       this.#tickAt(now);
     }
     return now;

@@ -175,10 +175,11 @@ export class DueLook {
   }
 }
 
-/** Whether it is too early for a row, whose time was found when its last attempt ended. */
-function waits({ job, nextAttemptAt }: LoadedRow, now: number): boolean {
+/** Whether it is too early for a row, whose time was found when it was written; of one of before, when its last attempt ended. */
+function waits({ job, nextAttemptAt, setAt }: LoadedRow, now: number): boolean {
   const last = job.attempts.at(-1);
-  const since = last === undefined ? job.createdAt : Date.parse(last.at) + last.duration_ms;
+  const since =
+    setAt ?? (last === undefined ? job.createdAt : Date.parse(last.at) + last.duration_ms);
   return isUnderWay(since, nextAttemptAt - since, now);
 }
 

@@ -143,13 +143,13 @@ export const newLane = (endpoint: Endpoint, masterKey: Buffer, now: number): Lan
   again: new Map(),
 });
 
-/** The clock was set back: what is waited for comes no later for that. What the table has is looked at once, since its times are of the clock before. */
-export function setBack(lane: Lane, byMs: number, now: number): void {
+/** The clock was set back: what is waited for comes no later for that. */
+export function setBack(lane: Lane, byMs: number): void {
   lane.waitUntil -= byMs;
   lane.failedAt -= byMs;
   lane.tokensAt -= byMs;
   lane.usedAt -= byMs;
-  if (lane.nextDue !== Infinity) lane.nextDue = now;
+  lane.nextDue -= byMs;
 }
 
 export const isOpen = (lane: Lane): boolean => lane.endpoint.status === "enabled";

@@ -17,6 +17,7 @@ import { tracesDdl } from "./tables/traces.ts";
 import { batchDdl } from "./tables/batch.ts";
 import { healthDdl } from "./tables/health.ts";
 import { orderDdl } from "./tables/order.ts";
+import { setAtDdl, setBackPending } from "./tables/set-at.ts";
 import { statisticsDdl } from "./tables/statistics.ts";
 import type { Notice } from "./tables/notices.ts";
 import { webhooksDdl } from "./tables/webhooks.ts";
@@ -62,6 +63,7 @@ export const webhooksReactor = (options: Options = {}): Reactor => ({
     replayedDdl,
     tracesDdl,
     beforeReplayDdl,
+    setAtDdl,
   ],
   start: (tools) => start(tools, options),
 });
@@ -83,6 +85,8 @@ async function start(
     await store.waited(),
     await store.failing(),
   ];
+  if (waited.length > 0)
+    await tools.checkpoint.commit(tools.checkpoint.position, [setBackPending(waited, Date.now())]);
   const lanes = new Lanes(context.masterKey, endpoints);
   const sequencer = createSequencer(counters, true);
   const recoverUntil = await context.log.head();

@@ -1,5 +1,5 @@
 import { shardSql, type Shard } from "@heliograph/contracts";
-import { type Endpoint, type Sketch, writeSketch } from "@heliograph/domain";
+import type { Endpoint } from "@heliograph/domain";
 import type { Notice } from "./tables/notices.ts";
 import type { DeliveryAttempt, DeliveryStatus } from "./tables/webhooks.ts";
 import { inSchema, type WritePart } from "@heliograph/runtime";
@@ -8,22 +8,23 @@ import type { Job, Row } from "./job.ts";
 
 /** JSON text never holds this control character: joining with it needs none of the escaping that array parameters cost. */
 const separator = "\u001e";
-const numbers = (values: readonly (number | bigint | undefined)[]): string =>
+export const numbers = (values: readonly (number | bigint | undefined)[]): string =>
   `{${values.map((value) => value ?? "null").join(",")}}`;
 
 /** Finished and pending deliveries in one statement; one that was spilled before is brought up to date. */
-export function writeDeliveries(rows: readonly Row[]): WritePart {
+export function writeDeliveries(rows: readonly Row[], now: number = Date.now()): WritePart {
   return {
     name: "deliveries",
     sql: `insert into {schema}.deliveries as d
-        (id, endpoint_id, partner, event_id, type, position, sequence, status, attempts, next_attempt_at, body, created_at, tries, replay, subject, batch, traceparent, before)
-      select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[],
+        (id, endpoint_id, partner, event_id, type, position, sequence, status, attempts, next_attempt_at, body, created_at, tries, replay, subject, batch, traceparent, before, set_at)
+      select *, case when u.status = 'pending' then $19::bigint end from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[],
         string_to_array($9::text, E'\\x1e'), $10::bigint[], string_to_array($11::text, E'\\x1e', ''), $12::bigint[],
         $13::int[], string_to_array($14::text, E'\\x1e', ''), string_to_array($15::text, E'\\x1e', ''), string_to_array($16::text, E'\\x1e', ''),
         string_to_array($17::text, E'\\x1e', ''), string_to_array($18::text, E'\\x1e', ''))
+        u(id, endpoint_id, partner, event_id, type, position, sequence, status)
       on conflict (id) do update set status = excluded.status, attempts = excluded.attempts,
         next_attempt_at = excluded.next_attempt_at, body = excluded.body, tries = excluded.tries, replay = excluded.replay, batch = excluded.batch,
-        before = excluded.before`,
+        before = excluded.before, set_at = excluded.set_at`,
     values: [
       rows.map((row) => row.job.id),
       rows.map((row) => row.job.endpointId),
@@ -43,6 +44,7 @@ export function writeDeliveries(rows: readonly Row[]): WritePart {
       rows.map((row) => (row.status === "pending" ? (row.batch?.id ?? "") : "")).join(separator),
       rows.map((row) => row.job.traceparent ?? "").join(separator),
       rows.map((row) => row.job.before ?? "").join(separator),
+      Math.floor(now),
     ],
   };
 }
@@ -107,7 +109,7 @@ export function duePending(
 ): WritePart {
   return {
     name: "due",
-    sql: `update {schema}.deliveries d set next_attempt_at = least(next_attempt_at, $4::bigint)
+    sql: `update {schema}.deliveries d set next_attempt_at = least(next_attempt_at, $4::bigint), set_at = $4::bigint
       from unnest($1::text[], $2::bigint[]) as m(endpoint_id, position)
       where d.endpoint_id = m.endpoint_id and d.position <= m.position and d.status = 'pending' and d.next_attempt_at is not null and d.id <> all($3::text[])`,
     values: [[...moved.keys()], numbers([...moved.values()]), except, now],
@@ -161,39 +163,6 @@ export const writeNotices = (notices: readonly Notice[]): WritePart => ({
   ],
 });
 
-/** What an endpoint's attempts of an hour came to, as far as this run has made them. */
-export type HourRow = {
-  readonly endpointId: string;
-  /** Since 1970 UTC. */
-  readonly hour: number;
-  readonly part: number;
-  readonly outcomes: Sketch;
-  readonly durations: Sketch;
-};
-
-/** Counts of hours as they are now. */
-export function writeHours(rows: readonly HourRow[]): WritePart {
-  return {
-    name: "hours",
-    sql: `insert into {schema}.hours (endpoint_id, hour, part, outcomes, durations)
-      select * from unnest($1::text[], $2::int[], $3::bigint[], $4::bytea[], $5::bytea[])
-      on conflict (endpoint_id, hour, part) do update set outcomes = excluded.outcomes, durations = excluded.durations`,
-    values: [
-      rows.map((row) => row.endpointId),
-      numbers(rows.map((row) => row.hour)),
-      numbers(rows.map((row) => row.part)),
-      rows.map((row) => writeSketch(row.outcomes)),
-      rows.map((row) => writeSketch(row.durations)),
-    ],
-  };
-}
-
-export const forgetHours = (endpointIds: readonly string[], before: number): WritePart => ({
-  name: "forget_hours",
-  sql: "delete from {schema}.hours where endpoint_id = any($1::text[]) and hour < $2",
-  values: [endpointIds, before],
-});
-
 /** What is held for endpoints that keep no order any more is due. */
 export function dueHeld(
   loosened: ReadonlyMap<string, bigint>,
@@ -202,7 +171,7 @@ export function dueHeld(
 ): WritePart {
   return {
     name: "due_held",
-    sql: `update {schema}.deliveries d set next_attempt_at = $4::bigint
+    sql: `update {schema}.deliveries d set next_attempt_at = $4::bigint, set_at = $4::bigint
       from unnest($1::text[], $2::bigint[]) as m(endpoint_id, position)
       where d.endpoint_id = m.endpoint_id and d.position <= m.position and d.status = 'pending' and d.next_attempt_at is null and d.id <> all($3::text[])`,
     values: [[...loosened.keys()], numbers([...loosened.values()]), except, now],
@@ -211,7 +180,7 @@ export function dueHeld(
 
 const firstOf = (
   subjects: string,
-): string => `update {schema}.deliveries d set next_attempt_at = $1::bigint
+): string => `update {schema}.deliveries d set next_attempt_at = $1::bigint, set_at = $1::bigint
   from ${subjects} s cross join lateral (select p.id from {schema}.deliveries p
     where p.endpoint_id = s.endpoint_id and p.subject = s.subject and p.status = 'pending' and p.position <= $2::bigint order by p.position limit 1) f
   where d.id = f.id and d.next_attempt_at is null`;
@@ -276,7 +245,7 @@ const readsAtStart = (pool: pg.Pool, sql: (text: string) => string, own: string)
 });
 
 const columns = `d.id, d.endpoint_id, d.partner, d.event_id, d.type, d.position::text, d.sequence::float8, d.status, d.attempts,
-    d.next_attempt_at::float8, d.body, d.created_at::float8, d.tries, d.replay, d.subject, d.batch, d.traceparent, d.before`;
+    d.next_attempt_at::float8, d.body, d.created_at::float8, d.tries, d.replay, d.subject, d.batch, d.traceparent, d.before, d.set_at::float8`;
 
 /** Deliveries as they are to be sent. */
 const readsOfDeliveries = (pool: pg.Pool, sql: (text: string) => string, schema: string) => ({
@@ -403,6 +372,7 @@ export type StoredRow = {
   subject: string | null;
   batch: string | null;
   traceparent: string | null;
+  set_at: number | null;
 };
 
 /** A delivery read back; the body is only there while it is pending. */
@@ -411,6 +381,8 @@ export type LoadedRow = {
   readonly body: string | undefined;
   readonly status: DeliveryStatus;
   readonly nextAttemptAt: number;
+  /** When it was written; undefined of rows of before. */
+  readonly setAt: number | undefined;
   /** Of a pending one: what it goes with. */
   readonly batch: string | undefined;
 };
@@ -442,6 +414,7 @@ export function loaded(row: StoredRow): LoadedRow {
     body: row.body ?? undefined,
     status: row.status,
     nextAttemptAt: row.next_attempt_at ?? 0,
+    setAt: row.set_at ?? undefined,
     batch: row.batch ?? undefined,
   };
 }

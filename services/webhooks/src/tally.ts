@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { addTo, bucketOf } from "@heliograph/domain";
 import type { WritePart } from "@heliograph/runtime";
-import { forgetHours, type HourRow, writeHours } from "./store.ts";
+import { forgetHours, type HourRow, writeHours } from "./tables/hours.ts";
 import { attemptOutcomes, keptHours, type AttemptOutcome } from "./tables/statistics.ts";
 
 const hourMs = 3_600_000;

@@ -1,5 +1,6 @@
 import { failpoint } from "@heliograph/contracts";
 import { CommitWindow, type Checkpoint, type WritePart } from "@heliograph/runtime";
+import { setBackPending, type SetBack } from "./tables/set-at.ts";
 import type { DeliveryStatus } from "./tables/webhooks.ts";
 import { statusWithout, type Batch, type Job, type Row, type Slot } from "./job.ts";
 import type { Health } from "./health.ts";
@@ -30,6 +31,8 @@ export type WindowHears = {
   /** Subjects of which the table has a delivery that waits for one of these endpoints. */
   readonly waitingFor: (endpointIds: readonly string[]) => Promise<readonly SubjectOfEndpoint[]>;
 };
+
+type SetBackOf = SetBack & { readonly endpointIds: readonly string[]; readonly now: number };
 
 /** What one commit writes beside deliveries. */
 type Changes = Pick<
@@ -97,6 +100,8 @@ export class Window {
   #releasing: readonly string[] = [];
   /** Replays that were canceled, and for which the table may show deliveries that wait. */
   readonly #canceled = new Set<string>();
+  /** The clock was set back, and what the table has for these endpoints does not know it yet. */
+  #backs: SetBackOf[] = [];
   /** Up to here the log was read. */
   #handled: bigint;
   readonly #commits: CommitWindow;
@@ -210,6 +215,15 @@ export class Window {
         this.#rows.set(id, { ...row, nextAttemptAt: row.nextAttemptAt ?? now });
   }
 
+  /** The clock was set back: what waits to be written comes no later for that, nor what the table has. */
+  setBack(back: SetBackOf): void {
+    for (const [id, row] of this.#rows)
+      if (row.nextAttemptAt !== undefined)
+        this.#rows.set(id, { ...row, nextAttemptAt: row.nextAttemptAt - back.byMs });
+    this.#backs.push(back);
+    this.#commits.touch();
+  }
+
   /** Writes what there is and waits for it. */
   flush(): Promise<void> {
     return this.#commits.flush();
@@ -222,7 +236,8 @@ export class Window {
   #dueAt(writtenAt: number): number | undefined {
     const first = this.#slots[0];
     const floorMoves = first !== undefined && first.unresolved.size === 0;
-    if (this.#rows.size === 0 && this.#releases.size === 0 && !floorMoves) return undefined;
+    const waits = this.#rows.size > 0 || this.#releases.size > 0 || this.#backs.length > 0;
+    if (!waits && !floorMoves) return undefined;
     return writtenAt + this.#intervalMs(floorMoves && first.endpoints.size > 0);
   }
 
@@ -253,7 +268,13 @@ export class Window {
     this.#beingWritten.add(rows);
     this.#beingChanged = { ...changes, moved: new Map(moved), loosened: new Map(loosened) };
     const now = Date.now();
+    const backs = this.#backs.splice(0);
     try {
+      // By themselves, before any row of the clock as it is.
+      for (const { endpointIds, now: at, ...back } of backs)
+        await this.#checkpoint.commit(this.#checkpoint.position, [
+          setBackPending(endpointIds, at, back),
+        ]);
       await this.#commit(position, rows, changes, now, all);
     } finally {
       this.#beingWritten.delete(rows);
@@ -262,7 +283,8 @@ export class Window {
     for (const row of rows)
       if (row.status !== "pending" || row.nextAttemptAt === undefined) this.release(row.job);
       else this.#hears.pending(row.job, row.nextAttemptAt, row.batch);
-    for (const id of [...moved.keys(), ...loosened.keys()]) this.#hears.moved(id, now);
+    const due = backs.flatMap(({ endpointIds }) => endpointIds);
+    for (const id of [...due, ...moved.keys(), ...loosened.keys()]) this.#hears.moved(id, now);
     // What has come since an endpoint was opened again is held behind what was discarded with it.
     if (closed.size > 0)
       for (const each of await this.#hears.waitingFor([...closed.keys()])) this.release(each);
@@ -309,12 +331,12 @@ export class Window {
     let written = 0;
     for (; rows.length - written > maxRowsPerCommit; written += maxRowsPerCommit) {
       const chunk = rows.slice(written, written + maxRowsPerCommit);
-      await this.#checkpoint.commit(this.#checkpoint.position, [writeDeliveries(chunk)]);
+      await this.#checkpoint.commit(this.#checkpoint.position, [writeDeliveries(chunk, now)]);
     }
     const last = rows.slice(written);
     const ids = last.map((row) => row.job.id);
     const parts: WritePart[] = [];
-    if (last.length > 0) parts.push(writeDeliveries(last));
+    if (last.length > 0) parts.push(writeDeliveries(last, now));
     if (endpoints.size > 0) parts.push(writeEndpoints([...endpoints.values()]));
     if (counters.size > 0) parts.push(writeCounters(counters));
     if (notices.length > 0) parts.push(writeNotices(notices));

@@ -54,14 +54,14 @@ describe("how much an endpoint is trusted", () => {
     expect(limits).toEqual([16, 8, 4, 2, 1, 1, 1]);
   });
 
-  it("is left to cool no longer when the clock is set back by an hour, and its table is looked at once", () => {
+  it("is left to cool no longer nor its table unread, when the clock is set back by an hour", () => {
     const lane = laneOf({ rate_limit: 10 });
     const hourMs = 3_600_000;
     for (const startedAt of [0, 100, 200]) fail(lane, hourMs + startedAt);
     expect(lane.waitUntil).toBe(hourMs + 210 + 5_000);
     lane.nextDue = hourMs + 300_000;
-    setBack(lane, hourMs, 210);
-    expect(lane.nextDue).toBe(210);
+    setBack(lane, hourMs);
+    expect(lane.nextDue).toBe(300_000);
     expect(gate(lane, 5_209)).toBe("time");
     expect(gate(lane, 5_210)).toBe("open");
     fail(lane, 5_210);

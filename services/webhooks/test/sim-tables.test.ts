@@ -7,6 +7,7 @@ import type { Job, Row } from "../src/job.ts";
 import { webhooksReactor } from "../src/index.ts";
 import * as statements from "../src/store.ts";
 import type { DeliveryStatus } from "../src/tables/webhooks.ts";
+import { setBackPending } from "../src/tables/set-at.ts";
 import { Tables } from "./sim-tables.ts";
 
 const endpoints = ["whe_1", "whe_2"] as const;
@@ -68,7 +69,18 @@ const named = fc.array(
 );
 
 const parts: fc.Arbitrary<WritePart> = fc.oneof(
-  { weight: 4, arbitrary: rows.map((given) => statements.writeDeliveries(given.map(rowOf))) },
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(rows, fc.nat(200_000))
+      .map(([given, now]) => statements.writeDeliveries(given.map(rowOf), now)),
+  },
+  fc
+    .tuple(
+      some,
+      fc.option(fc.record({ byMs: fc.nat(20), lookedAt: fc.nat(200_000) }), { nil: undefined }),
+    )
+    .map(([each, back]) => setBackPending(each, 15, back)),
   fc.tuple(places, ids).map((given) => statements.discardPending(...given)),
   fc.tuple(replays, ids).map((given) => statements.cancelReplays(...given)),
   fc.tuple(places, ids).map((given) => statements.duePending(...given, 15)),

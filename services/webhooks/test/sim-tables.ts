@@ -102,14 +102,14 @@ export class Tables {
         const waits = this.#waitsFor(values);
         return this.#change(
           (row) => waits(row) && row.next_attempt_at !== null,
-          (row) => ({ next_attempt_at: Math.min(row.next_attempt_at!, fourth) }),
+          (row) => ({ next_attempt_at: Math.min(row.next_attempt_at!, fourth), set_at: fourth }),
         );
       }
       case "due_held": {
         const waits = this.#waitsFor(values);
         return this.#change(
           (row) => waits(row) && isHeld(row),
-          () => ({ next_attempt_at: fourth }),
+          () => ({ next_attempt_at: fourth, set_at: fourth }),
         );
       }
       case "release_next":
@@ -125,6 +125,19 @@ export class Tables {
   // oxlint-disable-next-line typescript/no-explicit-any -- values of statements
   #applyOther(name: string, [first, second, third, fourth, fifth]: any): void {
     switch (name) {
+      case "set_back":
+        return this.#change(
+          (row) =>
+            isPending(row) &&
+            first.includes(row.endpoint_id) &&
+            row.next_attempt_at !== null &&
+            row.next_attempt_at > second &&
+            ((row.set_at ?? -Infinity) > second + fifth || (row.set_at ?? 0) < fourth),
+          ({ next_attempt_at: at, set_at: setAt }) => ({
+            next_attempt_at: at! - (third ?? setAt! - second),
+            set_at: setAt === null ? null : setAt - (third ?? setAt - second),
+          }),
+        );
       case "failing":
         for (const [at, endpointId] of first.entries())
           this.failing.set(endpointId, {
@@ -167,6 +180,7 @@ export class Tables {
         replay: texts(13, at) || null,
         batch: texts(15, at) || null,
         before: (texts(17, at) || null) as Row["before"],
+        set_at: numbers(7, at) === "pending" ? values[18] : null,
       };
       const known = this.rows.get(id);
       this.#set(
@@ -199,7 +213,7 @@ export class Tables {
     );
     const [next] = waiting;
     if (next !== undefined && next.next_attempt_at === null)
-      this.#set({ ...next, next_attempt_at: now });
+      this.#set({ ...next, next_attempt_at: now, set_at: now });
   }
   #releaseAll(endpointIds: readonly string[], upTo: bigint, now: number): void {
     const subjects = new Set(

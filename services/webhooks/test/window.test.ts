@@ -169,6 +169,7 @@ test("an endpoint with more that waits than is read at once is read again when t
       body: "{}",
       status: "pending",
       nextAttemptAt,
+      setAt: undefined,
       batch: undefined,
     }));
   };
@@ -219,6 +220,7 @@ test("what was read for a replay that is canceled, and on record as that, before
       body: "{}",
       status: "pending",
       nextAttemptAt: 0,
+      setAt: undefined,
       batch: undefined,
     })),
   );
