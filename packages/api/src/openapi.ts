@@ -71,10 +71,7 @@ const answerHeaders = {
     "The position of what was done: send it as Min-Log-Position.",
     "0000000000104200",
   ),
-  "Projection-Lag": text(
-    "How many events the answer has not seen yet, where it was looked at.",
-    "0",
-  ),
+  "Projection-Lag": text("How many events of the log the answer has not seen yet.", "0"),
   "Idempotent-Replayed": text("`true`: the answer of the first request with this key.", "true"),
   "Preference-Applied": text("The preference that was honoured.", "wait"),
   ETag: text("Names this state of it, for If-Match and If-None-Match.", '"12"'),

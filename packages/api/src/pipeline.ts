@@ -23,7 +23,7 @@ import { refusalOfMoved } from "./moved.ts";
 import { conditional, refuseUntold } from "./etag.ts";
 import { observeRequest } from "./metrics.ts";
 import { deprecationHeaders, deprecationOf } from "./deprecation.ts";
-import { lagHeaders, saysLag } from "./projection.ts";
+import { lagHeaders, positionHeaders, saysLag } from "./projection.ts";
 import { type Route, streamed, takesKey } from "./route.ts";
 import { shownPath } from "./shown-path.ts";
 import { notValid, unknownField, validate } from "./validate.ts";
@@ -113,6 +113,8 @@ export class Pipeline {
       const answered = await this.#run(under, call, queryText);
       if (answered === undefined) return;
       wire = answered;
+      if (lacksPosition(under.route!, wire))
+        under.common.push(...(await positionHeaders(call, under.route!)));
     } catch (thrown) {
       wire = this.#refusal(thrown, under);
       // What stays unread would be taken for the next request.
@@ -311,6 +313,9 @@ export class Pipeline {
     if (entry !== undefined) await audit!(entry, first);
   }
 }
+
+const lacksPosition = ({ mutates, scope }: Route, { status, headers }: Wire): boolean =>
+  mutates === true && scope !== "public" && status < 400 && !headers.includes("Log-Position");
 
 const beginTrace = (tracing: Tracing, { method, path }: Route, { headers }: Request): Span =>
   tracing.request(`${method} ${path}`, acceptedTraceparent(headers["traceparent"]));

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { PublicError } from "@heliograph/contracts";
-import { parsePosition } from "@heliograph/log";
+import { formatPosition, parsePosition } from "@heliograph/log";
 import type { Call } from "./call.ts";
 import type { Route } from "./route.ts";
 import type { EnvironmentDeps } from "./context.ts";
@@ -33,13 +33,13 @@ export async function seenUntil(
   return position;
 }
 
-/** Whether it is a read of somebody who is known: it takes `Min-Log-Position`, and says `Projection-Lag` where it has looked. */
+/** Whether it is a read of somebody who is known: it takes `Min-Log-Position`, and says `Projection-Lag`. */
 export const saysLag = ({ method, scope, projection }: Route): boolean =>
   projection !== undefined || (method === "GET" && scope !== "public");
 
 /**
  * `Projection-Lag`: how many events of the log the answer has not seen. With `Min-Log-Position` it first waits, at most 5 s, until that position is seen; after that it answers with what there is, and the lag
- * says so. What is folded from the log itself has seen all of it. The rest is kept in memory by the directory: where that was not waited for, nothing is said.
+ * says so. What is folded from the log itself has seen all of it. The rest is kept in memory by the directory, which follows the log of the platform; while that does not answer, nothing is said.
  */
 export async function lagHeaders(
   call: Call,
@@ -48,10 +48,21 @@ export async function lagHeaders(
   const wanted = wantedBy(call);
   const lag =
     projection === undefined
-      ? wanted && (await directoryLag(call, wanted))
+      ? await directoryLag(call, wanted, folded === true)
       : await projectionLag(call, projection, wanted);
-  const told = lag ?? (folded ? 0 : undefined);
-  return told === undefined ? [] : ["Projection-Lag", String(told)];
+  return lag === undefined ? [] : ["Projection-Lag", String(lag)];
+}
+
+/** `Log-Position` of what was done without an event of its own: everything that it rests on is there by then. Nothing while the log does not answer, for it is done. */
+export async function positionHeaders(
+  { context, deps }: Pick<Call, "context" | "deps">,
+  { scope }: Pick<Route, "scope">,
+): Promise<readonly string[]> {
+  const log = scope === "admin" ? context.platformLog : deps.log;
+  return log.head().then(
+    (head) => ["Log-Position", formatPosition(head)],
+    () => [],
+  );
 }
 
 function wantedBy({ request }: Call): bigint | undefined {
@@ -84,10 +95,19 @@ async function projectionLag(
   return log.span(position, await log.head());
 }
 
-/** The same of what is kept in memory; undefined where that is not waited for: a position of the environment's log has mostly been passed in the platform's, or is beyond its head. */
-async function directoryLag({ context }: Call, wanted: bigint): Promise<number | undefined> {
+/**
+ * The same of what is kept in memory, or `folded` from the log. A position of the environment's log is not waited for: it has mostly been passed in the platform's, or is beyond its head.
+ */
+async function directoryLag(
+  { context }: Call,
+  wanted: bigint | undefined,
+  folded: boolean,
+): Promise<number | undefined> {
   const { directory, platformLog } = context;
-  if (wanted <= directory.position || wanted > (await platformLog.head())) return undefined;
-  await directory.caughtUp(wanted, maxWaitMs).catch(() => undefined);
-  return wanted <= directory.position ? 0 : platformLog.span(directory.position, wanted);
+  if (folded && wanted === undefined) return 0;
+  const head = await platformLog.head().catch(() => undefined);
+  if (head === undefined) return folded ? 0 : undefined;
+  if (wanted !== undefined && wanted > directory.position && wanted <= head)
+    await directory.caughtUp(wanted, maxWaitMs).catch(() => undefined);
+  return folded || head <= directory.position ? 0 : platformLog.span(directory.position, head);
 }

@@ -61,14 +61,15 @@ test("what is kept in memory is waited for too, and a position that is none is r
     caughtUp: () => reached.promise,
   };
   const call = { context: { directory, platformLog: log } };
-  // Nobody has looked how far it is: not without a position, not with one that is behind, and not with one of another log.
-  expect(await lagOf(call, undefined)).toEqual([]);
-  expect(await lagOf(call, undefined, 90n)).toEqual([]);
-  expect(await lagOf(call, undefined, 101n)).toEqual([]);
+  // Not waited for without a position, with one that is behind, and with one of another log.
+  for (const wanted of [undefined, 90n, 101n])
+    expect(await lagOf(call, undefined, wanted)).toEqual(["Projection-Lag", "10"]);
+  const away = { ...log, head: () => Promise.reject(new Error("it is away")) };
+  expect(await lagOf({ context: { directory, platformLog: away } }, undefined)).toEqual([]);
   const waiting = lagOf(call, undefined, 97n);
   position = 95n;
   reached.reject(new Error("it took too long"));
-  expect(await waiting).toEqual(["Projection-Lag", "2"]);
+  expect(await waiting).toEqual(["Projection-Lag", "5"]);
   for (const projection of [undefined, "divided"])
     await expect(lagOf(call, projection, "soon")).rejects.toThrow("Min-Log-Position");
 });

@@ -49,6 +49,13 @@ const ofOperators = new Set(
 const isAdmins = ({ name }: Endpoint): boolean => ofOperators.has(name);
 const withIds = guarded.filter((each) => each.path.includes("{") && !isAdmins(each));
 
+/** What an answer says of the log: where what was done stands in it, or how far it has seen. */
+const positionsOf = (name: string, status: number): readonly string[] => {
+  const { operation } = all.find((each) => each.name === name)!;
+  const headers = Object.keys(operation.responses[String(status)]?.headers ?? {});
+  return headers.filter((header) => /^(Log-Position|Projection-Lag)$/.test(header));
+};
+
 /** Where the example of the document means something else than what is tried here. */
 const bodies: Readonly<Record<string, object>> = {
   "PUT /contacts/by-external-id/{source}/{external_id}": { name: "Theirs" },
@@ -333,9 +340,8 @@ test("files and streams have the headers of every answer, wait for a position as
     );
   };
   const admin = await world.addKey(owner.id, { scopes: ["admin"] });
-  // Kept in memory, and ended at once: how far they have seen is said of read models alone.
+  // Kept in memory, and ended at once.
   streams.push(...guarded.filter(({ name }) => name === "GET /keys" || name === "GET /limits"));
-  const saysLag = new Set(["GET /usage", "GET /wallet/statements/{month}", "GET /events/stream"]);
   const position = String(await world.platform.contexts.sandbox.log.head());
   for (const each of streams) {
     const { name, path } = each;
@@ -363,7 +369,7 @@ test("files and streams have the headers of every answer, wait for a position as
     for (const header of ["request-id", "ratelimit", "ratelimit-policy"])
       expect(headers.get(header), `${header} of ${name}`).toMatch(/./);
     expect(await counted(route), name).toBe(before + 1);
-    if (saysLag.has(name)) expect(headers.get("projection-lag"), name).toMatch(/^\d+$/);
+    expect(headers.get("projection-lag"), name).toMatch(/^\d+$/);
     expect((await ask({ "min-log-position": "soon" })).status, name).toBe(422);
   }
 });
@@ -380,10 +386,12 @@ test("the collection for Postman and Bruno: each of its requests is answered wit
   for (const each of inOrder()) {
     const key = keyOf(each);
     const { address, pattern } = filledIn(each.path, there);
-    const { status, body, text } = await world.call(each.method, address + each.query, {
+    const { status, body, text, headers } = await world.call(each.method, address + each.query, {
       ...(key !== undefined && { key }),
       ...(each.body !== undefined && { raw: each.body, headers: { "content-type": each.type! } }),
     });
+    for (const says of key !== undefined && status < 300 ? positionsOf(each.name, status) : [])
+      if (!headers.has(says)) wrongly.push(`${each.name}: no ${says}`);
     if (status >= 300 && !(toFillIn[each.name] ?? []).includes(status))
       wrongly.push(`${each.name}: ${status} ${text.slice(0, 200)}`);
     // What it made is what the others are asked about, and of what is made elsewhere the first of a list.

@@ -145,7 +145,7 @@ async function revoke(call: Call, which: Which): Promise<Answer> {
     },
   });
   await untilInEffect(call, position);
-  return { status: 204 };
+  return { status: 204, position };
 }
 
 async function list(call: Call<undefined, ListQuery>, which: Which, name: string): Promise<Answer> {
