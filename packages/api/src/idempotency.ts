@@ -9,7 +9,7 @@ import { fingerprint } from "./canonical.ts";
 import type { Answer, Route } from "./route.ts";
 import { open, seal } from "./seal.ts";
 import { noteClaim } from "./look-ups.ts";
-import { claim, giveBack, keep } from "./tables/idempotency.ts";
+import { claim, giveBack, keep, settle } from "./tables/idempotency.ts";
 
 /** Longer than any handler runs; a crashed first try frees its key after this. */
 const leaseSeconds = 30;
@@ -52,12 +52,12 @@ export async function runOnce(route: Route, call: Call): Promise<Wire> {
   call.unfinished = claimed.unfinished;
   let wire: Wire;
   try {
-    await refuseMessagesKey(call);
+    if (!claimed.unfinished) await refuseMessagesKey(route, call);
     wire = toWire(await route.handler(call));
   } catch (error) {
-    const refused = error instanceof PublicError && error.status < 500;
     // When even this fails the lease runs out by itself.
-    await giveBack(pool, partner, key, token, refused).catch((cause: unknown) =>
+    const forget = claimsNothing(error, claimed.unfinished);
+    await giveBack(pool, partner, key, token, forget).catch((cause: unknown) =>
       call.context.logger.warn({ err: cause }, "claim not given back"),
     );
     throw error;
@@ -78,14 +78,22 @@ export async function runApart(route: Route, call: Call): Promise<Answer> {
   const key = call.idempotencyKey!;
   const token = randomUUID();
   const isWhole = route.idempotency === "items";
-  const own = fingerprint(`${route.method} ${call.request.url}`, isWhole ? call.body : undefined);
+  // Without the query: its order says nothing, and what it asks for the handler compares.
+  const path = call.request.url!.split("?", 1)[0]!;
+  const own = fingerprint(`${route.method} ${path}`, isWhole ? call.body : undefined);
   const name = vault.name("request", own);
-  const row = { partner, key, fingerprint: name, earlier: own, token, leaseSeconds };
-  const claimed = await claim(pool, { ...row, requestId: call.requestId });
+  const row = { partner, key, fingerprint: name, requestId: call.requestId, token };
+  const claimed = await claim(pool, { ...row, earlier: own, leaseSeconds });
   if (claimed.kind === "taken") {
     const { print } = await opened(call, claimed);
     if (print !== name) throw keyReused(claimed.requestId);
-    return route.handler(call);
+    const answer = await route.handler(call);
+    // The try that has the claim may have come to nothing, and forget it.
+    if (!claimed.done && !answer.claimsNoKey)
+      await settle(pool, row).catch((cause: unknown) =>
+        call.context.logger.warn({ err: cause }, "claim not kept"),
+      );
+    return answer;
   }
   noteClaim(pool, partner);
   const giveItBack = (forget: boolean): Promise<void> =>
@@ -94,19 +102,26 @@ export async function runApart(route: Route, call: Call): Promise<Answer> {
     );
   let answer: Answer;
   try {
-    await refuseMessagesKey(call);
+    if (!claimed.unfinished) await refuseMessagesKey(route, call);
     answer = await route.handler(call);
   } catch (error) {
-    await giveItBack(error instanceof PublicError && error.status < 500);
+    await giveItBack(claimsNothing(error, claimed.unfinished));
     throw error;
   }
-  if (answer.claimsNoKey) await giveItBack(true);
+  if (answer.claimsNoKey) await giveItBack(!claimed.unfinished);
   else
     await keep(pool, partner, key, token, name, null).catch((cause: unknown) =>
       call.context.logger.warn({ err: cause }, "claim not kept"),
     );
   return answer;
 }
+
+/** Whether it is known that nothing came of a request: of an earlier try it is not, nor of one that runs beside it. */
+const claimsNothing = (error: unknown, unfinished: boolean): boolean =>
+  error instanceof PublicError &&
+  error.status < 500 &&
+  error.code !== "idempotency_in_progress" &&
+  !unfinished;
 
 /** The message that a key makes, or one of the names of an item without a key of its own. */
 export const messageOfKey = (
@@ -115,11 +130,11 @@ export const messageOfKey = (
   keyParts: readonly string[],
 ): string => deterministicId("msg", environment, partner, ...keyParts);
 
-/** Throws `idempotency_key_reused` where a message has the key, however long ago. */
-async function refuseMessagesKey(call: Call): Promise<void> {
+/** Throws `idempotency_key_reused` where a message has the key, however long ago, unless the call repeats one from before keys were kept apart, or whose claim is dropped. */
+async function refuseMessagesKey(route: Route, call: Call): Promise<void> {
   const id = messageOfKey(call.env, call.partner.partner_id, [call.idempotencyKey!]);
   const [first] = await call.deps.log.readStream(streamOf("message", id), { limit: 1 });
-  if (first !== undefined) throw keyReused(id);
+  if (first !== undefined && !(await route.repeats?.(call))) throw keyReused(id);
 }
 
 /** What an answer is sealed for: it cannot be opened in another row. */

@@ -1,23 +1,37 @@
+import { LogUnavailable } from "@heliograph/log";
 import type pg from "pg";
 import { type TakenKey, takenKeys } from "./tables/idempotency.ts";
 
 type Asked = { readonly partner: string; readonly key: string };
-type Waiting = { readonly asked: Asked[]; readonly found: Promise<readonly TakenKey[]> };
+type Found = Promise<readonly TakenKey[]>;
+type Waiting = { readonly asked: Asked[]; readonly found: Found; readonly start: () => void };
+/** A look-up that is under way, with the partners for whom a claim was made meanwhile: it may be missing in what is read. */
+type Flight = Set<string>;
 
 /** A partner without claims is not looked up at each send: another process's first claim for it is seen so much later. */
 const rememberedMs = 1_000;
+/** So that one that hangs does not hold the sends of all. */
+const atOnce = 4;
+/** A batch may bring a thousand more. */
+const keysAtOnce = 1_000;
+/** Far beyond what a busy database takes. */
+const patienceMs = 5_000;
 
-/** The claims of an environment. Whoever asks while a look-up is under way shares the next one. */
-class LookUps {
+/** The claims of an environment. Whoever asks while some look-ups are under way shares the next one. */
+export class LookUps {
   readonly #pool: pg.Pool;
-  #running: Promise<unknown> = Promise.resolve();
-  #next: Waiting | undefined;
-  /** Until when partners pass for having no claims. */
+  readonly #flights = new Set<Flight>();
+  readonly #waiting: Waiting[] = [];
+  /** Until when partners pass for having no claims, those first for whom it ends first. */
   readonly #without = new Map<string, number>();
-  #claims = 0;
 
   constructor(pool: pg.Pool) {
     this.#pool = pool;
+  }
+
+  /** How many partners are remembered. */
+  get size(): number {
+    return this.#without.size;
   }
 
   hasNone(partner: string): boolean {
@@ -25,33 +39,65 @@ class LookUps {
     return until !== undefined && performance.now() < until;
   }
 
-  find(asked: readonly Asked[]): Promise<readonly TakenKey[]> {
-    if (this.#next === undefined) {
-      const all: Asked[] = [];
-      const look = (): Promise<readonly TakenKey[]> => {
-        this.#next = undefined;
-        return this.#look(all);
-      };
-      const found = this.#running.then(look, look);
-      this.#running = found;
-      this.#next = { asked: all, found };
+  find(asked: readonly Asked[]): Found {
+    if (this.#flights.size < atOnce) return this.#look(asked);
+    const last = this.#waiting.at(-1);
+    if (last !== undefined && last.asked.length < keysAtOnce) {
+      last.asked.push(...asked);
+      return last.found;
     }
-    this.#next.asked.push(...asked);
-    return this.#next.found;
+    const all = [...asked];
+    const { promise, resolve } = Promise.withResolvers<readonly TakenKey[]>();
+    this.#waiting.push({ asked: all, found: promise, start: () => resolve(this.#look(all)) });
+    return promise;
   }
 
-  async #look(asked: readonly Asked[]): Promise<readonly TakenKey[]> {
-    const claims = this.#claims;
-    const { taken, without } = await takenKeys(this.#pool, asked);
-    // A claim that was made meanwhile may be missing in what was read.
-    if (claims === this.#claims)
-      for (const partner of without) this.#without.set(partner, performance.now() + rememberedMs);
-    return taken;
+  async #look(asked: readonly Asked[]): Found {
+    const claimed: Flight = new Set();
+    this.#flights.add(claimed);
+    try {
+      const { taken, without } = await inTime(takenKeys(this.#pool, asked));
+      const now = performance.now();
+      this.#sweep(now);
+      for (const partner of without) if (!claimed.has(partner)) this.#remember(partner, now);
+      return taken;
+    } finally {
+      this.#flights.delete(claimed);
+      this.#waiting.shift()?.start();
+    }
+  }
+
+  #remember(partner: string, now: number): void {
+    // Behind the others again.
+    this.#without.delete(partner);
+    this.#without.set(partner, now + rememberedMs);
+  }
+
+  #sweep(now: number): void {
+    for (const [partner, until] of this.#without) {
+      if (until > now) return;
+      this.#without.delete(partner);
+    }
   }
 
   claimed(partner: string): void {
-    this.#claims++;
+    for (const flight of this.#flights) flight.add(partner);
     this.#without.delete(partner);
+  }
+}
+
+/** Throws `LogUnavailable` where the database does not answer in time. */
+async function inTime<Value>(answer: Promise<Value>): Promise<Value> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () =>
+      reject(new LogUnavailable("whether an idempotency key is taken was not answered in time")),
+    patienceMs,
+  );
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

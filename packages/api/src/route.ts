@@ -74,6 +74,10 @@ export type RouteDefinition<Body, Query, Params> = {
    * each item has a stream, none tells of the whole. `message`: the stream is named by the key alone, and the handler asks `refusalsOfKeys`. `own`: the handler keeps what it needs; the only one that public routes have. `none`: no key is taken.
    */
   readonly idempotency?: "table" | "stream" | "items" | "message" | "own" | "none";
+  /** Whether what the call's key makes is there: asked where a message has the key, and no claim tells of an earlier try. Left out: it is not. */
+  readonly repeats?: (
+    call: Call<Infer<Body>, Infer<Query>, InferParams<Params>>,
+  ) => Promise<boolean>;
   /** Keys of a session's calls are that session's alone, not the partner's. */
   readonly sessionKeys?: boolean;
   /** Schema of the read model that the answer comes from: `Projection-Lag` and `Min-Log-Position` go by it. Left out: the answer is folded from the log, kept in memory, or of rows that have no position in it. */

@@ -82,9 +82,9 @@ test("a correction has its reason and author, goes either way, and never beyond 
   const { data } = (await call("GET", "/wallet/transactions?kind=adjustment", { key })).body;
   const author = loosely(first.body).author;
   expect(author).toMatch(/^key_/);
-  expect(data.map((row: object) => [loosely(row).amount, loosely(row).author])).toEqual([
-    ...["3.75", "-3.750001", "0.000001", "0.25", "-1.5"].map((amount) => [amount, author]),
-  ]);
+  expect(data.map((row: object) => [loosely(row).amount, loosely(row).author])).toEqual(
+    ["3.75", "-3.750001", "0.000001", "0.25", "-1.5"].map((amount) => [amount, author]),
+  );
   // Lent by an administrator alone, and then it may go below zero.
   expect((await put("/wallet/settings", key, { credit_limit: "9" })).status).toBe(403);
   const lend = { partner_id: id, environment: "sandbox", credit_limit: "1" };
@@ -94,6 +94,25 @@ test("a correction has its reason and author, goes either way, and never beyond 
   expect((await adjust("-4.75")).body.available).toBe("-1");
   const proof = (await call("GET", "/wallet/proof", { key })).body;
   expect(proof).toMatchObject({ matches: true, balance: "-1" });
+});
+
+test("a top-up whose key also made a message is found again by what it asked for", async () => {
+  const { key } = await world.addPartner({ funds: "5" });
+  const headers = { "idempotency-key": newId("req") };
+  const topUp = (amount: string) =>
+    call("POST", "/wallet/topups", { key, body: { amount }, headers });
+  const first = await topUp("1");
+  expect(first.status).toBe(201);
+  // As an earlier release left it.
+  await sandbox().pool.query("delete from ingress.idempotency where key = $1", [
+    headers["idempotency-key"],
+  ]);
+  const body = { channel: "sms", to: "+15551230001", text: "hello" };
+  expect((await call("POST", "/messages", { key, body, headers })).status).toBe(202);
+  const again = await topUp("1");
+  expect([again.status, again.body.transaction_id]).toEqual([201, first.body.transaction_id]);
+  const batch = { key, body: { messages: [body] }, headers };
+  expect((await call("POST", "/messages/batch", batch)).body.code).toBe("idempotency_key_reused");
 });
 
 test("settings are changed field by field, under their tag", async () => {

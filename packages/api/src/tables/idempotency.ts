@@ -143,6 +143,19 @@ export async function keep(
   });
 }
 
+/** Keeps a key for a request that ran beside the try that claimed it, whatever becomes of that one. */
+export async function settle(
+  pool: pg.Pool,
+  row: { partner: string; key: string; fingerprint: string; requestId: string; token: string },
+): Promise<void> {
+  await pool.query({
+    name: "ingress.settle",
+    text: `insert into ingress.idempotency as i (partner, key, fingerprint, request_id, token, done, lease_until) values ($1, $2, $3, $4, $5, true, now())
+      on conflict (partner, key) do update set done = true where i.fingerprint = excluded.fingerprint`,
+    values: [row.partner, row.key, row.fingerprint, row.requestId, row.token],
+  });
+}
+
 /** Gives a claim back: nothing happened (`forget`), or it is unknown what did and only the same request may try again. */
 export async function giveBack(
   pool: pg.Pool,

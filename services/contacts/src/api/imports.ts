@@ -216,6 +216,9 @@ export const importRoutes: readonly Route[] = [
     query: ImportQuery,
     response: Accepted,
     errors: ["invalid_request", "idempotency_key_reused", "log_unavailable"],
+    repeats: async (call) =>
+      (await readImport(call.deps.pool, call.partner.partner_id, call.derivedId("imp"))) !==
+      undefined,
     handler: request,
   }),
   route({

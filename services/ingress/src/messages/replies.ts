@@ -100,15 +100,20 @@ async function composed(
 const keyPartsOf = ({ params, idempotencyKey }: ReplyCall): readonly string[] | undefined =>
   idempotencyKey === undefined ? undefined : ["reply", params["id"]!, idempotencyKey];
 
+/** The message that it makes, or has made. */
+const idOf = (call: ReplyCall): string =>
+  sendingOf(call).messageId(call.partner.partner_id, keyPartsOf(call));
+const firstOf = async ({ deps }: ReplyCall, id: string): Promise<object | undefined> =>
+  (await deps.log.readStream(streamOf("message", id), { limit: 1 }))[0];
+
 async function reply(call: ReplyCall): Promise<Answer> {
   const sending = sendingOf(call);
   const found = await find(call);
   call.concerns(found.holder.id);
   const keyParts = keyPartsOf(call);
-  const id = sending.messageId(call.partner.partner_id, keyParts);
+  const id = idOf(call);
   // A repetition is answered as it was, whatever has closed since.
-  const [earlier] = await call.deps.log.readStream(streamOf("message", id), { limit: 1 });
-  if (earlier === undefined) requireWindow(found, call.body, call.now());
+  if ((await firstOf(call, id)) === undefined) requireWindow(found, call.body, call.now());
   const { body, reply: conversation } = await composed(call, found);
   if (body.to === "[erased]")
     throw new PublicError("contact_erased", "The contact of this conversation was erased.");
@@ -182,6 +187,7 @@ export const replyRoutes: readonly Route[] = [
     },
     prefer,
     errors: [...sendErrors, "not_found", "contact_erased", "session_window_closed"],
+    repeats: async (call) => (await firstOf(call, idOf(call))) !== undefined,
     handler: reply,
   }),
 ];

@@ -1,4 +1,4 @@
-import { PublicError, failpoint } from "@heliograph/contracts";
+import { PublicError, failpoint, streamOf } from "@heliograph/contracts";
 import { Message } from "@heliograph/domain";
 import {
   inProgress,
@@ -89,10 +89,25 @@ const hasBatchKey = ({ keyParts }: Item): boolean => keyParts?.[1] === "item";
 const isStillRunning = (result: Settled): boolean =>
   result.kind === "refused" && result.error.code === "idempotency_in_progress";
 
-async function sendBatch(call: Call<z.infer<typeof SendBatch>, unknown>): Promise<Answer> {
+type BatchCall = Call<z.infer<typeof SendBatch>, unknown>;
+const itemsOf = (call: BatchCall): readonly (Item | PublicError)[] =>
+  call.body.messages.map((raw, index) => batchItem(call, raw, index));
+
+/** Whether any of its items is there, by the batch's key or by its own, which may be the batch's: what is another's is then refused item by item. */
+async function repeatsBatch(call: BatchCall): Promise<boolean> {
+  const sending = sendingOf(call);
+  const ids = itemsOf(call).flatMap((item) =>
+    item instanceof PublicError ? [] : sending.messageId(call.partner.partner_id, item.keyParts),
+  );
+  const streams = ids.map((id) => streamOf("message", id));
+  const found = await call.deps.log.readStreams(streams, { limit: 1 });
+  return [...found.values()].some(({ length }) => length > 0);
+}
+
+async function sendBatch(call: BatchCall): Promise<Answer> {
   const sending = sendingOf(call);
   await call.limits!.charge(call.body.messages.length - 1);
-  const items = call.body.messages.map((raw, index) => batchItem(call, raw, index));
+  const items = itemsOf(call);
   const valid = items.filter((item): item is Item => !(item instanceof PublicError));
   const ids = valid.map((item) => sending.messageId(call.partner.partner_id, item.keyParts));
   const results = await sending.send(
@@ -199,6 +214,7 @@ export const messageRoutes: readonly Route[] = [
       "idempotency_in_progress",
       "log_unavailable",
     ],
+    repeats: repeatsBatch,
     handler: sendBatch,
   }),
   route({

@@ -228,6 +228,9 @@ export const attachmentRoutes: readonly Route[] = [
     errors: ["attachment_quota_exceeded"],
     mutates: true,
     idempotency: "stream",
+    repeats: async (call) =>
+      (await findAttachment(call.deps.pool, call.derivedId("att"), call.partner.partner_id)) !==
+      undefined,
     handler: create,
   }),
   route({

@@ -2,7 +2,8 @@ import { type Answer, type Call, type Route, route } from "@heliograph/api";
 import { PublicError, parseMoney } from "@heliograph/contracts";
 import { z } from "zod";
 import { plainMoney, readBalance } from "./balance.ts";
-import { book, wasDeclined } from "./booking.ts";
+import { book, isAsked, wasDeclined } from "./booking.ts";
+import { firstThatIsNot } from "./first.ts";
 import { Money } from "./money.ts";
 import { Currency, fieldError, type Target, targetOf } from "./target.ts";
 import { maxBalanceMicros, maxMovementMicros } from "./topup.ts";
@@ -40,18 +41,14 @@ const Adjustment = z
   })
   .meta({ id: "Adjustment" });
 
-/** As often as the wallet may decline what one key asks for. */
-const mostAttempts = 100;
-
 /** A refusal claims no key, but what was asked for stands in the log: asked for again it is another transaction. Gives what tells it from those that were declined; nothing for the first. */
 async function attemptOf(call: Call<unknown, unknown>, { deps }: Target): Promise<string> {
-  let attempt = "";
-  if (call.idempotencyKey === undefined) return attempt;
-  for (let number = 2; number <= mostAttempts; number++) {
-    if (!(await wasDeclined(deps.log, call.derivedId("wtx", attempt), call.signal))) break;
-    attempt = String(number);
-  }
-  return attempt;
+  if (call.idempotencyKey === undefined) return "";
+  const nameOf = (attempt: number): string => (attempt === 1 ? "" : String(attempt));
+  const number = await firstThatIsNot((attempt) =>
+    wasDeclined(deps.log, call.derivedId("wtx", nameOf(attempt)), call.signal),
+  );
+  return nameOf(number);
 }
 
 /** Corrects a balance. What takes funds away is bounded by what there is and what is lent: the wallet decides, so nothing in between can slip past. */
@@ -102,5 +99,6 @@ export const adjustmentRoute: Route = route({
     "idempotency_key_reused",
     "log_unavailable",
   ],
+  repeats: isAsked,
   handler: adjust,
 });

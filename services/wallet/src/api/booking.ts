@@ -55,6 +55,16 @@ export async function book(
   return booked;
 }
 
+/** Whether the call's key has asked for a transaction. */
+export async function isAsked(call: Call<unknown, unknown>): Promise<boolean> {
+  const id = call.derivedId("wtx");
+  for (const { log } of Object.values(call.context.environments)) {
+    const asked = await log.readStream(streamOf("topup", id), { limit: 1 });
+    if (asked.length > 0) return true;
+  }
+  return false;
+}
+
 /** Whether a transaction was asked for, and came to nothing. */
 export async function wasDeclined(
   log: EventLog,

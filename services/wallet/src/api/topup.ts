@@ -2,7 +2,7 @@ import { type Answer, type Call, type Route, route } from "@heliograph/api";
 import { parseMoney } from "@heliograph/contracts";
 import { z } from "zod";
 import { plainMoney, readBalance } from "./balance.ts";
-import { book } from "./booking.ts";
+import { book, isAsked } from "./booking.ts";
 import { Money } from "./money.ts";
 import { fieldError, needsAdmin, targetOf } from "./target.ts";
 
@@ -73,5 +73,6 @@ export const topupRoute: Route = route({
     "idempotency_key_reused",
     "log_unavailable",
   ],
+  repeats: isAsked,
   handler: postTopup,
 });
