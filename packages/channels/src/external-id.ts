@@ -40,18 +40,20 @@ const nobody = "unknown";
 const controls = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 
 /**
- * The form by which somebody who wrote, or may have, is known: that of an address which is sent to, and otherwise what came, so that what people write is never lost because of where they write from (a short
- * code, a name, a mailbox with quotes). Nothing is sent to such an address. Undefined for what is no external id of a source that is no channel.
+ * The form by which somebody who wrote is known: that of an address which is sent to, and otherwise what came, so that what people write is never lost because of where they write from (a short code, a
+ * name, a mailbox with quotes). Nothing is sent to such an address. For what came in from outside; who is looked for is `soughtExternalId`.
  */
-export function knownExternalId(source: Channel, id: string): ExternalIdRef;
-export function knownExternalId(source: string, id: string): ExternalIdRef | undefined;
-export function knownExternalId(source: string, id: string): ExternalIdRef | undefined {
+export const knownExternalId = (source: Channel, id: string): ExternalIdRef =>
+  soughtExternalId(source, id) ?? { source, id: nobody };
+
+/** The form under which an id that somebody asks for may be known. Undefined for what is nobody's: blanks, and what is no external id of a source that is no channel. */
+export function soughtExternalId(source: string, id: string): ExternalIdRef | undefined {
   const address = normalExternalId(source, id);
   if (address.kind === "read") return address.value;
   if (!isChannel(source)) return undefined;
   const came = id.replaceAll(controls, "").toWellFormed().trim();
-  const known = (channelModule(source).writer?.(came) ?? came) || nobody;
-  return { source, id: known.slice(0, maxIdCharacters).toWellFormed() };
+  const known = channelModule(source).writer?.(came) ?? came;
+  return known === "" ? undefined : { source, id: known.slice(0, maxIdCharacters).toWellFormed() };
 }
 
 const isChannel = (source: string): source is Channel =>

@@ -11,6 +11,7 @@ export {
   type ExternalIdRef,
   externalIdName,
   knownExternalId,
+  soughtExternalId,
   normalExternalId,
 } from "./external-id.ts";
 export { inboxAddress } from "./inbox.ts";

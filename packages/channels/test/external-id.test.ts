@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { externalIdName, knownExternalId, normalExternalId } from "../src/index.ts";
+import {
+  externalIdName,
+  knownExternalId,
+  normalExternalId,
+  soughtExternalId,
+} from "../src/index.ts";
 
 const normal = (source: string, id: string) => {
   const read = normalExternalId(source, id);
@@ -53,13 +58,20 @@ describe("an external id", () => {
     ["sms", "+15551234567", "+15551234567"],
     ["sms", "12345", "12345"],
     ["sms", "Vodafone", "Vodafone"],
-    ["sms", " \u0000", "unknown"],
     ["whatsapp", "x".repeat(400), "x".repeat(320)],
-    ["crm", " C-1", "C-1"],
-    ["crm", " ", undefined],
-  ])("of who wrote is known whatever its shape: %s %s", (source, id, known) => {
-    expect(knownExternalId(source, id)?.id).toBe(known);
-    if (known !== undefined) expect(knownExternalId(source, known)?.id, "once more").toBe(known);
+  ] as const)("of who wrote is known whatever its shape: %s %s", (source, id, known) => {
+    expect(knownExternalId(source, id).id).toBe(known);
+    expect(knownExternalId(source, known).id, "once more").toBe(known);
+    expect(soughtExternalId(source, id)?.id, "looked for").toBe(known);
+  });
+
+  it("of who wrote without an address is one that nobody finds by blanks", () => {
+    expect(knownExternalId("sms", " \u0000").id).toBe("unknown");
+    for (const source of ["sms", "email", "whatsapp", "crm"])
+      for (const blank of ["", " ", " \u0000"])
+        expect(soughtExternalId(source, blank), JSON.stringify(blank)).toBeUndefined();
+    expect(soughtExternalId("sms", "unknown")?.id).toBe("unknown");
+    expect(soughtExternalId("crm", " C-1")?.id).toBe("C-1");
   });
 
   it("has a name of its own for each partner and source", () => {

@@ -1,7 +1,7 @@
 import { type ExternalIdRef, externalIdName } from "@heliograph/channels";
 import { streamOf, uuid5 } from "@heliograph/contracts";
 import type { EventIn } from "@heliograph/log";
-import { endUnmerge, hasLetGo } from "./merge/restore.ts";
+import { type EndUnmerge, endUnmerge, hasLetGo } from "./merge/restore.ts";
 import { type ContactsContext, type Loaded, loadContact, maxHops } from "./streams.ts";
 
 /** An external id with the name of its claim. */
@@ -63,26 +63,31 @@ export type Owner =
   | { readonly kind: "held"; readonly by: Loaded };
 
 /** What a claim means now. Where its contact was merged, the survivor holds it. */
-export async function ownerOf(context: ContactsContext, { owner }: Claim): Promise<Owner> {
+export async function ownerOf(
+  context: ContactsContext,
+  { owner }: Claim,
+  end: EndUnmerge = endUnmerge,
+): Promise<Owner> {
   if (owner === undefined) return { kind: "free" };
-  const by = await holderOf(context, owner);
+  const by = await holderOf(context, owner, end);
   if (by === undefined) return { kind: "orphan", contact_id: owner };
   const { status } = by.contact;
   return status === "erasing" || status === "erased" ? { kind: "free" } : { kind: "held", by };
 }
 
 /** The survivor of a contact. Where that one has let it go the contact is itself: an unmerge that is half done is ended first, or what it takes back could be somebody else's meanwhile. */
-async function holderOf(context: ContactsContext, id: string): Promise<Loaded | undefined> {
+async function holderOf(
+  context: ContactsContext,
+  id: string,
+  end: EndUnmerge,
+): Promise<Loaded | undefined> {
   let loaded = await loadContact(context, id);
   for (let hops = 0; loaded?.contact.merged !== undefined; hops++) {
     if (hops === maxHops) throw new Error(`${id}: merged over and over`);
-    const { contact_id, merged } = loaded.contact;
+    const { merged } = loaded.contact;
     const survivor = await loadContact(context, merged.into);
-    if (survivor === undefined || !hasLetGo(survivor.contact, merged.merge_id)) loaded = survivor;
-    else {
-      await endUnmerge(context, merged.into, merged.merge_id);
-      loaded = await loadContact(context, contact_id);
-    }
+    const isPart = survivor === undefined || !hasLetGo(survivor.contact, merged.merge_id);
+    loaded = isPart ? survivor : await end(context, loaded, merged);
   }
   return loaded;
 }

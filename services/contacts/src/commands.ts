@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { notValid, tooManyChanges } from "@heliograph/api";
-import { type ExternalIdRef, knownExternalId, normalExternalId } from "@heliograph/channels";
+import { type ExternalIdRef, soughtExternalId, normalExternalId } from "@heliograph/channels";
 import {
   type EventData,
   type FieldError,
@@ -24,6 +24,7 @@ import {
 } from "./claims.ts";
 import type { Contact } from "./contact.ts";
 import { type ContactInput, maxExternalIds } from "./fields.ts";
+import { type EndUnmerge, lookThroughUnmerge } from "./merge/restore.ts";
 import { type FieldsPatch, noFields, patchFields, profileText } from "./profile.ts";
 import { erased, goneError, mergedError, notFound, taken, withField } from "./refusals.ts";
 import { type ContactsContext, type Loaded, changeContact, survivorOf, timeIn } from "./streams.ts";
@@ -164,7 +165,7 @@ export async function removeExternalId(
   ref: ExternalIdRef,
   check?: Check,
 ): Promise<Commanded> {
-  const known = knownExternalId(ref.source, ref.id);
+  const known = soughtExternalId(ref.source, ref.id);
   if (known === undefined) return { kind: "refused", error: notFound() };
   const id = named(context, known);
   const { owner, revision } = await readClaim(context.log, id);
@@ -195,14 +196,16 @@ export async function removeExternalId(
   return { ...changed, kind: "updated" };
 }
 
-/** The contact that has the external id now; undefined where nobody has it. */
+/** The contact that has the external id now; undefined where nobody has it. Unless it is told how to `end` an unmerge that is half done, it appends nothing. */
 export async function findByExternalId(
   context: ContactsContext,
   ref: ExternalIdRef,
+  end: EndUnmerge = lookThroughUnmerge,
 ): Promise<Loaded | undefined> {
-  const known = knownExternalId(ref.source, ref.id);
+  const known = soughtExternalId(ref.source, ref.id);
   if (known === undefined) return undefined;
-  const owner = await ownerOf(context, await readClaim(context.log, named(context, known)));
+  const claim = await readClaim(context.log, named(context, known));
+  const owner = await ownerOf(context, claim, end);
   return owner.kind === "held" ? owner.by : undefined;
 }
 

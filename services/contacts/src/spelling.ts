@@ -1,4 +1,4 @@
-import { knownExternalId } from "@heliograph/channels";
+import { soughtExternalId } from "@heliograph/channels";
 
 /** Channels whose addresses are phone numbers, which people write with blanks, dots, hyphens and brackets. */
 const phoneChannels: ReadonlySet<string> = new Set(["sms", "whatsapp"]);
@@ -15,7 +15,7 @@ export function spellings(text: string, source: string | undefined): readonly st
   const written = text.replace(/^ (?=\d)/, "+");
   const asked = source === undefined ? ["sms", "email"] : [source];
   const stored = asked.flatMap((each) => {
-    const found = knownExternalId(each, plainNumber(each, written));
+    const found = soughtExternalId(each, plainNumber(each, written));
     return found === undefined ? [] : [found.id];
   });
   return [...new Set([written.trim(), ...stored])];

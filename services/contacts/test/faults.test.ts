@@ -152,6 +152,14 @@ test("an unmerge that was killed between the two contacts is finished", async ()
   const mergeId = newId("mrg");
   await killed("command", "contacts.absorbed", partner, "merge", a, b, mergeId);
   await killed("command", "contacts.released", partner, "unmerge", b, mergeId);
+  const half = await typesOf(a);
+  const seen = await findByExternalId(faults.context, crm("Y-1"));
+  expect(seen!.contact, "a read looks through it").toMatchObject({
+    contact_id: a,
+    status: "active",
+    external_ids: [{ id: "Y-1" }],
+  });
+  expect(await typesOf(a), "and appends nothing").toEqual(half);
   await finishing("merge", async () => (await typesOf(a)).includes("ContactUnmerged"));
   expect((await loadContact(faults.context, a))!.contact).toMatchObject({
     status: "active",

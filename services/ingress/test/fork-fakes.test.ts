@@ -113,6 +113,24 @@ test("a number's fake has its country, an address none of its own", () => {
   expect(fakes.address("push", "dev_x", "delivered")).toBeUndefined();
 });
 
+test("of a user's id at WhatsApp the fake keeps the country alone", () => {
+  for (const to of ["US.13491208655302741918", "DE.ENT.aB3491208655302741918"]) {
+    const country = to.slice(0, to.lastIndexOf(".") + 1);
+    for (const outcome of ["delivered", "unreachable"] as const) {
+      const fake = fakes.address("whatsapp", to, outcome)!;
+      expect([fake.slice(0, country.length), fake.length]).toEqual([country, to.length]);
+      expect(channelModule("whatsapp").recipient(fake)).toMatchObject({ value: { to: fake } });
+      expect(channelModule("whatsapp").magic(fake)).toBe(outcome);
+      expect(fakes.address("whatsapp", to, outcome), "the same again").toBe(fake);
+      const kept = Array.from(fake.slice(country.length, -4)).filter(
+        (letter, at) => letter === to[country.length + at],
+      );
+      // By chance some stay.
+      expect(kept.length).toBeLessThan(8);
+    }
+  }
+});
+
 test("of a mail with HTML alone the twin has what a reader sees, in a time that grows with its length", () => {
   const twin = (html: string) => {
     const request = { channel: "email", to: "a@b.test", content: { html, subject: "s" } };

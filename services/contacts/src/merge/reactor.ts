@@ -7,7 +7,7 @@ import { addExternalId, findByExternalId } from "../commands.ts";
 import { reacting } from "../reacting.ts";
 import type { ContactsContext } from "../streams.ts";
 import { readActivity } from "../tables/activity.ts";
-import { restore } from "./restore.ts";
+import { endUnmerge, restore } from "./restore.ts";
 import { finish } from "./saga.ts";
 
 const types = [
@@ -67,6 +67,6 @@ async function keepMoved(
 ): Promise<void> {
   const [old, now] = (await own.vault.open(own.partner, from.id, to.id))([from, to]);
   if (old!.id === erasedText || now!.id === erasedText) return;
-  const holder = await findByExternalId(own, old!);
+  const holder = await findByExternalId(own, old!, endUnmerge);
   if (holder !== undefined) await addExternalId(own, holder.contact.contact_id, now!);
 }

@@ -1,6 +1,6 @@
 import { type EventData, streamOf, uuid5 } from "@heliograph/contracts";
-import type { Contact } from "../contact.ts";
-import { type ContactsContext, type Loaded, changeContact } from "../streams.ts";
+import { type Contact, evolveContact } from "../contact.ts";
+import { type ContactsContext, type Loaded, changeContact, loadContact } from "../streams.ts";
 import { unmerged } from "./decide.ts";
 
 /** The other half of an unmerge: the merged contact is itself again. */
@@ -21,15 +21,34 @@ export async function restore(
 export const hasLetGo = ({ absorbing, merges }: Contact, mergeId: string): boolean =>
   absorbing?.merge_id !== mergeId && merges.every(({ merge_id }) => merge_id !== mergeId);
 
-/** Ends an unmerge that somebody began on the survivor. */
-export async function endUnmerge(
+/** How a contact that its survivor has let go is itself again. */
+export type EndUnmerge = (
+  context: ContactsContext,
+  merged: Loaded,
+  into: { readonly into: string; readonly merge_id: string },
+) => Promise<Loaded | undefined>;
+
+/** Ends an unmerge that somebody began on the survivor: only a command or a reactor may. */
+export const endUnmerge: EndUnmerge = async (context, { contact }, { into, merge_id }) => {
+  const released = await releasedIn(context, into, merge_id);
+  if (released !== undefined) await restore(context, released);
+  return loadContact(context, contact.contact_id);
+};
+
+/** What it will be once that is ended, for whoever only reads. */
+export const lookThroughUnmerge: EndUnmerge = async (context, merged, { into, merge_id }) => {
+  const released = await releasedIn(context, into, merge_id);
+  if (released === undefined) return loadContact(context, merged.contact.contact_id);
+  const event = unmerged(merged.contact, merge_id, released.left, { at: released.released_at });
+  return { ...merged, contact: evolveContact(merged.contact, event)! };
+};
+
+async function releasedIn(
   context: ContactsContext,
   survivorId: string,
   mergeId: string,
-): Promise<void> {
+): Promise<EventData<"ContactReleased"> | undefined> {
   for await (const { type, data } of context.log.scanStream(streamOf("contact", survivorId)))
-    if (type === "ContactReleased" && data.merge_id === mergeId) {
-      await restore(context, data);
-      return;
-    }
+    if (type === "ContactReleased" && data.merge_id === mergeId) return data;
+  return undefined;
 }

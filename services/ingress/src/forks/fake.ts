@@ -1,5 +1,10 @@
 import { createHmac } from "node:crypto";
-import { channelModule, type MagicOutcome, magicOutcomes } from "@heliograph/channels";
+import {
+  channelModule,
+  isWhatsappUserId,
+  type MagicOutcome,
+  magicOutcomes,
+} from "@heliograph/channels";
 import type { Channel } from "@heliograph/contracts";
 import { shapeOf } from "./shape.ts";
 
@@ -48,6 +53,12 @@ const replacedDigits = 7;
 const tries = 32;
 const digitsOf = new Map(magicOutcomes.map(({ name, digits }) => [name, digits]));
 
+/** Of a user's id at WhatsApp, which is as long as Meta likes, nothing but the country. */
+const keptOf = (channel: Channel, to: string): string =>
+  channel === "whatsapp" && isWhatsappUserId(to)
+    ? /^[A-Z]{2}\.(?:ENT\.)?/.exec(to)![0]
+    : to.slice(0, -replacedDigits);
+
 function fakeNumber(
   channel: Channel,
   to: string,
@@ -55,9 +66,9 @@ function fakeNumber(
   draw: Draw,
 ): string | undefined {
   const { recipient, magic } = channelModule(channel);
-  const kept = to.slice(0, -replacedDigits);
+  const kept = keptOf(channel, to);
   for (let number = 0; number < tries; number++) {
-    const made = fakeText(to.slice(-replacedDigits), draw);
+    const made = fakeText(to.slice(kept.length), draw);
     const end = outcome === "delivered" ? made.slice(-4) : digitsOf.get(outcome)!;
     const fake = kept + made.slice(0, -4) + end;
     const found = recipient(fake);
