@@ -23,6 +23,7 @@ import { change, LogUnavailable, type RecordedEvent } from "@heliograph/log";
 import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { erasedText, type Seal } from "@heliograph/vault";
 import { following } from "./following.ts";
+import { aliasOf } from "./keywords/alias.ts";
 import { answer } from "./keywords/answer.ts";
 import { keywordOf } from "./keywords/recognise.ts";
 import { mailedTo } from "./mailed-to.ts";
@@ -132,16 +133,38 @@ async function received(tools: ReactorTools, event: Received): Promise<boolean> 
   const { to } = address.value;
   const { name, seal } = await recipientOf(vault, { partner, channel, to });
   const said = text === undefined || text.trim() === "" ? (subject ?? "") : text;
-  const changed = await {
-    stop: () =>
-      start(tools, event, name, {
+  // It is the person's, who may have two addresses.
+  const alias = await aliasOf(tools.context, event);
+  const other =
+    alias === undefined || alias === to
+      ? undefined
+      : { to: alias, ...(await recipientOf(vault, { partner, channel, to: alias })) };
+  const stopAt = (at: typeof other & object, id: string): Promise<boolean> =>
+    start(
+      tools,
+      event,
+      at.name,
+      {
         channel,
-        to: seal(to),
+        to: at.seal(at.to),
         reason: "keyword",
         applies_to: "all",
-        evidence: { message_id, text: sealedText(seal, said) },
-      }),
-    start: () => forgiveAll(tools, event, { channel, to, name }),
+        evidence: { message_id, text: sealedText(at.seal, said) },
+      },
+      id,
+    );
+  const own = { to, name, seal };
+  const changed = await {
+    stop: async () => {
+      const stopped = await stopAt(own, suppressionIdOf(event));
+      if (other === undefined) return stopped;
+      return (await stopAt(other, suppressionIdOf(event, "alias"))) || stopped;
+    },
+    start: async () => {
+      const started = await forgiveAll(tools, event, { channel, to, name });
+      if (other === undefined) return started;
+      return (await forgiveAll(tools, event, { channel, ...other })) || started;
+    },
     help: async () => true,
   }[found.keyword]();
   await failpoint("suppressions.after_append");
@@ -154,14 +177,17 @@ const sealedText = (seal: Seal, text: string): string => seal(text.slice(0, maxE
 
 type Started = EventData<"SuppressionStarted">;
 
+const suppressionIdOf = ({ id }: Cause, ...of: readonly string[]): string =>
+  deterministicId("sup", id, ...of);
+
 /** Gives whether a period began. */
 async function start(
   tools: ReactorTools,
   cause: Cause,
   name: string,
   about: Pick<Started, "channel" | "to" | "reason" | "applies_to" | "evidence">,
+  id = suppressionIdOf(cause),
 ): Promise<boolean> {
-  const id = deterministicId("sup", cause.id);
   const metadata = following(cause, cause.data.message_id);
   await place(tools.context.log, id, name, metadata);
   const startedAt = timeOf(cause);

@@ -1,3 +1,4 @@
+import { newId, streamOf, uuid7 } from "@heliograph/contracts";
 import { recordMove } from "@heliograph/gateways";
 import { services } from "@heliograph/ingress";
 import { until } from "@heliograph/testkit";
@@ -152,6 +153,46 @@ test("START from the other form of a WhatsApp number ends what STOP from the fir
     return all[0]?.ended_at === null ? undefined : (all as readonly { ended_at: string }[]);
   });
   expect(ended!.ended_at).toMatch(/Z$/);
+}, 60_000);
+
+test("STOP with a number and a user id of WhatsApp's stops both, and START with both ends both", async () => {
+  const [number, user] = ["+4915550917120", "DE.917120"];
+  const { log, vault } = world.platform.contexts.sandbox;
+  const writes = async (body: string) => {
+    const inbound = newId("inb");
+    const wamid = `wamid.${body}`;
+    const who = { from: number!.slice(1), from_user_id: user };
+    const message = { id: wamid, timestamp: "1700000000", type: "text", text: { body }, ...who };
+    const seal = await vault.seal({ partner, subject: inbound });
+    const data = {
+      inbound_id: inbound,
+      message_id: newId("msg"),
+      gateway_id: newId("gtw"),
+      gateway_kind: "whatsapp_cloud",
+      channel: "whatsapp",
+      provider_message_id: wamid,
+      partner_id: partner,
+      content_type: "application/json",
+      raw: seal(JSON.stringify({ message, metadata: { display_phone_number: "+15550109999" } })),
+      encoding: "text",
+      received_at: new Date().toISOString(),
+    };
+    const event = { id: uuid7(), type: "InboundReceived", data, metadata: { partner } };
+    const stream = streamOf("inbound", inbound);
+    await log.append([{ stream, expected: "no_stream", events: [event] }]);
+    return data.message_id;
+  };
+  const send = async (to: string) =>
+    (await post("/messages", { channel: "whatsapp", to, text: "x" })).body.code;
+  const stopped = await writes("STOP");
+  for (const to of [user!, number!]) {
+    const [period] = await found(() => periods(to));
+    expect(period).toMatchObject({ to, reason: "keyword", evidence: { message_id: stopped } });
+    await until(async () => (await send(to)) === "recipient_suppressed", { timeoutMs: 20_000 });
+  }
+  await writes("START");
+  for (const to of [user!, number!])
+    await until(async () => (await send(to)) === undefined, { timeoutMs: 20_000 });
 }, 60_000);
 
 test("a chat that moved stays stopped at either address, and START from the new one ends what STOP from the old one began", async () => {
