@@ -56,7 +56,7 @@ export class LookUps {
     const claimed: Flight = new Set();
     this.#flights.add(claimed);
     try {
-      const { taken, without } = await inTime(takenKeys(this.#pool, asked));
+      const { taken, without } = await inTime(takenKeys(this.#pool, asked, patienceMs));
       const now = performance.now();
       this.#sweep(now);
       for (const partner of without) if (!claimed.has(partner)) this.#remember(partner, now);
@@ -86,7 +86,7 @@ export class LookUps {
   }
 }
 
-/** Throws `LogUnavailable` where the database does not answer in time. */
+/** Throws `LogUnavailable` where the database does not answer in time, or has no connection to ask by. */
 async function inTime<Value>(answer: Promise<Value>): Promise<Value> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(

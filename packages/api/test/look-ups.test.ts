@@ -5,8 +5,12 @@ import { LookUps } from "../src/look-ups.ts";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-type Query = { readonly values: readonly [string[], string[], string[]] };
+type Query = {
+  readonly query_timeout: number;
+  readonly values: readonly [string[], string[], string[]];
+};
 type Asked = {
+  readonly query_timeout: number;
   readonly values: Query["values"];
   /** Nobody of those who are asked for has claims, but for these rows. */
   answer(...rows: object[]): void;
@@ -15,11 +19,12 @@ type Asked = {
 
 function open() {
   const asked: Asked[] = [];
-  const query = ({ values }: Query) =>
+  const query = ({ values, query_timeout }: Query) =>
     new Promise((resolve, reject) => {
       const none = values[2].map((partner) => ({ partner, key: null }));
       asked.push({
         values,
+        query_timeout,
         answer: (...rows) => resolve({ rows: [...rows, ...(rows.length === 0 ? none : [])] }),
         fail: reject,
       });
@@ -41,6 +46,8 @@ test("a look-up that hangs holds few, and is given up", async () => {
   expect(await other).toEqual([]);
   await vi.advanceTimersByTimeAsync(5_000);
   expect(await failed).toContain("not answered in time");
+  // Its connection is not held for as long as other statements may take.
+  expect(asked[0]!.query_timeout).toBe(5_000);
 });
 
 test("those who ask while some are under way share the next one, and what fails one fails no other", async () => {

@@ -1,6 +1,6 @@
 import { newId } from "@heliograph/contracts";
 import { openWorld, type World } from "@heliograph/testkit/world";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { services } from "../src/index.ts";
 import { sms } from "./sending.ts";
 
@@ -132,6 +132,47 @@ describe("a key that one kind of call has", () => {
       reused,
       made.headers.get("request-id"),
     ]);
+  });
+
+  test("is not guessed: a send is 503 where nobody says whether its key is taken, and nothing is stored", async () => {
+    await post("/contacts", { name: "a" }, newId("req"));
+    const key = newId("req");
+    const query = pool().query.bind(pool()) as (...given: unknown[]) => unknown;
+    const asked = vi
+      .spyOn(pool(), "query")
+      .mockImplementation(((...given: unknown[]) =>
+        (given[0] as { name?: string }).name === "ingress.taken"
+          ? Promise.reject(new Error("connection terminated"))
+          : query(...given)) as never);
+    const failed = await post("/messages", sms, key);
+    expect(asked).toHaveBeenCalledWith(expect.objectContaining({ name: "ingress.taken" }));
+    asked.mockRestore();
+    expect(codeOf(failed)).toEqual([503, "log_unavailable"]);
+    const sent = await post("/messages", sms, key);
+    expect([sent.status, sent.headers.get("idempotent-replayed")]).toEqual([202, null]);
+  });
+
+  test("is kept while a batch that had it is still on its way into the log", async () => {
+    const key = newId("req");
+    const { log } = world.platform.contexts.sandbox;
+    const append = log.append.bind(log);
+    const [reached, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const held = vi.spyOn(log, "append").mockImplementationOnce(async (appends) => {
+      reached.resolve();
+      await released.promise;
+      return append(appends);
+    });
+    const batch = () => post("/messages/batch", { messages: [sms] }, key);
+    const first = batch();
+    await reached.promise;
+    await pool().query("delete from ingress.idempotency where key = $1", [key]);
+    const beside = await batch();
+    const other = await post("/webhook-endpoints", { url: "https://example.com/" }, key);
+    released.resolve();
+    expect((await first).body.accepted).toBe(1);
+    expect(codeOf(beside)).toEqual([409, "idempotency_in_progress"]);
+    expect(codeOf(other)).toEqual(reused);
+    held.mockRestore();
   });
 
   test("is kept by what is accepted beside the try that claimed it, and does not hang on the order of a query", async () => {

@@ -107,13 +107,16 @@ export type TakenKey = {
   readonly leaseMs: number;
 };
 
-/** Those of the keys that are claimed, by whichever call, and those of the partners who have no claims at all. */
+/** Those of the keys that are claimed, by whichever call, and those of the partners who have no claims at all. A connection that does not answer in time is given up. */
 export async function takenKeys(
   pool: pg.Pool,
   asked: readonly { readonly partner: string; readonly key: string }[],
+  patienceMs: number,
 ): Promise<{ readonly taken: readonly TakenKey[]; readonly without: readonly string[] }> {
   const partners = asked.map(({ partner }) => partner);
+  const timeout = { query_timeout: patienceMs };
   const { rows } = await pool.query<TakenKey | { readonly partner: string; readonly key: null }>({
+    ...timeout,
     name: "ingress.taken",
     text: `select partner, key, request_id as "requestId", done, greatest(0, extract(epoch from lease_until - now()) * 1000)::int as "leaseMs"
         from unnest($1::text[], $2::text[]) as asked (partner, key) join ingress.idempotency using (partner, key) where created_at >= now() - interval '25 hours'
