@@ -225,6 +225,23 @@ const known: readonly {
     },
   },
   {
+    what: "a provider knew nothing of an uncertain attempt, in the quiet hours of its recipient",
+    given: {
+      seed: -1589571086,
+      messages: 6,
+      turns: 413,
+      crashes: 3,
+      moves: false,
+      policy: "ask_provider",
+      gateways: 1,
+      funds: "10",
+      hooks: 2,
+      people: 0,
+      quiet: true,
+      sleeps: false,
+    },
+  },
+  {
     what: "an external id was removed once more by a request that was repeated, and another contact had claimed it since",
     given: {
       seed: -1226918721,

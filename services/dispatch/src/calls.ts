@@ -3,7 +3,7 @@ import type { Connection, Place } from "./connections.ts";
 import type { Turn } from "./desk.ts";
 import type { Admitted, Called } from "./job.ts";
 import type { Lane } from "./lanes.ts";
-import { isExpired } from "./leave.ts";
+import { isUntimely } from "./leave.ts";
 import { callOf, comeBack, comeBackWithFiles, giveBack, settle, strand } from "./outcomes.ts";
 import { isGatewayFault } from "./retry.ts";
 
@@ -42,7 +42,7 @@ export function placed(turn: Turn, { lane: key, connection }: Place): void {
 /** Calls what is next in the lane. What goes to another gateway needs a place of that one. */
 function callNext(turn: Turn, key: string): void {
   const { jobs, lanes } = turn.desk;
-  withdrawExpired(turn, key);
+  withdrawUntimely(turn, key);
   const lane = lanes.of(key);
   if (lane === undefined) return;
   const { place } = lane;
@@ -58,12 +58,12 @@ function callNext(turn: Turn, key: string): void {
   if (next !== undefined) start(turn, lane);
 }
 
-/** Announced calls wait behind slow ones of their recipient: what was valid then need not be valid now. */
-function withdrawExpired(turn: Turn, key: string): void {
+/** Announced calls wait behind slow ones of their recipient: what could be sent then need not be now. */
+function withdrawUntimely(turn: Turn, key: string): void {
   const { lanes } = turn.desk;
   for (;;) {
     const next = lanes.of(key)?.ready.peek();
-    if (next === undefined || !isExpired(turn.at, next.task)) return;
+    if (next === undefined || !isUntimely(turn.at, next.task)) return;
     lanes.next(key);
     giveBack(turn, next);
     lanes.left(key);

@@ -6,7 +6,7 @@ import type { Committing, Turn } from "./desk.ts";
 import type { Admitted, Waiting } from "./job.ts";
 import type { Chosen } from "./lanes.ts";
 import { giveBack, NO_GATEWAY_MS } from "./outcomes.ts";
-import { isExpired, lookAgain, lookAt, putOff, release } from "./leave.ts";
+import { isUntimely, lookAgain, lookAt, putOff, release } from "./leave.ts";
 import type { IntendedCall } from "./store.ts";
 
 /** Calls in one intent: bounds the row, and what one commit waits for. */
@@ -66,10 +66,10 @@ function admit(turn: Turn): readonly Chosen[] {
     gateways,
     random,
     now,
-    isExpired: (task) => isExpired(at, task),
+    isUntimely: (task) => isUntimely(at, task),
   });
   for (const { job, why } of unfit) {
-    if (why === "expired") lookAtExpired(turn, job);
+    if (why === "untimely") lookAtUntimely(turn, job);
     else withoutGateway(turn, job);
   }
   const nextAt = desk.lanes.nextAt(gateways);
@@ -78,7 +78,7 @@ function admit(turn: Turn): readonly Chosen[] {
   return chosen;
 }
 
-function lookAtExpired(
+function lookAtUntimely(
   turn: Turn,
   { messageId, mark, task: { stream, moment, state } }: Waiting,
 ): void {

@@ -52,14 +52,19 @@ export const uncertainFailure: Failure = { code: "uncertain", class: "timeout", 
  */
 export function decideStep(state: State | undefined, at: Moment): Step {
   const step = decideAttempt(state, at);
-  return state !== undefined && step.type === "call" ? outsideQuiet(state, step, at.now) : step;
+  return state === undefined ? step : outsideQuiet(state, step, at.now);
 }
 
-/** An attempt, unless it would be made in the recipient's quiet hours. */
-function outsideQuiet(state: State, call: Step, now: number): Step {
+/** The provider knows nothing of an uncertain attempt: it is made again where it still may be. */
+export const decideUnknown = (state: State, now: number): Step =>
+  outsideQuiet(state, resend(state, now), now);
+
+/** The step, unless it is an attempt in the recipient's quiet hours. */
+function outsideQuiet(state: State, step: Step, now: number): Step {
+  if (step.type !== "call") return step;
   const { quiet_hours: quiet, expires_at } = state.request;
   const until = quiet && quietUntil(quiet, now);
-  if (until === undefined) return call;
+  if (until === undefined) return step;
   if (until === "never") return { type: "refuse", reason: "its quiet hours have no end" };
   if (quiet?.policy === "reject")
     return { type: "refuse", reason: `it is due in quiet hours, until ${formatTime(until)}` };
@@ -167,7 +172,7 @@ function decideUncertain(state: State, now: number, scale: number): Step {
 }
 
 /** The same attempt again, with its number and its id, so that a provider that knows it can refuse the second one. */
-export function resend(state: State, now: number): Step {
+function resend(state: State, now: number): Step {
   const give = (reason: string): Step => ({ type: "exhaust", error: uncertainFailure, reason });
   if (isSpent(state.spent, ordinary))
     return give(`the outcome of ${ordinary.mostFailures} calls is not known`);

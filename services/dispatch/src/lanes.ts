@@ -101,14 +101,14 @@ export type Chosen = {
   readonly ticket: Ticket;
 };
 /** Its validity ended, or its channel has no gateway. */
-export type Unfit = { readonly job: Waiting; readonly why: "expired" | "no_gateway" };
+export type Unfit = { readonly job: Waiting; readonly why: "untimely" | "no_gateway" };
 export type Admission = { readonly chosen: Chosen[]; readonly unfit: Unfit[] };
 
 /** What admission asks for. */
 export type Around = {
   readonly gateways: Connections;
   readonly random: () => number;
-  readonly isExpired: (task: Task) => boolean;
+  readonly isUntimely: (task: Task) => boolean;
   readonly now: number;
 };
 
@@ -279,8 +279,8 @@ export class Lanes {
   #admitOne(lane: OpenLane, { chosen, unfit }: Admission, around: Around): boolean {
     const job = lane.waiting.peek();
     if (job === undefined || lane.open >= lane.depth) return true;
-    const expired = around.isExpired(job.task);
-    const choice = expired
+    const untimely = around.isUntimely(job.task);
+    const choice = untimely
       ? undefined
       : choose(around.gateways.routeOf(routedOf(job.task)), job.task.state.failed, around.random());
     if (choice?.type === "wait") return false;
@@ -294,7 +294,7 @@ export class Lanes {
       lane.open++;
       const ticket = connection.breaker.begin(around.now);
       chosen.push({ job, connection, choice: choice.choice, ticket });
-    } else unfit.push({ job, why: expired ? "expired" : "no_gateway" });
+    } else unfit.push({ job, why: untimely ? "untimely" : "no_gateway" });
     return true;
   }
 

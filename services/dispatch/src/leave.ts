@@ -1,3 +1,4 @@
+import { quietUntil } from "@heliograph/domain";
 import type { Turn } from "./desk.ts";
 import type { Mark } from "./floor.ts";
 import type { Announced, Job, Look, LookedAt, Task, Waiting } from "./job.ts";
@@ -87,9 +88,15 @@ export function rowOf({ at: { clock } }: Turn, task: Task, time: number): Timer 
   return { dueAt: Math.max(clock.now(partner), dueAt), kind: "waiting", partner, revision };
 }
 
-/** Its validity has ended, or the time in which it may be sent again. */
-export const isExpired = ({ clock }: Turn["at"], { expiresAt, moment }: Task): boolean =>
-  expiresAt <= momentMs(clock, moment);
+/** Its validity has ended, or the time in which it may be sent again; or its recipient's quiet hours have begun while it waited. */
+export function isUntimely(
+  { clock }: Turn["at"],
+  { expiresAt, moment, state: { request } }: Task,
+): boolean {
+  const now = momentMs(clock, moment);
+  const { quiet_hours: quiet } = request;
+  return expiresAt <= now || (quiet !== undefined && quietUntil(quiet, now) !== undefined);
+}
 
 /** Gives a job back to a row: it is looked at again at `time`. */
 export function putOff(turn: Turn, job: Waiting | Announced, time: number): void {

@@ -3,7 +3,7 @@ import { attemptIdOf, type ProviderAnswer, type SendResult } from "@heliograph/g
 import type { NewEvent, RecordedEvent } from "@heliograph/log";
 import type { PartnerClock } from "@heliograph/runtime";
 import type { Verdict } from "./clearance.ts";
-import { decideStep, resend, type Step } from "./decide.ts";
+import { decideStep, decideUnknown, type Step } from "./decide.ts";
 import { announcementOver, toLog } from "./decisions.ts";
 import type { Case, LookEntry, Turn, Written } from "./desk.ts";
 import { delayed, queued, uncertain, type Call } from "./events.ts";
@@ -215,7 +215,7 @@ export function asked(turn: Turn, of: Case, answer: SendResult | "unknown" | und
   const { state, causation, step } = of;
   orHalt(turn, job, () => {
     if (answer === "unknown")
-      take(turn, { job, state, causation, step: resend(state, timeOf(turn, job)) });
+      take(turn, { job, state, causation, step: decideUnknown(state, timeOf(turn, job)) });
     else if (answer === undefined || answer.type === "uncertain" || answer.type === "unavailable")
       take(turn, { job, state, causation, step: step.otherwise });
     else settleDoubt(turn, job, callOf(turn, state, causation, wasAsked), answer);

@@ -149,22 +149,29 @@ test("of the calls that wait for a place at a gateway each partner's has its tur
   expect(given.active).toBe(0);
 });
 
-test("an announced call whose validity ends behind a slow one of its recipient is not made, and becomes a row again", () => {
-  const given = connection();
-  Object.assign(given.breaker, { abandoned: () => undefined });
-  const turn: Turn = { desk: newDesk(), at: at({ clock: clockAt(0) }), effects: [] };
-  const jobs = ["a", "b", "c"].map((id) => {
-    const job = admitted("one", id, given);
-    Object.assign(job.task, { lane: "one", expiresAt: id === "b" ? 50 : 90 });
-    return job;
-  });
-  announced(turn, jobs);
-  const called = () => turn.effects.flatMap((each) => (each.type === "call" ? [each.job] : []));
-  const later = { desk: turn.desk, effects: turn.effects, at: at({ clock: clockAt(60), now: 60 }) };
-  notMade(later, called()[0]!);
-  expect(called().map(({ messageId }) => messageId)).toEqual(["a", "c"]);
-  expect([turn.desk.rows.isSetting("b"), turn.desk.jobs.has("b")]).toEqual([true, false]);
-});
+const soon = { from: "00:01", to: "00:31", policy: "delay", zones: ["UTC"], found: "request" };
+test.each([
+  ["validity ends", { expiresAt: 50 }],
+  ["quiet hours begin", { state: { request: { quiet_hours: soon } } }],
+])(
+  "an announced call whose %s behind a slow one of its recipient is not made, and becomes a row again",
+  (_, of) => {
+    const given = connection();
+    Object.assign(given.breaker, { abandoned: () => undefined });
+    const turn: Turn = { desk: newDesk(), at: at({ clock: clockAt(0) }), effects: [] };
+    const jobs = ["a", "b", "c"].map((id) => {
+      const job = admitted("one", id, given);
+      Object.assign(job.task, { lane: "one", expiresAt: 90_000 }, id === "b" ? of : {});
+      return job;
+    });
+    announced(turn, jobs);
+    const called = () => turn.effects.flatMap((each) => (each.type === "call" ? [each.job] : []));
+    const later = at({ clock: clockAt(60_000), now: 60_000 });
+    notMade({ desk: turn.desk, effects: turn.effects, at: later }, called()[0]!);
+    expect(called().map(({ messageId }) => messageId)).toEqual(["a", "c"]);
+    expect([turn.desk.rows.isSetting("b"), turn.desk.jobs.has("b")]).toEqual([true, false]);
+  },
+);
 
 test("a call goes out with a place of its own gateway, whichever the one before it in its lane had", () => {
   const [one, other] = [connection(), connection()];

@@ -26,7 +26,7 @@ function open(changes: Parameters<typeof simulator>[1] = {}) {
   connections.reconcile([simulator("sms", changes)], []);
   opened.push(connections);
   const lanes = new Lanes();
-  const around = { gateways: connections, random: () => 0, isExpired: () => false, now: 0 };
+  const around = { gateways: connections, random: () => 0, isUntimely: () => false, now: 0 };
   return {
     connections,
     lanes,
@@ -300,7 +300,7 @@ test("lanes whose messages went back to their rows are forgotten while no gatewa
     forChannel: () => [connection],
     routeOf: () => ({ candidates: [connection], policy: "weighted", failover: true }),
   });
-  const around = { gateways, random: () => 0, isExpired: () => false, now: 0 };
+  const around = { gateways, random: () => 0, isUntimely: () => false, now: 0 };
   const lanes = new Lanes();
   for (let times = 0; times < 1_000; times++) {
     lanes.add(of("p", "a"));

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import type { GatewayConfig } from "@heliograph/runtime";
 import { createBucket } from "../src/bucket.ts";
 import { choose, type Candidate } from "../src/choose.ts";
-import { decideStep } from "../src/decide.ts";
+import { decideStep, decideUnknown } from "../src/decide.ts";
 import { createFloor } from "../src/floor.ts";
 import { type Routed, type RouteTo, routeOf, rulesByChannel } from "../src/routing.ts";
 import { fold } from "../src/state.ts";
@@ -293,6 +293,11 @@ test("an attempt that is due in quiet hours waits for their end, which is record
   expect(step([quiet, again], { now: Date.parse(expires_at) })).toEqual({ type: "expire" });
   const strict = requested({ expires_at, quiet_hours: { ...night, policy: "reject" } });
   expect(step([strict], { now: at("23:00:00") })).toMatchObject({ type: "refuse" });
+  // Made again, too, once the provider has said that it knows nothing of it.
+  const doubt = event("DispatchUncertain", { attempt: 1, gateway: "a", policy: "ask_provider" });
+  const unknown = (now: number) => decideUnknown(fold([quiet, doubt])!, now);
+  expect(unknown(at("06:59:00"))).toEqual({ type: "delay", until });
+  expect(unknown(until)).toEqual({ type: "call", attempt: 1 });
 });
 
 test("a message that a mail server put off is tried on after six failures, one that failed is not", () => {
