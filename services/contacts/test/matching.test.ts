@@ -1,7 +1,7 @@
 import { deterministicId, newId, streamOf, uuid5 } from "@heliograph/contracts";
 import { movesOf, receivedFileId } from "@heliograph/gateways";
 import { until } from "@heliograph/testkit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { reachOf } from "../src/address.ts";
 import { readAddresses } from "../src/tables/audience.ts";
 import { type Written, matchedOf, postInbound } from "./inbound.ts";
@@ -120,6 +120,29 @@ describe("an inbound message", () => {
       });
     },
   );
+
+  it("of one whose number and user id two contacts have is the number's, and the log says that they are two", async () => {
+    const info = vi.spyOn(context().logger, "info");
+    const [number, user] = ["4915550033", "US.33"];
+    const ids = [`+${number}`, user].map((id) => ({ source: "whatsapp", id }));
+    const [own, other] = [
+      await setting.made({ external_ids: [ids[0]] }),
+      await setting.made({ external_ids: [ids[1]] }),
+    ];
+    const id = "wamid.33";
+    const who = { from: number, from_user_id: user };
+    const message = { id, timestamp: "1700000000", type: "text", text: { body: "Hi" }, ...who };
+    const body = { message, metadata: { display_phone_number: "+1 555-010-9999" } };
+    const raw = { kind: "whatsapp_cloud", body };
+    const written = { channel: "whatsapp", from: "", provider_message_id: id, raw } as const;
+    expect(await write(written)).toMatchObject({ contact_id: own, from: `+${number}` });
+    expect((await setting.get(pathOf(ids[1]!)))["id"], "both stay").toBe(other);
+    expect(info).toHaveBeenCalledWith(
+      { contact: own, code: "external_id_taken", contact_id: other },
+      "the other address of a sender was not added to its contact",
+    );
+    info.mockRestore();
+  });
 
   it("is of the chat that moved, whose contact keeps both addresses, and goes on in its conversation", async () => {
     const group = (id: number, message_id: number, rest: object) => ({

@@ -166,7 +166,8 @@ export async function match(
     const found = await sealable(own, address, profileName, data.message_id);
     if (found === undefined) continue;
     const { contact, seal } = found;
-    await keepAlias(own, contact, data.channel, reading.alias);
+    const { logger } = context;
+    await keepAlias({ ...own, logger }, contact, data.channel, reading.alias);
     const isKnown = contact.message_id !== data.message_id;
     const reason = `${because}; the sender ${isKnown ? "was known" : "is new"}`;
     const matched: EventData<"InboundMatched"> = {

@@ -6,6 +6,7 @@ import {
 } from "@heliograph/channels";
 import type { Channel } from "@heliograph/contracts";
 import { movesOf } from "@heliograph/gateways";
+import type { ServiceContext } from "@heliograph/runtime";
 import { named, ownerOf, readClaim } from "../claims.ts";
 import { addExternalId } from "../commands.ts";
 import type { Contact } from "../contact.ts";
@@ -37,9 +38,9 @@ export async function claimVariant(
   }
 }
 
-/** Gives the contact of who wrote the other address that its provider tells of him, unless somebody has it. */
+/** Gives the contact of who wrote the other address that its provider tells of him, unless somebody has it: then they stay two, and the log says which, for whoever is to merge them. */
 export async function keepAlias(
-  context: ContactsContext,
+  context: ContactsContext & Pick<ServiceContext, "logger">,
   contact: Contact,
   channel: Channel,
   alias: string | undefined,
@@ -49,5 +50,11 @@ export async function keepAlias(
   const { name } = named(context, ref.value);
   if (contact.external_ids.some((each) => each.name === name)) return;
   const eventId = (of: string): string => context.eventId(`alias ${of}`);
-  await addExternalId({ ...context, eventId }, contact.contact_id, ref.value);
+  const kept = await addExternalId({ ...context, eventId }, contact.contact_id, ref.value);
+  if (kept.kind !== "refused") return;
+  const { code, extra } = kept.error;
+  context.logger.info(
+    { contact: contact.contact_id, code, ...extra },
+    "the other address of a sender was not added to its contact",
+  );
 }
