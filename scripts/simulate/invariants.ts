@@ -134,14 +134,18 @@ function faultsOfMessage(
 async function faultsOfLifecycle({ sim }: Platform): Promise<readonly string[]> {
   const { events } = await sim.log.readAll({ after: 0n, limit: 1_000_000 });
   const told = new Map<string, Set<string>>();
+  const ids = new Set<string>();
   const faults: string[] = [];
   for (const event of events) {
-    const { stream } = event;
+    const { stream, id } = event;
+    const lifecycle = toLifecycle(event, "live");
+    if (lifecycle !== undefined && ids.has(id))
+      faults.push(`${stream} tells ${lifecycle.type} by the id of another event`);
+    ids.add(id);
     if (!stream.startsWith("message-")) continue;
     const types = told.get(stream) ?? new Set();
     told.set(stream, types);
     if (givenUp.has(event.type)) types.add(event.type);
-    const lifecycle = toLifecycle(event, "live");
     if (lifecycle === undefined) continue;
     const { type } = lifecycle;
     if (types.has(type) && type !== "message.sent") faults.push(`${stream} tells ${type} twice`);

@@ -232,7 +232,16 @@ async function faultsOfErasures(
       type === "ContactMergeStarted" ? [data.contact_id, data.merged_id] : [],
     ),
   );
+  const matchedTo = new Map(
+    events.flatMap(({ type, data }) =>
+      type === "InboundMatched" ? [[data.inbound_id, data.contact_id]] : [],
+    ),
+  );
   for (const event of events) {
+    if (event.type === "InboundReceived" && gone.has(matchedTo.get(event.data.inbound_id) ?? "")) {
+      const raw = (await plain.open(partner, event.data.raw))(event.data.raw);
+      if (raw !== erasedText) faults.push(`what ${event.data.inbound_id} came as can be read`);
+    }
     const id = ownerOf(event);
     if (id === undefined || !mayHoldTokens(JSON.stringify(event.data))) continue;
     const text = JSON.stringify((await plain.open(partner, event.data))(event.data));

@@ -1,6 +1,7 @@
 import { channelModule } from "@heliograph/channels";
 import type { Channel } from "@heliograph/contracts";
-import { type ContactsContext, survivorsOf } from "./streams.ts";
+import { lookThroughUnmerge } from "./merge/restore.ts";
+import { type ContactsContext, type Loaded, survivorsOf } from "./streams.ts";
 
 /** Where a contact is reached on a channel, or why it is not. */
 export type Reach =
@@ -16,8 +17,14 @@ export async function reachOf(
   ids: readonly string[],
 ): Promise<ReachOf> {
   const survivorOf = await survivorsOf(context, ids);
+  const whole = new Map<string, Loaded | undefined>();
+  for (const id of ids) {
+    const by = survivorOf(id);
+    const merged = by?.contact.merged;
+    whole.set(id, merged === undefined ? by : await lookThroughUnmerge(context, by!, merged));
+  }
   return (id, channel) => {
-    const contact = survivorOf(id)?.contact;
+    const contact = whole.get(id)?.contact;
     if (contact === undefined) return { kind: "unknown" };
     const { status, external_ids } = contact;
     if (status === "erasing" || status === "erased") return { kind: "erased" };

@@ -1,7 +1,8 @@
 import { type ExternalIdRef, externalIdName } from "@heliograph/channels";
-import { streamOf, uuid5 } from "@heliograph/contracts";
+import { deterministicId, streamOf, uuid5 } from "@heliograph/contracts";
 import type { EventIn } from "@heliograph/log";
-import { type EndUnmerge, endUnmerge, hasLetGo } from "./merge/restore.ts";
+import { hasLetGo } from "./contact.ts";
+import { type EndUnmerge, endUnmerge } from "./merge/restore.ts";
 import { type ContactsContext, type Loaded, loadContact, maxHops } from "./streams.ts";
 
 /** An external id with the name of its claim. */
@@ -61,6 +62,10 @@ export type Owner =
   /** Claimed for a contact that has no stream: whoever claimed it is between the two, or crashed there. */
   | { readonly kind: "orphan"; readonly contact_id: string }
   | { readonly kind: "held"; readonly by: Loaded };
+
+/** The id of the contact that an external id is claimed for at a revision of its claim, where that contact is made by it. */
+export const contactOfClaim = ({ name }: Pick<NamedId, "name">, revision: number): string =>
+  deterministicId("cnt", streamOf("external", claimKey(name)), String(revision));
 
 /** What a claim means now. Where its contact was merged, the survivor holds it. */
 export async function ownerOf(

@@ -5,15 +5,13 @@ import {
   type EventData,
   type FieldError,
   type TypedEvent,
-  deterministicId,
   type PublicError,
   failpoint,
-  streamOf,
 } from "@heliograph/contracts";
 import {
   type NamedId,
   type Owner,
-  claimKey,
+  contactOfClaim,
   giveBack,
   lists,
   named,
@@ -71,8 +69,8 @@ export async function createContact(
     const { owner, id } = await leadOwner(context, lead);
     if (owner.kind !== "held") return create(context, id, ids, input, made);
     const { by } = owner;
-    return by.firstEventId === context.eventId("created")
-      ? create(context, by.contact.contact_id, ids, input, made)
+    return isMadeBy(context, by)
+      ? create(context, by.contact.contact_id, ids, input, made, by.firstEventId)
       : { kind: "refused", error: taken(lead, by.contact.contact_id) };
   });
 }
@@ -253,8 +251,7 @@ async function leadOwner(
   const claim = await readClaim(context.log, lead);
   const owner = await ownerOf(context, claim);
   if (owner.kind === "orphan") return { owner, id: owner.contact_id };
-  const stream = streamOf("external", claimKey(lead.name));
-  return { owner, id: deterministicId("cnt", stream, String(claim.revision + 1)) };
+  return { owner, id: contactOfClaim(lead, claim.revision + 1) };
 }
 
 /** Tries until no other writer comes between. A claim whose writer has crashed is completed. */
@@ -279,12 +276,34 @@ async function complete(context: ContactsContext, id: NamedId): Promise<void> {
   await create(own, owner.contact_id, [id], {}, { made_by: "api" });
 }
 
+/**
+ * The id of the event that makes a contact. Who is repeated after what he made was erased, or lost its ids, makes another contact: that has an id of its own, by which partners are told of it.
+ * The first contact of an external id has the id that releases before gave to all.
+ */
+function createdId(
+  context: ContactsContext,
+  contactId: string,
+  [lead]: readonly NamedId[],
+): string {
+  const isFirst = lead === undefined || contactId === contactOfClaim(lead, 0);
+  return context.eventId(isFirst ? "created" : `created ${contactId}`);
+}
+
+/** Whether a contact was made by this very request, row or reaction. */
+export const isMadeBy = (
+  context: Pick<ContactsContext, "eventId">,
+  { contact, firstEventId }: Pick<Loaded, "contact" | "firstEventId">,
+): boolean =>
+  firstEventId === context.eventId("created") ||
+  firstEventId === context.eventId(`created ${contact.contact_id}`);
+
 async function create(
   context: ContactsContext,
   contactId: string,
   ids: readonly NamedId[],
   input: FieldsPatch,
   made: Made,
+  eventId = createdId(context, contactId, ids),
 ): Promise<Round> {
   const { name, language, time_zone, attributes, tags, client_ref } = input;
   const patch = { name, language, time_zone, attributes, tags, client_ref };
@@ -296,7 +315,7 @@ async function create(
   if (secured.kind === "taken")
     return { kind: "refused", error: taken(secured.external_id, secured.contact_id) };
   await failpoint("contacts.claimed");
-  const changed = await changeContact(context, contactId, context.eventId("created"), (contact) => {
+  const changed = await changeContact(context, contactId, eventId, (contact) => {
     if (contact !== undefined) return { refusal: "exists" };
     const data: EventData<"ContactCreated"> = {
       contact_id: contactId,

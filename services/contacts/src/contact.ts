@@ -178,6 +178,10 @@ export function released(contact: Contact, { merge_id, gained }: ActiveMerge): C
   };
 }
 
+/** Whether a contact that another one is part of has let it go, and that one has not been told yet. */
+export const hasLetGo = ({ absorbing, merges }: Contact, mergeId: string): boolean =>
+  absorbing?.merge_id !== mergeId && merges.every(({ merge_id }) => merge_id !== mergeId);
+
 /** Whose key its present texts are sealed under: its own, or while others are part of it one that it shares with them. */
 export const ownersOf = (contact: Pick<Contact, "contact_id" | "merges">): readonly string[] => [
   contact.contact_id,

@@ -9,7 +9,7 @@ import {
   ReadTooLarge,
 } from "@heliograph/log";
 import type { Seal, Subject, Vault } from "@heliograph/vault";
-import { type Contact, evolveContact, ownersOf } from "./contact.ts";
+import { type Contact, evolveContact, hasLetGo, ownersOf } from "./contact.ts";
 import { erased } from "./refusals.ts";
 
 /** What the commands of contacts need, whoever gives them: a request, a row of a file, a reactor. */
@@ -324,7 +324,7 @@ export async function survivorOf(
   return loaded;
 }
 
-/** The same of many contacts, each read once. */
+/** The same of many contacts, each read once. One that its survivor has let go is itself, `merged` as it still is until it is told. */
 export async function survivorsOf(
   context: Pick<ContactsContext, "log" | "vault" | "partner">,
   ids: readonly string[],
@@ -346,7 +346,10 @@ export async function survivorsOf(
     // Read one after the other, two that were merged to and fro meanwhile may lead to each other.
     for (let hops = 0; by?.contact.merged !== undefined; hops++) {
       if (hops > maxHops) throw new Error(`${id}: merged over and over`);
-      by = known.get(by.contact.merged.into);
+      const { into, merge_id } = by.contact.merged;
+      const survivor = known.get(into);
+      if (survivor !== undefined && hasLetGo(survivor.contact, merge_id)) return by;
+      by = survivor;
     }
     return by;
   };

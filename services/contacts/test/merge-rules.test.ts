@@ -5,6 +5,8 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { type Contact, evolveContact } from "../src/contact.ts";
 import { createContact, findByExternalId, removeExternalId } from "../src/commands.ts";
+import { reachOf } from "../src/address.ts";
+import { applyRows } from "../src/imports/apply.ts";
 import { absorbed, letGo, merged, unmerged } from "../src/merge/decide.ts";
 import {
   type Fields,
@@ -14,7 +16,7 @@ import {
   profileText,
 } from "../src/profile.ts";
 import { mergeContacts } from "../src/merge/saga.ts";
-import { type ContactsContext, changeContact } from "../src/streams.ts";
+import { type ContactsContext, changeContact, loadContact } from "../src/streams.ts";
 
 const at = { at: "2026-05-23T14:22:17.000Z" };
 const counted = { conversations: 0, messages: 0 };
@@ -206,16 +208,21 @@ async function holder(context: ContactsContext): Promise<string> {
   return (await findByExternalId(context, phone))!.contact.contact_id;
 }
 
-it("gives a contact that a survivor has let go, and that was not told, its ids back before they are somebody else's", async () => {
-  const request = requests();
+/** A contact that holds the phone was part of another one, which has let it go: whoever undid the merge has crashed in the middle. */
+async function halfUnmerged(request: ReturnType<typeof requests>) {
   const [from, into] = [await holder(request()), newId("cnt")];
   await createContact(request(), { name: "Ada" }, made, into);
   const mergeId = newId("mrg");
   await mergeContacts(request(), { from, into, mergeId }, async () => counted);
-  // Whoever undid it has crashed in the middle, and the survivor is erased.
   await changeContact(request(), into, uuid7(), (contact) => ({
     events: [letGo(contact!, contact!.merges[0]!, at)],
   }));
+  return { from, into };
+}
+
+it("gives a contact that a survivor has let go, and that was not told, its ids back before they are somebody else's", async () => {
+  const request = requests();
+  const { from, into } = await halfUnmerged(request);
   const erasure = { contact_id: into, erasure_id: newId("ers"), requested_at: at.at };
   await changeContact(request(), into, uuid7(), () => ({
     events: [{ type: "ContactErasureRequested", data: erasure }],
@@ -236,4 +243,48 @@ it("takes an id from nobody else when its removal is repeated", async () => {
   const held = await holder(request());
   expect(await removeExternalId(again, one, phone)).toMatchObject({ kind: "updated" });
   expect((await findByExternalId(request(), phone))?.contact.contact_id).toBe(held);
+});
+
+it("changes a contact that a survivor has let go, and not the survivor, by rows of a file", async () => {
+  const request = requests();
+  const { from, into } = await halfUnmerged(request);
+  expect((await reachOf(request(), [from]))(from, "sms")).toEqual({
+    kind: "reached",
+    to: phone.id,
+  });
+  const { log, vault } = request();
+  const job = loosely({ id: newId("imp"), partner, on_conflict: "update" });
+  const row = { row: 1, line: 2, input: { external_ids: [phone], name: "Grace" } };
+  expect(await applyRows({ log, vault }, job, [row])).toEqual(["updated"]);
+  const names = [from, into].map(async (id) => (await loadContact(request(), id))!.contact);
+  expect(await Promise.all(names)).toMatchObject([
+    { status: "active", fields: { name: "Grace" }, external_ids: [phone] },
+    { status: "active", fields: { name: "Ada" }, external_ids: [] },
+  ]);
+});
+
+it("makes two contacts by two events when who made the first is repeated after it lost its id", async () => {
+  const request = requests();
+  const make = async (by = request("made")) => {
+    const input = { external_ids: [phone] };
+    const done = await createContact(by, input, made, newId("cnt"));
+    if (done.kind === "refused") throw done.error;
+    return done;
+  };
+  const one = await make();
+  expect(await make()).toMatchObject({ kind: "created", firstEventId: one.firstEventId });
+  await removeExternalId(request(), one.contact.contact_id, phone);
+  const next = await make();
+  expect(next.contact.contact_id).not.toBe(one.contact.contact_id);
+  expect(next.firstEventId).not.toBe(one.firstEventId);
+  expect(await make()).toMatchObject({ kind: "created", firstEventId: next.firstEventId });
+  await removeExternalId(request(), next.contact.contact_id, phone);
+  // A release before gave the events of all contacts of a request one id.
+  const before = { ...request(), eventId: (name: string) => uuid5("before", name.split(" ")[0]!) };
+  const old = await make(before);
+  expect(old.firstEventId).toBe(uuid5("before", "created"));
+  expect(await make(request("before"))).toMatchObject({
+    kind: "created",
+    firstEventId: old.firstEventId,
+  });
 });

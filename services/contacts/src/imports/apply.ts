@@ -6,6 +6,7 @@ import {
   type Commanded,
   createContact,
   findByExternalId,
+  isMadeBy,
   upsertByExternalId,
 } from "../commands.ts";
 import type { ContactsContext } from "../streams.ts";
@@ -99,9 +100,7 @@ async function applyOne(job: Job, row: ReadyRow): Promise<RowOutcome> {
     const done = await commanded(job, row);
     if (done.kind !== "refused")
       // Made by this very row, perhaps before the process was killed.
-      return done.kind === "created" || done.firstEventId === context.eventId("created")
-        ? "created"
-        : "updated";
+      return done.kind === "created" || isMadeBy(context, done) ? "created" : "updated";
     return done.error.code === "external_id_taken" && job.on_conflict === "skip"
       ? "skipped"
       : faultOf(done.error);

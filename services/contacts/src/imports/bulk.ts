@@ -1,7 +1,7 @@
-import { deterministicId, failpoint, streamOf, type EventData } from "@heliograph/contracts";
+import { failpoint, streamOf, type EventData } from "@heliograph/contracts";
 import type { Append, EventLog, Outcome } from "@heliograph/log";
 import type { Vault } from "@heliograph/vault";
-import { type NamedId, claimKey, release } from "../claims.ts";
+import { type NamedId, claimKey, contactOfClaim, release } from "../claims.ts";
 import { profileText } from "../profile.ts";
 import { sealEvents, withIds } from "../streams.ts";
 import type { Job } from "../tables/imports.ts";
@@ -73,9 +73,7 @@ export async function makeAll(
 /** As a claim's contact is named everywhere: whoever finds the claim without its contact can make it. */
 function contactIdOf(job: Job, { row, ids }: ReadyRow): string {
   const [lead] = ids;
-  return lead === undefined
-    ? namelessId(job, row)
-    : deterministicId("cnt", streamOf("external", claimKey(lead.name)), "0");
+  return lead === undefined ? namelessId(job, row) : contactOfClaim(lead, 0);
 }
 
 /**

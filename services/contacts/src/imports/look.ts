@@ -7,6 +7,8 @@ import type { ReadyRow } from "./ready.ts";
 export type Held =
   | { readonly kind: "never" | "free" }
   | { readonly kind: "orphan"; readonly contact_id: string }
+  /** Of one that its survivor has let go, and that has not been told. */
+  | { readonly kind: "let go"; readonly contact_id: string }
   | { readonly kind: "held"; readonly by: LoadedWithIds };
 
 /** A row and what its ids mean, in their order. */
@@ -25,6 +27,8 @@ export async function look(rows: readonly ReadyRow[]): Promise<readonly Looked[]
     if (owner === undefined) return { kind: revision < 0 ? "never" : "free" };
     const by = survivorOf(owner);
     if (by === undefined) return { kind: "orphan", contact_id: owner };
+    const { contact_id, merged } = by.contact;
+    if (merged !== undefined) return { kind: "let go", contact_id };
     return erased(by.contact) ? { kind: "free" } : { kind: "held", by };
   };
   return rows.map((row) => ({ row, held: row.ids.map(({ name }) => heldOf(claims.get(name)!)) }));
@@ -34,7 +38,7 @@ export async function look(rows: readonly ReadyRow[]): Promise<readonly Looked[]
 export const contactsOf = ({ held }: Looked): readonly string[] =>
   held.flatMap((each) => {
     if (each.kind === "held") return each.by.contact.contact_id;
-    return each.kind === "orphan" ? each.contact_id : [];
+    return "contact_id" in each ? each.contact_id : [];
   });
 
 /**

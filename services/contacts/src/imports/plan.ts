@@ -1,7 +1,7 @@
 import { notValid } from "@heliograph/api";
 import type { TypedEvent } from "@heliograph/contracts";
 import { type NamedId, lists } from "../claims.ts";
-import { fieldsChange } from "../commands.ts";
+import { fieldsChange, isMadeBy } from "../commands.ts";
 import { maxExternalIds } from "../fields.ts";
 import { type Fields, noFields, patchFields } from "../profile.ts";
 import { taken } from "../refusals.ts";
@@ -44,7 +44,7 @@ export function planOf(
   const found = held.find((each) => each.kind === "held");
   if (found === undefined) return alone;
   const { by } = found;
-  if (by.firstEventId === row.context.eventId("created")) return done("created");
+  if (isMadeBy(row.context, by)) return done("created");
   const { contact } = by;
   if (onConflict !== "update") {
     if (held[0] !== found) return alone;

@@ -1,5 +1,5 @@
 import { type EventData, streamOf, uuid5 } from "@heliograph/contracts";
-import { type Contact, evolveContact } from "../contact.ts";
+import { evolveContact } from "../contact.ts";
 import { type ContactsContext, type Loaded, changeContact, loadContact } from "../streams.ts";
 import { unmerged } from "./decide.ts";
 
@@ -17,13 +17,9 @@ export async function restore(
   return restored;
 }
 
-/** Whether a contact that another one is part of has let it go, and that one has not been told yet. */
-export const hasLetGo = ({ absorbing, merges }: Contact, mergeId: string): boolean =>
-  absorbing?.merge_id !== mergeId && merges.every(({ merge_id }) => merge_id !== mergeId);
-
 /** How a contact that its survivor has let go is itself again. */
-export type EndUnmerge = (
-  context: ContactsContext,
+export type EndUnmerge<Context = ContactsContext> = (
+  context: Context,
   merged: Loaded,
   into: { readonly into: string; readonly merge_id: string },
 ) => Promise<Loaded | undefined>;
@@ -35,8 +31,14 @@ export const endUnmerge: EndUnmerge = async (context, { contact }, { into, merge
   return loadContact(context, contact.contact_id);
 };
 
+type Reading = Pick<ContactsContext, "log" | "vault" | "partner">;
+
 /** What it will be once that is ended, for whoever only reads. */
-export const lookThroughUnmerge: EndUnmerge = async (context, merged, { into, merge_id }) => {
+export const lookThroughUnmerge: EndUnmerge<Reading> = async (
+  context,
+  merged,
+  { into, merge_id },
+) => {
   const released = await releasedIn(context, into, merge_id);
   if (released === undefined) return loadContact(context, merged.contact.contact_id);
   const event = unmerged(merged.contact, merge_id, released.left, { at: released.released_at });
@@ -44,7 +46,7 @@ export const lookThroughUnmerge: EndUnmerge = async (context, merged, { into, me
 };
 
 async function releasedIn(
-  context: ContactsContext,
+  context: Reading,
   survivorId: string,
   mergeId: string,
 ): Promise<EventData<"ContactReleased"> | undefined> {
