@@ -114,7 +114,10 @@ async function takeTurn(platform: Platform, given: Play, draw: () => number): Pr
   else if (drawn < 70) await platform.step();
   else await process.advance(true);
   // A request reads and writes many times.
-  for (let count = 0; people > 0 && count < 3; count++) await platform.people!.advance();
+  for (let count = 0; people > 0 && count < 3; count++) {
+    await platform.people!.advance();
+    await platform.step();
+  }
   await platform.settle();
 }
 
