@@ -2,15 +2,34 @@ import { channelModule } from "@heliograph/channels";
 import { streamOf } from "@heliograph/contracts";
 import { bytesOf, parseInbound } from "@heliograph/gateways";
 import type { RecordedEvent } from "@heliograph/log";
-import type { ServiceContext } from "@heliograph/runtime";
+import { isMachinery, type ServiceContext } from "@heliograph/runtime";
 import { erasedText } from "@heliograph/vault";
 
-/** The other address of whoever wrote, where the provider names one beside it, as WhatsApp does a number and a user id. Undefined once it is erased. */
+type Received = RecordedEvent<"MessageReceived">;
+
+/**
+ * The other address of whoever wrote, where the provider names one beside it, as WhatsApp does a number and a user id. Undefined once it is erased, and where this release cannot read what
+ * came: what is said of the first address counts without it.
+ */
 export async function aliasOf(
-  { log, vault }: Pick<ServiceContext, "log" | "vault">,
-  { data: { channel, inbound_id, provider } }: RecordedEvent<"MessageReceived">,
+  context: Pick<ServiceContext, "log" | "vault" | "logger">,
+  event: Received,
 ): Promise<string | undefined> {
-  if (channel !== "whatsapp") return undefined;
+  if (event.data.channel !== "whatsapp") return undefined;
+  try {
+    return await readAlias(context, event);
+  } catch (error) {
+    if (isMachinery(error)) throw error;
+    const { inbound_id } = event.data;
+    context.logger.warn({ err: error, inbound: inbound_id }, "second address not read");
+    return undefined;
+  }
+}
+
+async function readAlias(
+  { log, vault }: Pick<ServiceContext, "log" | "vault">,
+  { data: { channel, inbound_id, provider } }: Received,
+): Promise<string | undefined> {
   const [first] = await log.readStream(streamOf("inbound", inbound_id), { limit: 1 });
   if (first?.type !== "InboundReceived") return undefined;
   const data = (await vault.open(undefined, first.data))(first.data);
