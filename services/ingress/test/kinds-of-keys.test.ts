@@ -64,6 +64,20 @@ describe("a key that one kind of call has", () => {
     }
   });
 
+  test("is refused to a batch that names what other calls have made, and the batch pays for its items", async () => {
+    const [sent, older] = [newId("req"), newId("req")];
+    await post("/messages", sms, sent);
+    await post("/messages", sms, older);
+    const known = { ...sms, idempotency_key: older };
+    expect(codeOf(await post("/messages/batch", { messages: [known, sms] }, sent))).toEqual(reused);
+    const { key } = await world.addPartner({ rateLimit: { requests: 4, window_seconds: 1_000 } });
+    const call = (path: string, body: object) =>
+      world.call("POST", `/api/v1${path}`, { key, body, headers: { "idempotency-key": sent } });
+    expect((await call("/messages", sms)).status).toBe(202);
+    expect(codeOf(await call("/messages/batch", { messages: [sms, sms, sms] }))).toEqual(reused);
+    expect((await call("/messages", sms)).status).toBe(429);
+  });
+
   test("is that of a whole batch: another one is refused, and one of which nothing was taken claims none", async () => {
     const key = newId("req");
     const wrong = { ...sms, to: "nobody" };

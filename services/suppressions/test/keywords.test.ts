@@ -1,5 +1,8 @@
+import { LogUnavailable } from "@heliograph/log";
+import { loosely } from "@heliograph/testkit";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { aliasOf } from "../src/keywords/alias.ts";
 import { keywordOf, recognise } from "../src/keywords/recognise.ts";
 import { words } from "../src/keywords/words.ts";
 
@@ -117,4 +120,46 @@ test("Every word is found, and none is of two keywords", () => {
 
 test("No text fails it", () => {
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => void recognise(text)));
+});
+
+describe("The other address of whoever wrote from WhatsApp", () => {
+  const asked = (readStream: () => Promise<unknown>) => {
+    const warn = vi.fn();
+    const vault = { open: async () => (each: unknown) => each };
+    const provider = { gateway: "wa" };
+    const event = { data: { channel: "whatsapp", inbound_id: "inb_1", provider } };
+    const context = { log: { readStream }, vault, logger: { warn } };
+    return { warn, alias: aliasOf(loosely(context), loosely(event)) };
+  };
+  const record = (raw: string) => ({
+    type: "InboundReceived",
+    data: {
+      gateway_kind: "whatsapp_cloud",
+      content_type: "application/json",
+      encoding: "text",
+      raw,
+    },
+  });
+  const who = { from: "4915550031", from_user_id: "US.31" };
+  const message = { id: "wamid.1", timestamp: "1700000000", type: "text", ...who };
+  const metadata = { display_phone_number: "+15550109999" };
+  const readable = JSON.stringify({ message: { ...message, text: { body: "STOP" } }, metadata });
+
+  test("keeps nobody from being stopped at the first where the record cannot be read, which is logged", async () => {
+    const read = asked(async () => [record(readable)]);
+    expect([await read.alias, read.warn.mock.calls]).toEqual(["US.31", []]);
+    const refused = asked(async () => [record("no JSON")]);
+    expect(await refused.alias).toBeUndefined();
+    expect(refused.warn).toHaveBeenCalledWith(
+      { err: expect.any(Error), inbound: "inb_1" },
+      "second address not read",
+    );
+  });
+
+  test("is looked up again where the log is away", async () => {
+    const away = new LogUnavailable("away");
+    const { alias, warn } = asked(() => Promise.reject(away));
+    await expect(alias).rejects.toBe(away);
+    expect(warn).not.toHaveBeenCalled();
+  });
 });

@@ -12,8 +12,6 @@ export type Said = {
   readonly subject?: string;
   readonly automatic?: boolean;
   readonly at?: Date;
-  /** The record of what the provider posted; one that is nowhere, if left out. */
-  readonly inbound?: string;
   /** Of the event: the request it came by, and its trace. */
   readonly origin?: { readonly request_id: string; readonly traceparent: string };
 };
@@ -21,7 +19,6 @@ export type Said = {
 /** What a thread says when a person writes, as conversations appends it; gives the message's id. */
 export async function write({ log, vault }: Context, partner: string, said: Said): Promise<string> {
   const { channel = "sms", from, text, subject, automatic, at = new Date(), origin } = said;
-  const { inbound = newId("inb") } = said;
   const inbox = channel === "email" ? "help@shop.example" : "+15550109999";
   const contact = deterministicId("cnt", partner, from);
   const seal = await vault.seal({ partner, subject: contact });
@@ -31,7 +28,7 @@ export async function write({ log, vault }: Context, partner: string, said: Said
     conversation_id: deterministicId("cnv", partner, from),
     contact_id: contact,
     message_id: messageId,
-    inbound_id: inbound,
+    inbound_id: newId("inb"),
     channel,
     from: seal(from),
     to: inbox,

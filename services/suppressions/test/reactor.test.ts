@@ -2,13 +2,11 @@ import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
 import { service as ingress } from "@heliograph/ingress";
 import { newId, streamOf, uuid7 } from "@heliograph/contracts";
-import { LogUnavailable } from "@heliograph/log";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { service as wallet } from "@heliograph/wallet";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { service } from "../src/index.ts";
-import { aliasOf } from "../src/keywords/alias.ts";
 import { answersOf, ownerOf, periodsOf, write, type Said } from "./people.ts";
 
 let world: World;
@@ -133,40 +131,6 @@ test("A scheduled message to somebody who writes STOP becomes rejected, and its 
     const held = await world.call("GET", "/api/v1/balance", { key: partner.key });
     return held.body.held === "0";
   });
-});
-
-test("STOP from WhatsApp stops its address where the record with the other one cannot be read, and waits for a log that is away", async () => {
-  const from = "+4915550807131";
-  const inbound = newId("inb");
-  const seal = await context.vault.seal({ partner: partner.id, subject: inbound });
-  const data = {
-    inbound_id: inbound,
-    message_id: newId("msg"),
-    gateway_id: newId("gtw"),
-    gateway_kind: "whatsapp_cloud",
-    channel: "whatsapp",
-    provider_message_id: inbound,
-    partner_id: partner.id,
-    content_type: "application/json",
-    raw: seal("no JSON"),
-    encoding: "text",
-    received_at: new Date().toISOString(),
-  };
-  const record = { id: uuid7(), type: "InboundReceived", data, metadata: {} };
-  const stream = streamOf("inbound", inbound);
-  await context.log.append([{ stream, expected: "no_stream", events: [record] }]);
-  await says({ channel: "whatsapp", from, text: "STOP", inbound });
-  await become(from, ["SuppressionStarted"], "whatsapp");
-
-  const { events } = await context.log.readAll({
-    after: 0n,
-    limit: 1_000,
-    types: ["MessageReceived"],
-  });
-  const event = events.find((each) => each.data.inbound_id === inbound)!;
-  const away = new LogUnavailable("away");
-  const log = Object.create(context.log, { readStream: { value: () => Promise.reject(away) } });
-  await expect(aliasOf({ ...context, log }, event)).rejects.toBe(away);
 });
 
 test("STOP in prose and STOP of a machine stop nothing", async () => {

@@ -93,11 +93,22 @@ type BatchCall = Call<z.infer<typeof SendBatch>, unknown>;
 const itemsOf = (call: BatchCall): readonly (Item | PublicError)[] =>
   call.body.messages.map((raw, index) => batchItem(call, raw, index));
 
-/** Whether any of its items is there, by the batch's key or by its own, which may be the batch's: what is another's is then refused item by item. */
+/** A batch that is looked for before it is sent pays for its items once. */
+const charged = new WeakSet<BatchCall>();
+async function chargeItems(call: BatchCall): Promise<void> {
+  if (charged.has(call)) return;
+  charged.add(call);
+  await call.limits!.charge(call.body.messages.length - 1);
+}
+
+/** Whether any of its items is there by the batch's key, which one of them may have as its own. That there is one by a key of its own says nothing: any other call may have made it. */
 async function repeatsBatch(call: BatchCall): Promise<boolean> {
+  await chargeItems(call);
   const sending = sendingOf(call);
   const ids = itemsOf(call).flatMap((item) =>
-    item instanceof PublicError ? [] : sending.messageId(call.partner.partner_id, item.keyParts),
+    item instanceof PublicError || item.keyParts?.[0] !== call.idempotencyKey
+      ? []
+      : sending.messageId(call.partner.partner_id, item.keyParts),
   );
   const streams = ids.map((id) => streamOf("message", id));
   const found = await call.deps.log.readStreams(streams, { limit: 1 });
@@ -106,7 +117,7 @@ async function repeatsBatch(call: BatchCall): Promise<boolean> {
 
 async function sendBatch(call: BatchCall): Promise<Answer> {
   const sending = sendingOf(call);
-  await call.limits!.charge(call.body.messages.length - 1);
+  await chargeItems(call);
   const items = itemsOf(call);
   const valid = items.filter((item): item is Item => !(item instanceof PublicError));
   const ids = valid.map((item) => sending.messageId(call.partner.partner_id, item.keyParts));
