@@ -71,7 +71,10 @@ const answerHeaders = {
     "The position of what was done: send it as Min-Log-Position.",
     "0000000000104200",
   ),
-  "Projection-Lag": text("How many events of the log the answer has not seen yet.", "0"),
+  "Projection-Lag": text(
+    "How many events the answer has not seen yet: of the log that it comes from, the environment's, or that of keys and partners.",
+    "0",
+  ),
   "Idempotent-Replayed": text("`true`: the answer of the first request with this key.", "true"),
   "Preference-Applied": text("The preference that was honoured.", "wait"),
   ETag: text("Names this state of it, for If-Match and If-None-Match.", '"12"'),

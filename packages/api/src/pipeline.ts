@@ -315,7 +315,7 @@ export class Pipeline {
 }
 
 const lacksPosition = ({ mutates, scope }: Route, { status, headers }: Wire): boolean =>
-  mutates === true && scope !== "public" && status < 400 && !headers.includes("Log-Position");
+  mutates === true && scope !== "public" && status < 300 && !headers.includes("Log-Position");
 
 const beginTrace = (tracing: Tracing, { method, path }: Route, { headers }: Request): Span =>
   tracing.request(`${method} ${path}`, acceptedTraceparent(headers["traceparent"]));

@@ -1,12 +1,13 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { PublicError } from "@heliograph/contracts";
-import { formatPosition, parsePosition } from "@heliograph/log";
+import { type EventLog, formatPosition, parsePosition } from "@heliograph/log";
 import type { Call } from "./call.ts";
 import type { Route } from "./route.ts";
 import type { EnvironmentDeps } from "./context.ts";
 import { checkpointOf, hurry } from "@heliograph/runtime";
 
 const maxWaitMs = 5_000;
+const headWaitMs = 200;
 
 /** What a partner reads: of a consumer that is divided, its own shard. */
 export type ReadModel = { readonly schema: string; readonly partner: string };
@@ -59,10 +60,21 @@ export async function positionHeaders(
   { scope }: Pick<Route, "scope">,
 ): Promise<readonly string[]> {
   const log = scope === "admin" ? context.platformLog : deps.log;
-  return log.head().then(
-    (head) => ["Log-Position", formatPosition(head)],
-    () => [],
-  );
+  const head = await headSoon(log);
+  return head === undefined ? [] : ["Log-Position", formatPosition(head)];
+}
+
+/** Where the log ends; undefined while it does not answer at once: no answer waits for what is said beside it. */
+async function headSoon(log: Pick<EventLog, "head">): Promise<bigint | undefined> {
+  const late = new AbortController();
+  try {
+    return await Promise.race([
+      log.head().catch(() => undefined),
+      wait(headWaitMs, undefined, { signal: late.signal }),
+    ]);
+  } finally {
+    late.abort();
+  }
 }
 
 function wantedBy({ request }: Call): bigint | undefined {
@@ -105,7 +117,7 @@ async function directoryLag(
 ): Promise<number | undefined> {
   const { directory, platformLog } = context;
   if (folded && wanted === undefined) return 0;
-  const head = await platformLog.head().catch(() => undefined);
+  const head = await headSoon(platformLog);
   if (head === undefined) return folded ? 0 : undefined;
   if (wanted !== undefined && wanted > directory.position && wanted <= head)
     await directory.caughtUp(wanted, maxWaitMs).catch(() => undefined);

@@ -1,10 +1,10 @@
 import { openPool } from "@heliograph/runtime";
-import { partnerIn, testDatabase, type TestDatabase } from "@heliograph/testkit";
+import { loosely, partnerIn, testDatabase, type TestDatabase } from "@heliograph/testkit";
 import type pg from "pg";
 import pino from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Call } from "../src/call.ts";
-import { lagHeaders, saysLag } from "../src/projection.ts";
+import { lagHeaders, positionHeaders, saysLag } from "../src/projection.ts";
 import type { Route } from "../src/route.ts";
 
 let database: TestDatabase;
@@ -64,8 +64,14 @@ test("what is kept in memory is waited for too, and a position that is none is r
   // Not waited for without a position, with one that is behind, and with one of another log.
   for (const wanted of [undefined, 90n, 101n])
     expect(await lagOf(call, undefined, wanted)).toEqual(["Projection-Lag", "10"]);
-  const away = { ...log, head: () => Promise.reject(new Error("it is away")) };
-  expect(await lagOf({ context: { directory, platformLog: away } }, undefined)).toEqual([]);
+  // No answer waits for a log that does not answer, or that does not say a word.
+  for (const head of [() => Promise.reject(new Error("it is away")), () => new Promise(() => {})]) {
+    const context = { directory, platformLog: { ...log, head } };
+    expect(await lagOf({ context }, undefined)).toEqual([]);
+    const deps = { log: context.platformLog };
+    for (const scope of ["admin", "keys:write"] as const)
+      expect(await positionHeaders(loosely({ context, deps }), { scope })).toEqual([]);
+  }
   const waiting = lagOf(call, undefined, 97n);
   position = 95n;
   reached.reject(new Error("it took too long"));

@@ -5,7 +5,7 @@ export * from "./characters.ts";
 export { canonicalLanguage } from "./language.ts";
 export * from "./failover-events.ts";
 export * from "./failover.ts";
-export { quietUntil, zonesOf } from "./quiet-hours.ts";
+export { isQuiet, quietUntil, zonesOf } from "./quiet-hours.ts";
 export * from "./message.ts";
 export * from "./message-views.ts";
 export * from "./prices.ts";

@@ -21,6 +21,10 @@ function isQuietIn(zone: string, { from, to }: QuietHours, atMs: number): boolea
   return begins < ends ? begins <= minute && minute < ends : begins <= minute || minute < ends;
 }
 
+/** Whether nothing may be sent now. */
+export const isQuiet = (hours: QuietHours, atMs: number): boolean =>
+  hours.zones.some((zone) => isQuietIn(zone, hours, atMs));
+
 /** When the hours that are quiet in a zone now are over there by today's clocks: if those are put back on the way it is quiet still, and asked again. */
 function endIn(zone: string, hours: QuietHours, atMs: number): number {
   const away = (minuteOf(hours.to) - localMinute(zone, atMs) + minutesOfDay) % minutesOfDay;

@@ -46,8 +46,18 @@ function localTime(zone: string, atMs: number): { readonly day: number; readonly
   };
 }
 
+/** The last minute of a zone that was asked for: whoever looks at a thousand messages asks for one minute. */
+const lastMinutes = boundedCache<string, { readonly at: number; readonly minute: number }>(500);
+
 /** The minute of the day that a zone's clocks show. */
-export const localMinute = (zone: string, atMs: number): number => localTime(zone, atMs).minute;
+export function localMinute(zone: string, atMs: number): number {
+  const at = Math.floor(atMs / 60_000);
+  const last = lastMinutes.get(zone);
+  if (last?.at === at) return last.minute;
+  const { minute } = localTime(zone, atMs);
+  lastMinutes.set(zone, { at, minute });
+  return minute;
+}
 
 /** `08:30` in minutes of the day. */
 export const minuteOf = (text: string): number =>

@@ -1,4 +1,4 @@
-import { quietUntil } from "@heliograph/domain";
+import { isQuiet } from "@heliograph/domain";
 import type { Turn } from "./desk.ts";
 import type { Mark } from "./floor.ts";
 import type { Announced, Job, Look, LookedAt, Task, Waiting } from "./job.ts";
@@ -95,7 +95,7 @@ export function isUntimely(
 ): boolean {
   const now = momentMs(clock, moment);
   const { quiet_hours: quiet } = request;
-  return expiresAt <= now || (quiet !== undefined && quietUntil(quiet, now) !== undefined);
+  return expiresAt <= now || (quiet !== undefined && isQuiet(quiet, now));
 }
 
 /** Gives a job back to a row: it is looked at again at `time`. */

@@ -193,6 +193,7 @@ export const teamRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/teams/:id",
+    folded: true,
     scope: "agents:read",
     summary: "Get a team, now or as of an earlier position or time",
     asOf: true,

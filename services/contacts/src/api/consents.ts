@@ -125,6 +125,7 @@ export const consentRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/contacts/:id/consents",
+    folded: true,
     scope: "contacts:read",
     summary: "List the consents of a contact, all of them or those in force at a time",
     query: ConsentsQuery,

@@ -75,6 +75,7 @@ export const mergeRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/contacts/:id/merges",
+    folded: true,
     scope: "contacts:read",
     summary:
       "List the contacts that are part of a contact, each with the merge that an unmerge undoes",

@@ -121,6 +121,7 @@ export const erasureRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/contacts/:id/erasure",
+    folded: true,
     scope: "contacts:read",
     summary: "How far an erasure is, and its signed certificate",
     response: Erasure,

@@ -246,6 +246,7 @@ export const suppressionRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/suppressions/:id",
+    folded: true,
     scope: "suppressions:read",
     summary: "Get a suppression, now or as of an earlier position or time",
     asOf: true,

@@ -129,6 +129,7 @@ export const settingsRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/wallet/settings",
+    folded: true,
     adminKeys: true,
     scope: "wallet:read",
     summary: "What the wallet decides by",

@@ -294,6 +294,7 @@ export const webhookEndpointRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/webhook-endpoints/:id",
+    folded: true,
     scope: "webhooks:read",
     summary: "Get a webhook endpoint, now or as of an earlier position or time",
     etag: true,
@@ -338,6 +339,7 @@ export const webhookEndpointRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/webhook-endpoints/:id/secret",
+    folded: true,
     scope: "webhooks:write",
     summary: "Show the secret that signs",
     response: z
