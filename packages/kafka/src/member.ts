@@ -6,6 +6,8 @@ import { decodeRecord, type Entry } from "./record.ts";
 /** Short, because a copy that was killed keeps its partitions so long. One that lives and was still taken for dead gets twice the time, up to the longest: without processor time to spare it would join again and again, and read nothing. */
 const sessionTimeoutMs = 6_000;
 const longestSessionMs = 48_000;
+/** A member whom its group did not miss for so long gets along with half the time again: it may have been a cut of the network, or a broker that was away. */
+const quietMs = 600_000;
 const heartbeatMs = 1_500;
 const rebalanceTimeoutMs = 10_000;
 /** The broker answers a fetch as soon as there is a record; without one a poll lasts so long, and leaving the group waits for it. */
@@ -57,6 +59,7 @@ class Membership implements OwnGroup {
   readonly #topic: string;
   readonly #sink: Sink;
   readonly #logger: Logger;
+  readonly #now: () => number;
   readonly #leaving = new AbortController();
   readonly #left: Promise<void>;
   readonly #running: Promise<void>;
@@ -64,12 +67,20 @@ class Membership implements OwnGroup {
   #delayMs = firstRestartMs;
   #sessionMs = sessionTimeoutMs;
 
-  constructor(kafka: Kafka, groupId: string, topic: string, sink: Sink, logger: Logger) {
+  constructor(
+    kafka: Kafka,
+    groupId: string,
+    topic: string,
+    sink: Sink,
+    logger: Logger,
+    now: () => number,
+  ) {
     this.#kafka = kafka;
     this.#groupId = groupId;
     this.#topic = topic;
     this.#sink = sink;
     this.#logger = logger;
+    this.#now = now;
     this.#left = new Promise((resolve) =>
       this.#leaving.signal.addEventListener("abort", () => resolve(), { once: true }),
     );
@@ -124,21 +135,23 @@ class Membership implements OwnGroup {
     const crashed = Promise.withResolvers<Error>();
     own.on(own.events.CRASH, ({ payload }) => crashed.resolve(payload.error));
     let known: string | undefined;
+    let joinedAt = Infinity;
     own.on(own.events.GROUP_JOIN, ({ payload }) => {
       this.#delayMs = firstRestartMs;
       // A rebalance keeps the name that the group gave it; another one means that the group had taken it for dead.
-      if (known !== undefined && known !== payload.memberId && this.#sessionMs < longestSessionMs) {
-        this.#sessionMs *= 2;
-        return crashed.resolve(
-          new Error(
-            `the group heard nothing in time; from now on it has ${this.#sessionMs / 1000} s`,
-          ),
-        );
-      }
+      const isMissed = known !== undefined && known !== payload.memberId;
+      if (known !== payload.memberId) joinedAt = this.#now();
       known = payload.memberId;
+      if (isMissed && this.#sessionMs < longestSessionMs)
+        return crashed.resolve(this.#doubleSession());
       // The client keeps over a join what was paused before; what is fetched now begins with room.
       quietly(() => own.resume([{ topic }]));
       this.#sink.assigned(new Set(payload.memberAssignment[topic] ?? []));
+    });
+    own.on(own.events.HEARTBEAT, () => {
+      if (this.#sessionMs === sessionTimeoutMs || this.#now() - joinedAt < quietMs) return;
+      joinedAt = Infinity;
+      crashed.resolve(this.#halveSession());
     });
     await own.connect();
     await own.subscribe({ topic, fromBeginning: true });
@@ -151,6 +164,25 @@ class Membership implements OwnGroup {
     });
     const error = await Promise.race([crashed.promise, this.#left]);
     if (error !== undefined) throw error;
+  }
+
+  #doubleSession(): Error {
+    this.#sessionMs *= 2;
+    this.#logger.warn(
+      { group: this.#groupId, session_seconds: this.#sessionMs / 1000 },
+      "the group heard nothing in time and is given twice the time: a kill of this process stays unnoticed for so long",
+    );
+    return new Error("the group heard nothing in time");
+  }
+
+  /** The group agrees on a member's time when it joins. */
+  #halveSession(): Error {
+    this.#sessionMs /= 2;
+    this.#logger.info(
+      { group: this.#groupId, session_seconds: this.#sessionMs / 1000 },
+      "the group heard in time for ten minutes and is given half the time again",
+    );
+    return new Error("the time that the group waits is shorter again");
   }
 
   async #take({ batch, resolveOffset, isRunning, isStale }: EachBatchPayload): Promise<void> {
@@ -206,7 +238,8 @@ export const joinGroup = (
   topic: string,
   sink: Sink,
   logger: Logger,
-): OwnGroup => new Membership(kafka, groupId, topic, sink, logger);
+  now: () => number = () => performance.now(),
+): OwnGroup => new Membership(kafka, groupId, topic, sink, logger, now);
 
 /** A client that is stopping refuses to be told; what it would have done does not matter any more. */
 function quietly(tell: () => void): void {

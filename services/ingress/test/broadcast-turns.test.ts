@@ -122,7 +122,10 @@ test("Where others send, a page goes a few at a time with rests in between; a pa
     [4, 4, 2],
     [1, 2],
   ]);
-  // Who sends beside it is not to wait for its company.
+  // Whoever sends beside a crowd is not to wait for its company; what a broadcast of a few a second sends is none.
+  expect([...crowds]).toEqual([undefined]);
+  const crowd = Array.from({ length: 20 }, (_, at) => at) as never[];
+  expect((await sendSome(page, crowd, crowd.map(String))).settled).toHaveLength(20);
   expect([...crowds]).toEqual([undefined, true]);
   const broken = await sendSome(page, items, [...ids.slice(0, 5), "99", ...ids.slice(6)]);
   expect([broken.settled.length, broken.failure?.kind]).toEqual([4, "later"]);
@@ -151,6 +154,14 @@ test("A send is under way for broadcasts until it is answered, whether or not it
       await Promise.allSettled([answering, gap]);
       expect(performance.now()).toBeLessThan(began + 15);
     }
+    // One that fails before it is begun: nothing here waits for outcomes.
+    const waits = { request: { headers: { prefer: "wait=5" } } } as never;
+    const answer = answerSend(waits, "m", () => Promise.reject(new Error("away")));
+    await expect(answer).rejects.toThrow("before its service was opened");
+    const found = vi.fn<() => void>();
+    void sendsUnderWay.gap(15).then(found);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(found).toHaveBeenCalled();
   } finally {
     vi.useRealTimers();
   }

@@ -23,6 +23,8 @@ import { type Verdict, verdictOf } from "./verdict.ts";
  * that he passes.
  */
 const besideOthers = 4;
+/** A page of more is a crowd, behind which the next one comes at once or in a moment. What `per_second` makes shorter, below some 50, leaves the log's flushes to wait for company as ever. */
+const fewestOfCrowd = 3 * besideOthers;
 
 type Stop = Exclude<Verdict, { readonly kind: "skip" }>;
 export type PageResult = {
@@ -101,8 +103,9 @@ export async function sendSome(
       const from = settled.length;
       if (from > 0) await rest();
       if (signal.aborted) break;
-      const crowded = sends.others.areThere;
-      const to = crowded ? from + besideOthers : items.length;
+      const isShared = sends.others.areThere;
+      const crowded = isShared && items.length > fewestOfCrowd;
+      const to = isShared ? from + besideOthers : items.length;
       settled.push(
         ...(await sends.sending.send(
           { ...sender, crowded },

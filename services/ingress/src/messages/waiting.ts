@@ -1,6 +1,7 @@
 import { type Answer, type Call, openedFor, replayedHeader, waitSeconds } from "@heliograph/api";
 import { messageDetail, readMessage } from "@heliograph/domain";
 import { sendsUnderWay } from "@heliograph/runtime";
+import type { Outcomes } from "./outcomes.ts";
 import { sendingOf } from "./state.ts";
 
 const maxWaitSeconds = 30;
@@ -25,8 +26,9 @@ export async function answerSend(
 ): Promise<Answer> {
   const seconds = waitSeconds(call.request.headers["prefer"]?.toString(), maxWaitSeconds);
   const over = sendsUnderWay.begin();
-  const outcome = seconds > 0 ? sendingOf(call).outcomes.expect(id) : undefined;
+  let outcome: ReturnType<Outcomes["expect"]> | undefined;
   try {
+    if (seconds > 0) outcome = sendingOf(call).outcomes.expect(id);
     const { body, position, replayed } = await accept();
     if (replayed) return { status: 202, body, position, headers: replayedHeader };
     if (outcome !== undefined && (await outcome.wait(seconds * 1000, call.signal))) {
