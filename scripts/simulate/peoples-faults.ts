@@ -75,18 +75,24 @@ async function faultsOfKeywords(
 ): Promise<readonly string[]> {
   const faults: string[] = [];
   const head = await sim.log.head();
+  const idsIn = async (type: "InboundParked" | "InboundMatched"): Promise<Set<string>> => {
+    const { events } = await sim.log.readAll({ after: 0n, limit: 1_000_000, types: [type] });
+    return new Set(events.map(({ data }) => data.inbound_id));
+  };
+  const [forgotten, matched] = [await idsIn("InboundParked"), await idsIn("InboundMatched")];
   for (const to of numbers) {
     const { periods } = await suppressionsOf(
       sim.log,
       namesOf(plain, partner, { channel: "sms", to }),
       head,
     );
-    const parked = await sim.log.readAll({ after: 0n, limit: 1_000_000, types: ["InboundParked"] });
-    const forgotten = new Set(parked.events.map(({ data }) => data.inbound_id));
-    const said = written.findLast(
-      ({ from, text, inboundId }) =>
-        from === to && (text === "STOP" || text === "START") && !forgotten.has(inboundId),
+    const keywords = written.filter(
+      ({ from, text }) => from === to && (text === "STOP" || text === "START"),
     );
+    // Of two owners one may have set a message aside and the other matched it: then it may have been heard or not.
+    if (keywords.some(({ inboundId }) => forgotten.has(inboundId) && matched.has(inboundId)))
+      continue;
+    const said = keywords.findLast(({ inboundId }) => !forgotten.has(inboundId));
     const active = periods.filter(
       ({ started, ended }) => started.reason === "keyword" && ended === undefined,
     );
