@@ -6,6 +6,8 @@ export type Attempt = {
   readonly messageId: string;
   /** From 1; a resend after an uncertain answer keeps its number. */
   readonly attempt: number;
+  /** The first attempt that the recipient's server asked this gateway to repeat later, with nothing sent since: the server is to see that one come back. */
+  readonly firstPutOff?: number;
   readonly channel: Channel;
   readonly to: string;
   /** `to` is the name of a list that the provider keeps, and the message is for everybody on it. */
@@ -59,12 +61,13 @@ export type ProviderAnswer =
     }
   /**
    * `error.permanent` tells whether another attempt can help. `gone`: the recipient will never take anything again, so an address that is kept may be forgotten, unless it was registered after
-   * `since` (epoch ms), where the provider says since when.
+   * `since` (epoch ms), where the provider says since when. `thisRecipient`: it was said of this recipient alone, so whatever the reason is, it tells nothing of what the gateway does for others.
    */
   | {
       readonly type: "rejected";
       readonly error: Failure;
       readonly gone?: { readonly since?: number };
+      readonly thisRecipient?: true;
     }
   | { readonly type: "uncertain"; readonly cause: "timeout" | "connection_lost" };
 

@@ -108,6 +108,8 @@ test.each([
   ["5.2.2", "smtp; 552 5.2.2 over quota", "mailbox_full", true],
   ["5.7.1", "smtp; 550 5.7.1 blocked", "policy_rejected", true],
   ["5.4.4", undefined, "provider_rejected", true],
+  ["5.4.1", "smtp; 550 5.4.1 Recipient address rejected", "recipient_rejected", true],
+  ["5.0.0", "smtp; 550 <5.1.1@acme.example> Go away", "provider_rejected", true],
   ["5.3.4", undefined, "content_rejected", true],
   ["5.1.8", undefined, "invalid_sender", true],
   // The diagnostic says more than a status that says nothing.
@@ -138,12 +140,21 @@ test.each([
   ["554 5.7.1 Client host [192.0.2.1] blocked using zen.spamhaus.org", "policy_rejected"],
   ["550 Relaying denied", "policy_rejected"],
   ["550 5.0.0 we do not like your reputation", "policy_rejected"],
-  ["550 5.4.1 Recipient address rejected: Access denied", "provider_rejected"],
+  ["550 5.4.1 Recipient address rejected: Access denied", "recipient_rejected"],
+  ["550 5.4.1 no route", "provider_rejected"],
+  ["554 5.7.1 <ada@x.example>: Recipient address rejected: Access denied", "recipient_rejected"],
+  ["554 5.7.1 <ada@x.example>: Recipient address rejected: no SPF", "policy_rejected"],
   ["552 5.2.2 over quota", "mailbox_full"],
   ["550 5.1.8 sender's domain not found", "invalid_sender"],
   ["550 5.1.1 nobody here; see our spam policy", "recipient_rejected"],
   ["550 No such user; see our spam policy", "recipient_rejected"],
   ["550 mailbox unavailable", "recipient_rejected"],
+  // What a recipient is called says nothing.
+  ["550 <policy@acme.example> rejected", "recipient_rejected"],
+  ["550 <info@spamcop.example>: not here", "recipient_rejected"],
+  ["550 ada@rbl.example no longer works here", "recipient_rejected"],
+  ["550 <5.7.1@acme.example> rejected", "recipient_rejected"],
+  ["550 5.7.1 <no such user@acme.example> blocked", "policy_rejected"],
 ])(
   "a refusal of a recipient is about the recipient only where it says so: %s",
   (response, code) => {
@@ -151,6 +162,7 @@ test.each([
     expect(smtpResult("mail-1", error, { begun: false, aborted: false })).toMatchObject({
       type: "rejected",
       error: { code },
+      thisRecipient: true,
     });
   },
 );

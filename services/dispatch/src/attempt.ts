@@ -6,12 +6,14 @@ import type { Task } from "./job.ts";
 /** What the gateway is asked to carry. Links to attachments are made for each attempt: one that waited for hours gets new ones. */
 export function attemptOf(
   task: Pick<Task, "messageId" | "attempt" | "opened"> & {
-    readonly state: Pick<Task["state"], "request" | "requestEvent">;
+    readonly state: Pick<Task["state"], "request" | "requestEvent" | "putOff">;
   },
+  gateway: string,
   links: LinkMaker,
   nowMs: number,
 ): Attempt {
-  const { request, requestEvent } = task.state;
+  const { request, requestEvent, putOff } = task.state;
+  const firstPutOff = putOff.get(gateway);
   const validForSeconds = Math.floor((Date.parse(request.expires_at) - nowMs) / 1000);
   const {
     to,
@@ -21,6 +23,7 @@ export function attemptOf(
     attemptId: attemptIdOf(task.messageId, task.attempt),
     messageId: task.messageId,
     attempt: task.attempt,
+    ...(firstPutOff !== undefined && { firstPutOff }),
     channel: request.channel,
     to,
     ...(request.from !== undefined && { from: request.from }),

@@ -5,7 +5,7 @@ import type { Admitted, Called } from "./job.ts";
 import type { Lane } from "./lanes.ts";
 import { isUntimely } from "./leave.ts";
 import { callOf, comeBack, comeBackWithFiles, giveBack, settle, strand } from "./outcomes.ts";
-import { isGatewayFault } from "./retry.ts";
+import { tellsOfFault } from "./retry.ts";
 
 /** Their intent is durable: one recipient's are called one after another, different recipients' at once. */
 export function announced(turn: Turn, jobs: readonly Admitted[]): void {
@@ -121,10 +121,7 @@ function count(
 ): void {
   // Nobody was called, which tells nothing of the gateway; if this was the probe, another call may be.
   if (result.type === "not_called") return breaker.abandoned(ticket);
-  const fault =
-    result.type === "uncertain" ||
-    result.type === "unavailable" ||
-    (result.type === "rejected" && isGatewayFault(result.error));
+  const fault = tellsOfFault(result);
   stats.record(durationMs, !fault);
   if (result.type === "unavailable") breaker.unreachable(ticket, now);
   else breaker.record(ticket, fault, now);

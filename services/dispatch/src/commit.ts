@@ -126,7 +126,7 @@ function announce(turn: Turn, chosen: readonly Chosen[], parts: WritePart[]): re
   return chosen.map(({ job: { messageId, task, mark }, connection, choice, ticket }) => {
     if (mark === undefined) desk.rows.replaced(messageId);
     else release(turn, mark);
-    const sending = attemptOf(task, at.links, at.now);
+    const sending = attemptOf(task, connection.name, at.links, at.now);
     const given = { connection, choice, ticket, sending, group };
     return desk.jobs.put({ phase: "admitted", messageId, task, given });
   });

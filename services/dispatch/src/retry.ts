@@ -1,4 +1,5 @@
 import type { Failure } from "@heliograph/contracts";
+import type { SendResult } from "@heliograph/gateways";
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -70,8 +71,8 @@ export function backoffMs(
   return (delayMs / 2) * (1 + random) * scale;
 }
 
-/** Whether a failure says something about the gateway: then another gateway may do better, and the breaker counts it. */
-export function isGatewayFault(error: Failure): boolean {
+/** Whether a failure says something about the gateway: then another gateway may do better. */
+function isGatewayFault(error: Failure): boolean {
   switch (error.class) {
     case "gateway":
     case "provider":
@@ -86,6 +87,12 @@ export function isGatewayFault(error: Failure): boolean {
       return error.class satisfies never;
   }
 }
+
+/** Whether the breaker counts what a call came to against the gateway. Recipients whom their server refuses say nothing of it, whatever the server has against us. */
+export const tellsOfFault = (result: SendResult): boolean =>
+  result.type === "rejected"
+    ? result.thisRecipient !== true && isGatewayFault(result.error)
+    : result.type !== "accepted";
 
 export type RetryDecision =
   | { readonly next: "retry"; readonly retryAt: number; readonly reason: string }

@@ -10,7 +10,7 @@ import {
   type Failover,
 } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
-import { nothingSpent, ordinary, scheduleOf, spend, type Spent } from "./retry.ts";
+import { deferred, nothingSpent, ordinary, scheduleOf, spend, type Spent } from "./retry.ts";
 
 export type Requested = EventData<"MessageRequested">;
 type Uncertain = EventData<"DispatchUncertain">;
@@ -46,6 +46,8 @@ export type State = {
   readonly quietUntil: number;
   /** Gateways that failed since the last wait; a fail-over goes to another. */
   readonly failed: readonly string[];
+  /** The first attempt, by gateway, that the recipient's server asked to repeat later, since the last one that was taken. */
+  readonly putOff: ReadonlyMap<string, number>;
   readonly error: Failure | undefined;
   /** Why no further attempt follows the last one. */
   readonly givenUp: string | undefined;
@@ -71,6 +73,7 @@ const begun = (event: RecordedEvent<"MessageRequested">): State => ({
   sentAt: 0,
   quietUntil: 0,
   failed: [],
+  putOff: new Map(),
   error: undefined,
   ...nothingBilled,
   givenUp: undefined,
@@ -87,10 +90,19 @@ const begin = (state: State, { step, expires_at }: EventData<"FailoverStarted">)
   spent: nothingSpent,
   sent: false,
   failed: [],
+  putOff: new Map(),
   retryAt: 0,
   givenUp: undefined,
   uncertain: undefined,
 });
+
+const withPutOff = (
+  putOff: State["putOff"],
+  { error, gateway, attempt }: EventData<"DispatchAttemptFailed">,
+): State["putOff"] =>
+  scheduleOf(error) !== deferred || putOff.has(gateway)
+    ? putOff
+    : new Map([...putOff, [gateway, attempt]]);
 
 /** By the clock that decides when the wait is over; events of before this version do not say. */
 const doubted = (
@@ -132,6 +144,7 @@ function after(state: State, event: RecordedEvent): State {
         calls: state.calls + 1,
         spent: spend(state.spent, scheduleOf(data.error)),
         failed,
+        putOff: withPutOff(state.putOff, data),
         retryAt,
         error: data.error,
         givenUp: data.next === "give_up" ? data.reason : undefined,
@@ -152,6 +165,7 @@ function after(state: State, event: RecordedEvent): State {
         sentAt: timeOfEvent(event),
         providerIds: [...state.providerIds, data.provider.message_id],
         failed: [],
+        putOff: new Map(),
         uncertain: undefined,
       };
     case "SendDelayed":

@@ -26,10 +26,14 @@ it("the provider is given links that expire, new ones for each attempt, and addr
     messageId: newId("msg"),
     attempt: 1,
     opened: undefined,
-    state: { request, requestEvent: { metadata: { partner: "ptn_1" } } },
+    state: {
+      request,
+      requestEvent: { metadata: { partner: "ptn_1" } },
+      putOff: new Map([["mail", 1]]),
+    },
   } as unknown as Task;
   const nowMs = Date.parse("2026-05-23T14:22:17Z");
-  const attempt = attemptOf(job, links, nowMs);
+  const attempt = attemptOf(job, "bot", links, nowMs);
   expect(attempt.content).toEqual({ text: "x" });
   const { inReplyTo, references } = attempt;
   expect({ inReplyTo, references }).toEqual({
@@ -49,6 +53,7 @@ it("the provider is given links that expire, new ones for each attempt, and addr
   expect(isSigned(masterKey, { environment: "live", id: attachment, expires }, signature)).toBe(
     true,
   );
-  const later = attemptOf({ ...job, attempt: 2 }, links, nowMs + 3_600_000);
+  const later = attemptOf({ ...job, attempt: 2 }, "mail", links, nowMs + 3_600_000);
+  expect([attempt.firstPutOff, later.firstPutOff]).toEqual([undefined, 1]);
   expect(later.media![0]!.url).not.toBe(own!.url);
 });

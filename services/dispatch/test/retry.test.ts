@@ -9,6 +9,7 @@ import {
   ordinary,
   scheduleOf,
   spend,
+  tellsOfFault,
   type Spent,
 } from "../src/retry.ts";
 
@@ -49,6 +50,18 @@ test("an ordinary failure has five retries within ten minutes, each with a floor
   expect(sum(waits(ordinary, 0))).toBeGreaterThan(120_000);
   expect(waits(ordinary, 0)).toEqual([1_000, 5_000, 15_000, 30_000, 90_000]);
   expect(backoffMs(ordinary, 50, 0, 1)).toBe(90_000);
+});
+
+test("the breaker counts what is the gateway's own fault, and no recipients whom their server refuses", () => {
+  const error = failure({ code: "policy_rejected", permanent: true });
+  expect(tellsOfFault({ type: "rejected", error })).toBe(true);
+  expect(tellsOfFault({ type: "rejected", error, thisRecipient: true })).toBe(false);
+  expect(tellsOfFault({ type: "rejected", error: failure({ class: "recipient" }) })).toBe(false);
+  expect(tellsOfFault({ type: "unavailable", error })).toBe(true);
+  expect(tellsOfFault({ type: "uncertain", cause: "timeout" })).toBe(true);
+  expect(tellsOfFault({ type: "accepted", providerMessageId: "p", status: "accepted" })).toBe(
+    false,
+  );
 });
 
 test("the scale multiplies floors too", () => {

@@ -213,6 +213,11 @@ test("greylisted mail is tried on after six refusals, until the server takes it"
   expect(types!.filter((type) => type === "DispatchAttemptFailed")).toHaveLength(9);
   const [, failed] = await history(world.log, id!);
   expect(failed!.data).toMatchObject({ next: "retry", error: { code: "greylisted" } });
+  const taken = (await history(world.log, id!)).find(({ type }) => type === "MessageSent");
+  expect(taken!.data, "by the name of the first attempt").toMatchObject({
+    attempt: 10,
+    provider: { message_id: expect.stringMatching(/^<m-[0-9a-z]{26}-1-/) },
+  });
 });
 
 test("a connection that is lost after the content is never silent", async () => {

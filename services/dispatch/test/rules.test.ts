@@ -316,6 +316,28 @@ test("a message that a mail server put off is tried on after six failures, one t
   expect(step([requested(), ...busy], { waited: Infinity })).toMatchObject({ type: "exhaust" });
 });
 
+test("the first attempt that a server put off is known whatever comes before the mail is taken, and no longer", () => {
+  const off = (attempt: number, gateway = "a") =>
+    event("DispatchAttemptFailed", {
+      attempt,
+      next: "retry",
+      gateway,
+      error: failure({ code: "greylisted", class: "recipient" }),
+    });
+  const doubt = event("DispatchUncertain", { attempt: 3, gateway: "a", policy: "at_least_once" });
+  const known = (...events: readonly RecordedEvent[]) => [
+    ...fold([requested(), ...events])!.putOff,
+  ];
+  expect(known(failed(1, "retry"))).toEqual([]);
+  expect(known(off(1), failed(2, "retry"), doubt)).toEqual([["a", 1]]);
+  expect(known(failed(1, "retry"), off(2), failed(3, "retry"), off(4), off(5, "b"))).toEqual([
+    ["a", 2],
+    ["b", 5],
+  ]);
+  expect(known(off(1), sent(2))).toEqual([]);
+  expect(known(off(1), sent(2), off(3))).toEqual([["a", 3]]);
+});
+
 test("a transient bounce feeds the retry budget, a late one of an earlier attempt does not", () => {
   const bounce = (attempt: number) => event("BounceDeferred", { attempt, error: failure() });
   expect(step([requested(), sent(1), bounce(1)])).toMatchObject({ type: "wait", why: "retry" });

@@ -15,8 +15,7 @@ import { foldable, headersOf, oneLine } from "./headers.ts";
 import { smtpErrors } from "./errors.ts";
 import { smtpResult } from "./result.ts";
 import { mailIdOf } from "./mail-id.ts";
-import { underOneName } from "./put-off.ts";
-import { returnPathOf } from "./return-path.ts";
+import { type ReturnPath, returnPathOf } from "./return-path.ts";
 import { sendgridHeaders } from "./sendgrid.ts";
 import { serverIdIn } from "./server-ids.ts";
 import { joinUrl, type SmtpSecrets, type SmtpSettings } from "./settings.ts";
@@ -110,10 +109,10 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
   const { return_path_domain: returnDomain } = settings;
 
   /** What the platform answers by itself has nobody to come back to, so that two machines never talk to each other (RFC 3834 §3.3). */
-  function returnPath({ automatic, messageId, attempt }: Attempt, sender: Mailbox): string {
+  function returnPath({ automatic }: Attempt, named: ReturnPath, sender: Mailbox): string {
     if (automatic) return "";
     if (returnDomain === undefined) return sender.email.address;
-    const local = returnPathOf(tools.masterKey, config.gateway_id, { messageId, attempt });
+    const local = returnPathOf(tools.masterKey, config.gateway_id, named);
     return `${local}@${returnDomain}`;
   }
 
@@ -124,7 +123,12 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     if (recipient === undefined) return invalid(config.name, "invalid_recipient");
     if (sender === undefined) return invalid(config.name, "invalid_sender");
     const track: Track = {};
-    const messageId = mailIdOf(tools.masterKey, attempt, returnDomain ?? sender.email.domain);
+    // A server that greylists wants to see the same sender come back (RFC 6647 §2.1).
+    const named = {
+      messageId: attempt.messageId,
+      attempt: attempt.firstPutOff ?? attempt.attempt,
+    };
+    const messageId = mailIdOf(tools.masterKey, named, returnDomain ?? sender.email.domain);
     const forProvider = providerHeaders(url, settings, messageId);
     const mail = {
       from: { name: sender.name, address: sender.email.address },
@@ -135,7 +139,7 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
         forProvider,
       }),
       envelope: {
-        from: returnPath(attempt, sender),
+        from: returnPath(attempt, named, sender),
         to: [recipient.address],
         size: leastSize(attempt),
       },
@@ -160,7 +164,7 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     name: config.name,
     kind: config.kind,
     takesFiles: true,
-    send: underOneName(send),
+    send,
     async check(signal) {
       signal.addEventListener("abort", () => transport.close(), { once: true });
       await transport.verify();

@@ -1,6 +1,6 @@
 import type { Failure } from "@heliograph/contracts";
 import { failureOf } from "../failure.ts";
-import { refusedRecipient } from "./enhanced-status.ts";
+import { isMailboxFull, refusedRecipient, withoutNames } from "./enhanced-status.ts";
 import { type SmtpErrorCode, smtpErrors } from "./errors.ts";
 import type { SendResult } from "../types.ts";
 
@@ -61,8 +61,11 @@ export function smtpResult(
     return rejected("gateway_authentication_failed");
   // Whatever number it refuses encryption with, it is not the message that it refuses.
   if (code === "ETLS") return { type: "unavailable", error: failure("gateway_unreachable") };
-  if (responseCode !== undefined && responseCode >= 400)
-    return rejected(replied(responseCode, command, code, response ?? message));
+  if (responseCode !== undefined && responseCode >= 400) {
+    const reason = replied(responseCode, command, code, withoutNames(response ?? message));
+    const thisRecipient = command === "RCPT TO" && !aboutUs.has(reason);
+    return { type: "rejected", error: failure(reason), ...(thisRecipient && { thisRecipient }) };
+  }
   const timedOut = state.aborted || code === "ETIMEDOUT" || code === "EABORT";
   if (state.begun) return { type: "uncertain", cause: timedOut ? "timeout" : "connection_lost" };
   if (code === "EMESSAGE" || code === "EMAXRECIPIENTS") return rejected("content_rejected");
@@ -71,12 +74,17 @@ export function smtpResult(
   return rejected(timedOut ? "gateway_timeout" : "gateway_unreachable");
 }
 
+/** Said in answer to a recipient's name, and nevertheless not of it: the server goes away, or wants us to sign in. */
+const aboutUs: ReadonlySet<SmtpErrorCode> = new Set([
+  "provider_unavailable",
+  "gateway_authentication_failed",
+]);
 /** The server wants to know first who asks (RFC 4954 §6), or does not believe it. */
 const aboutAccount: ReadonlySet<number> = new Set([530, 534, 535, 538]);
 /** The greeting, and what is said before any message. */
 const beforeMail: ReadonlySet<string> = new Set(["CONN", "EHLO", "HELO", "LHLO"]);
 
-/** What a reply of the server means, by its number and by what it answers. */
+/** What a reply of the server means, by its number, by what it answers and by its words without any address. */
 function replied(
   responseCode: number,
   command: string | undefined,
@@ -91,6 +99,8 @@ function replied(
   // Nobody has been named yet: it is us that it refuses (RFC 5321 §3.1).
   if (beforeMail.has(command ?? "")) return "provider_unavailable";
   if (command === "RCPT TO") return permanent ? refusedRecipient(text) : "recipient_deferred";
+  // Some know the mailbox only once they have the mail.
+  if (permanent && isMailboxFull(text)) return "mailbox_full";
   // Larger than the server takes (RFC 1870 §6.1), said before it has any of it.
   if (responseCode === 552) return "content_rejected";
   if (command === "DATA" || code === "EMESSAGE")
