@@ -80,7 +80,10 @@ export async function ownerOf(
   return status === "erasing" || status === "erased" ? { kind: "free" } : { kind: "held", by };
 }
 
-/** The survivor of a contact. Where that one has let it go the contact is itself: an unmerge that is half done is ended first, or what it takes back could be somebody else's meanwhile. */
+/**
+ * The survivor of a contact. Where that one has let it go the contact is itself: an unmerge that is half done is ended first, or what it takes back could be somebody else's meanwhile. Where nothing tells
+ * what it takes back, it is as part of the survivor as ever.
+ */
 async function holderOf(
   context: ContactsContext,
   id: string,
@@ -91,8 +94,18 @@ async function holderOf(
     if (hops === maxHops) throw new Error(`${id}: merged over and over`);
     const { merged } = loaded.contact;
     const survivor = await loadContact(context, merged.into);
-    const isPart = survivor === undefined || !hasLetGo(survivor.contact, merged.merge_id);
-    loaded = isPart ? survivor : await end(context, loaded, merged);
+    if (survivor === undefined || !hasLetGo(survivor.contact, merged.merge_id)) {
+      loaded = survivor;
+      continue;
+    }
+    const ended = await end(context, loaded, merged);
+    const isTold = ended?.contact.merged?.merge_id !== merged.merge_id;
+    if (!isTold)
+      context.logger?.warn(
+        { contact: loaded.contact.contact_id, survivor: merged.into, merge: merged.merge_id },
+        "nothing tells what an unmerge gave back, its contact stays part of the other one",
+      );
+    loaded = isTold ? ended : survivor;
   }
   return loaded;
 }

@@ -20,12 +20,13 @@ export function following(cause: Cause, partner: string, actor = "system:contact
 
 /** The commands' context of a reaction: what it appends says what caused it, and has ids that follow from that. */
 export const reacting = (
-  { log, vault }: Pick<ServiceContext, "log" | "vault">,
+  { log, vault, logger }: Pick<ServiceContext, "log" | "vault" | "logger">,
   cause: Cause,
   partner = cause.metadata.partner ?? "",
 ): ContactsContext => ({
   log,
   vault,
+  logger,
   partner,
   metadata: () => following(cause, partner),
   eventId: (name) => uuid5(cause.id, name),

@@ -8,6 +8,7 @@ import {
   type NewEvent,
   ReadTooLarge,
 } from "@heliograph/log";
+import type { ServiceContext } from "@heliograph/runtime";
 import type { Seal, Subject, Vault } from "@heliograph/vault";
 import { type Contact, evolveContact, hasLetGo, ownersOf } from "./contact.ts";
 import { erased } from "./refusals.ts";
@@ -16,6 +17,7 @@ import { erased } from "./refusals.ts";
 export type ContactsContext = {
   readonly log: EventLog;
   readonly vault: Vault;
+  readonly logger?: ServiceContext["logger"];
   readonly partner: string;
   /** Of the events that are appended. A `fingerprint` is kept sealed: it would tell what a person's data were to who guesses them. */
   metadata(): Metadata;

@@ -1,8 +1,15 @@
-import { type TypedEvent, newId, uuid5, uuid7, validateEvent } from "@heliograph/contracts";
+import {
+  type TypedEvent,
+  newId,
+  streamOf,
+  uuid5,
+  uuid7,
+  validateEvent,
+} from "@heliograph/contracts";
 import { openMemoryLog } from "@heliograph/log";
 import { loosely } from "@heliograph/testkit";
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { type Contact, evolveContact } from "../src/contact.ts";
 import { createContact, findByExternalId, removeExternalId } from "../src/commands.ts";
 import { reachOf } from "../src/address.ts";
@@ -15,6 +22,7 @@ import {
   patchFields,
   profileText,
 } from "../src/profile.ts";
+import { endUnmerge, lookThroughUnmerge } from "../src/merge/restore.ts";
 import { mergeContacts } from "../src/merge/saga.ts";
 import { type ContactsContext, changeContact, loadContact } from "../src/streams.ts";
 
@@ -233,6 +241,39 @@ it("gives a contact that a survivor has let go, and that was not told, its ids b
     contact_id: from,
     status: "active",
   });
+});
+
+it("leaves a contact with the one that it was merged into where nothing tells what that one has given back, and asks once", async () => {
+  const request = requests();
+  const [from, into] = [await holder(request()), newId("cnt")];
+  await createContact(request(), { name: "Ada" }, made, into);
+  const merge = { from, into, mergeId: newId("mrg") };
+  await mergeContacts(request(), merge, async () => counted);
+  const { log } = request();
+  let scans = 0;
+  /** As of before the merge. */
+  const restored = async function* (stream: `contact-${string}`) {
+    scans++;
+    for await (const event of log.scanStream(stream)) {
+      yield event;
+      if (stream === streamOf("contact", into)) return;
+    }
+  };
+  const warn = vi.fn();
+  const context = {
+    ...request(),
+    log: Object.create(log, { scanStream: { value: restored } }),
+    logger: loosely({ warn }),
+  };
+  for (const end of [lookThroughUnmerge, endUnmerge]) {
+    scans = 0;
+    expect((await findByExternalId(context, phone, end))?.contact).toMatchObject({
+      contact_id: into,
+      fields: { name: "Ada" },
+    });
+    expect(scans).toBeLessThan(8);
+  }
+  expect(warn).toHaveBeenCalledTimes(2);
 });
 
 it("takes an id from nobody else when its removal is repeated", async () => {

@@ -22,6 +22,7 @@ import { normalExternalId } from "@heliograph/channels";
 export const contextOf = (call: Call<unknown, unknown>): ContactsContext => ({
   log: call.deps.log,
   vault: call.deps.vault,
+  logger: call.context.logger,
   partner: call.partner.partner_id,
   metadata: () => call.metadata(),
   eventId: (name) => call.eventId(name),
