@@ -1,6 +1,6 @@
-import { channelModule } from "@heliograph/channels";
 import type { Channel } from "@heliograph/contracts";
 import { lookThroughUnmerge } from "./merge/restore.ts";
+import { reachableAt } from "./reachable.ts";
 import { type ContactsContext, type Loaded, survivorsOf } from "./streams.ts";
 
 /** Where a contact is reached on a channel, or why it is not. */
@@ -28,18 +28,10 @@ export async function reachOf(
     if (contact === undefined) return { kind: "unknown" };
     const { status, external_ids } = contact;
     if (status === "erasing" || status === "erased") return { kind: "erased" };
-    // Some people write from what nothing can be sent to, and an id of the provider's is for who has no number.
-    const [last] = external_ids
-      .filter(({ source, id: to }) => source === channel && isSentTo(channel, to))
-      .toSorted(
-        (one, other) =>
-          Number(isNumber(other.id)) - Number(isNumber(one.id)) ||
-          (one.added_at < other.added_at ? 1 : -1),
-      );
-    return last === undefined ? { kind: "no_address" } : { kind: "reached", to: last.id };
+    const to = reachableAt(
+      channel,
+      external_ids.filter(({ source }) => source === channel),
+    );
+    return to === undefined ? { kind: "no_address" } : { kind: "reached", to };
   };
 }
-
-const isNumber = (id: string): boolean => id.startsWith("+");
-const isSentTo = (channel: Channel, id: string): boolean =>
-  channelModule(channel).recipient(id).kind === "read";

@@ -55,6 +55,29 @@ describe("an inbound message", () => {
     },
   );
 
+  it("from what nothing can be sent to takes no address from its contact, for a send nor for a broadcast", async () => {
+    const mail = { source: "email", id: "ada@odd.example" };
+    const own = await setting.made({ external_ids: [mail] });
+    const { contact_id: odd } = await write({ channel: "email", from: "root@localhost" });
+    await setting.call("POST", `/contacts/${odd}/merge`, { into: own });
+    const { contact_id: named } = await write({ from: "Telekom" });
+    const { projectionPool: pool } = context();
+    await until(async () => {
+      const { rows } = await pool.query(
+        "select id from contacts.contacts where (id = $1 and external_ids like '%root@localhost%') or id = $2",
+        [own, named],
+      );
+      return rows.length === 2;
+    });
+    const [shown] = await readAddresses(pool, me(), "email", [own]);
+    const reach = await reachOf({ ...context(), partner: me() }, [own, named!]);
+    expect(reach(own, "email")).toEqual({ kind: "reached", to: mail.id });
+    expect(shown!.to).toBe(mail.id);
+    expect(reach(named!, "sms")).toEqual({ kind: "no_address" });
+    const [none] = await readAddresses(pool, me(), "sms", [named!]);
+    expect(none!.to).toBeNull();
+  });
+
   it("names every file that came with it, also one that was not kept, by an id that says why", async () => {
     const about = { type: "video/mp4", bytes: 5 };
     const id = newId("att");

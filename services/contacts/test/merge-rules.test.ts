@@ -259,7 +259,7 @@ it("leaves a contact with the one that it was merged into where nothing tells wh
       if (stream === streamOf("contact", into)) return;
     }
   };
-  const warn = vi.fn();
+  const warn = vi.fn<(about: object, text: string) => void>();
   const context = {
     ...request(),
     log: Object.create(log, { scanStream: { value: restored } }),

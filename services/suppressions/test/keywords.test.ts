@@ -124,7 +124,7 @@ test("No text fails it", () => {
 
 describe("The other address of whoever wrote from WhatsApp", () => {
   const asked = (readStream: () => Promise<unknown>) => {
-    const warn = vi.fn();
+    const warn = vi.fn<(about: object, text: string) => void>();
     const vault = { open: async () => (each: unknown) => each };
     const provider = { gateway: "wa" };
     const event = { data: { channel: "whatsapp", inbound_id: "inb_1", provider } };

@@ -1,6 +1,7 @@
 import type { Channel } from "@heliograph/contracts";
 import type pg from "pg";
 import type { ListedProfile } from "../listed-profile.ts";
+import { type Address, reachableAt } from "../reachable.ts";
 import { termsOf } from "../search.ts";
 import { type ContactQuery, type Value, compared, placed, termed } from "./contacts.ts";
 
@@ -98,7 +99,7 @@ export type Reached = {
   /** The contact that it is part of; itself where it is not merged. */
   readonly root: string;
   readonly erased: boolean;
-  /** The address that it was given last, a number before an id of the provider's; null where it has none. */
+  /** Null where it has no address that anything can be sent to. */
   readonly to: string | null;
 };
 
@@ -109,14 +110,18 @@ export async function readAddresses(
   channel: Channel,
   ids: readonly string[],
 ): Promise<readonly Reached[]> {
-  const { rows } = await pool.query<Reached>({
+  type Row = Omit<Reached, "to"> & { readonly addresses: readonly Address[] };
+  const { rows } = await pool.query<Row>({
     name: "contacts_addresses",
-    text: `select c.id, c.root, c.erased, x.id as to from contacts.contacts c
-      left join lateral (
-        select a.id from jsonb_to_recordset(c.external_ids::jsonb) as a(source text, id text, added_at text)
-        where a.source = $3 order by a.id like '+%' desc, a.added_at desc limit 1) x on true
+    text: `select c.id, c.root, c.erased, x.addresses from contacts.contacts c
+      cross join lateral (
+        select coalesce(json_agg(json_build_object('id', a.id, 'added_at', a.added_at)), '[]') as addresses
+        from jsonb_to_recordset(c.external_ids::jsonb) as a(source text, id text, added_at text) where a.source = $3) x
       where c.id = any($1::text[]) and c.partner = $2`,
     values: [ids, partner, channel],
   });
-  return rows;
+  return rows.map(({ addresses, ...rest }) => ({
+    ...rest,
+    to: reachableAt(channel, addresses) ?? null,
+  }));
 }
