@@ -1,5 +1,5 @@
-// A provider of SMS in a process of its own, shaped as Twilio: `node broadcast-provider.ts <auth token> <receipts in flight>`. It takes every message, and when it is told to, reports all of them
-// as undelivered.
+// A provider of SMS in a process of its own, shaped as Twilio: `node broadcast-provider.ts <auth token> <receipts in flight> <most reports>`. It takes every message, and when it is told to,
+// reports those of the broadcast as undelivered, as many as it may.
 import { createHmac } from "node:crypto";
 import { Agent, createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -16,8 +16,10 @@ export type Stormed = {
   readonly seconds: number;
 };
 
-const [token, width] = process.argv.slice(2);
+const [token, width, mostReports] = process.argv.slice(2);
 const addresses: string[] = [];
+/** Which of them a contact of the broadcast got. */
+const ofBroadcast: number[] = [];
 let firstAt = 0;
 let reported = 0;
 const sidOf = (index: number): string => `SM${String(index).padStart(32, "0")}`;
@@ -27,10 +29,14 @@ const server = createServer((incoming, response) => {
   incoming.setEncoding("latin1");
   incoming.on("data", (chunk: string) => (text += chunk));
   incoming.on("end", () => {
-    // The first of a broadcast, not of whom somebody sends to beside it.
     const form = new URLSearchParams(text);
-    if (form.get("Body") === "Everything is 20 % off today.") firstAt ||= Date.now();
-    const sid = sidOf(addresses.push(form.get("StatusCallback")!) - 1);
+    const index = addresses.push(form.get("StatusCallback")!) - 1;
+    // Others are sent to beside it.
+    if (form.get("Body") === "Everything is 20 % off today.") {
+      firstAt ||= Date.now();
+      ofBroadcast.push(index);
+    }
+    const sid = sidOf(index);
     response.writeHead(201, { "content-type": "application/json" });
     response.end(JSON.stringify({ sid, status: "queued" }));
   });
@@ -66,13 +72,13 @@ function report(index: number): Promise<boolean> {
 
 async function storm(): Promise<Stormed> {
   const began = performance.now();
-  const reports = addresses.length;
+  const reports = Math.min(ofBroadcast.length, Number(mostReports));
   let next = 0;
   let refused = 0;
   const lane = async (): Promise<void> => {
     // Whoever is refused comes again, as providers do.
-    for (let index = next++; index < reports; index = next++) {
-      while (!(await report(index))) refused++;
+    for (let n = next++; n < reports; n = next++) {
+      while (!(await report(ofBroadcast[n]!))) refused++;
       reported++;
     }
   };

@@ -75,7 +75,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   isolation: () => withServer(benchIsolation),
   waiting: () => withServer(benchWaiting),
   streams: benchStreams,
-  // HELIOGRAPH_BENCH_BROADCAST contacts (20,000) and as many bounces; what a partner who floods does to another one; a message centre beside a bare loop.
+  // HELIOGRAPH_BENCH_BROADCAST contacts (20,000) and as many bounces, up to 100,000; what a partner who floods does to another one; a message centre beside a bare loop.
   broadcast: benchBroadcast,
   flood: benchFlood,
   smpp: benchSmpp,
