@@ -4,7 +4,7 @@ const ENOUGH = 7;
 const LONGEST_MS = 10;
 /** Where less than four calls come within that time, on average, nobody waits at all. At two, the waits of 50 messages a second doubled their p99 and saved nothing. */
 const LONGEST_GAP_MS = LONGEST_MS / 4;
-/** Nor where so many come that the flushes under way keep enough together. At 0.6 half of what two cores can do, 850 messages a second, was left out, and cost a quarter more beside others; alone, at 740 a second on a slow machine, no gain was seen (docs/performance-measures.md). */
+/** Nor where so many come that the flushes under way keep enough together. At 0.6 half of what two cores can do, 850 messages a second, was left out, and cost a quarter more beside others and a sixth more alone in a fast hour (docs/performance-measures.md). */
 const SHORTEST_GAP_MS = 0.1;
 /** Rounds follow each other within it: they take some 15 ms, with the rest behind each, and longer on a machine that is busy. */
 const CROWDED_MS = 250;
