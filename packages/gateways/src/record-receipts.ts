@@ -22,11 +22,12 @@ export type ReceiptSource = {
 /**
  * Appends receipts to `receipts-<message id>`, one event per provider event however often and by whomever it is reported: the event's
  * id comes from (message, gateway, provider event), and what the stream has already is dropped. Gives how many are new.
- * Throws LogUnavailable; repeating the call is safe.
+ * `patient`: nobody waits for them. Throws LogUnavailable; repeating the call is safe.
  */
 export async function recordReceipts(
   log: EventLog,
   sources: readonly ReceiptSource[],
+  patient?: true,
 ): Promise<number> {
   const offered = new Map<string, NewEvent[]>();
   for (const source of sources) {
@@ -39,7 +40,7 @@ export async function recordReceipts(
   await failpoint("receipts.before_append");
   // Appends of the same moment share a commit.
   const recorded = await Promise.all(
-    [...offered].map(([stream, events]) => recordOn(log, stream, events)),
+    [...offered].map(([stream, events]) => recordOn(log, stream, events, patient)),
   );
   await failpoint("receipts.after_append");
   return recorded.reduce((sum, count) => sum + count, 0);
@@ -75,6 +76,7 @@ async function recordOn(
   log: EventLog,
   stream: string,
   events: readonly NewEvent[],
+  patient?: true,
 ): Promise<number> {
   let missing = events;
   const result = await change<ReadonlySet<string>>(log, {
@@ -86,6 +88,7 @@ async function recordOn(
     },
     // Most receipts are the first of their message.
     guess: { revision: -1 },
+    ...(patient && { patient }),
   });
   if (result.kind === "contended") throw new Error(`${stream} is written without a pause`);
   return result.kind === "changed" && !result.repeated ? missing.length : 0;

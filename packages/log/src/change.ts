@@ -32,6 +32,8 @@ export type ChangeOptions<State, Refusal> = {
   readonly metadata?: Metadata;
   /** What the stream is taken to be, to spare the first read: a wrong guess costs a conflict. Leave out `state` for a stream that is not there. */
   readonly guess?: { readonly revision: number; readonly state?: State };
+  /** As of an append. */
+  readonly patient?: true;
 };
 
 export type Changed<State, Refusal> =
@@ -62,7 +64,7 @@ export async function change<State, Refusal = never>(
   log: Pick<EventLog, "append" | "scanStream">,
   options: ChangeOptions<State, Refusal>,
 ): Promise<Changed<State, Refusal>> {
-  const { stream, evolve, decide, eventId, metadata, guess } = options;
+  const { stream, evolve, decide, eventId, metadata, guess, patient } = options;
   let read: Folded<State> = nothing;
   let folded: Folded<State> | undefined = guess && { state: undefined, position: 0n, ...guess };
   for (let tries = 0; tries < MAX_CHANGE_TRIES; tries++) {
@@ -82,7 +84,7 @@ export async function change<State, Refusal = never>(
       ...event,
     }));
     const expected = revision < 0 ? "no_stream" : revision;
-    const [outcome] = await log.append([{ stream, expected, events }]);
+    const [outcome] = await log.append([{ stream, expected, events, ...(patient && { patient }) }]);
     switch (outcome!.kind) {
       case "invalid":
         throw new Error(`${stream}: ${outcome!.message}`);

@@ -2,12 +2,14 @@
 const ENOUGH = 7;
 /** Nobody waits longer for company. */
 const LONGEST_MS = 10;
-/** Where less than four calls come within that time, on average, nobody waits at all. At two, the waits of 50 messages a second doubled their p99 and saved nothing. */
-const LONGEST_GAP_MS = LONGEST_MS / 4;
+/** Where less than two and a half calls that somebody waits for come within that time, on average, nobody waits at all. When the waits began at fewer, those of 50 messages a second doubled their p99 and saved nothing. */
+const LONGEST_GAP_MS = LONGEST_MS / 2.5;
 /** Nor where so many come that the flushes under way keep enough together. At 0.6 half of what two cores can do, 850 messages a second, was left out, and cost a quarter more beside others and a sixth more alone in a fast hour (docs/performance-measures.md). */
 const SHORTEST_GAP_MS = 0.1;
 /** Rounds follow each other within it: they take some 15 ms, with the rest behind each, and longer on a machine that is busy. */
 const CROWDED_MS = 250;
+/** So long what nobody waits for is kept for company, which it does not hold up. */
+const PATIENT_MS = 20;
 /** What the newest gap between two calls weighs in their mean. */
 const NEWEST = 1 / 64;
 /** After it was waited for more in vain that is tried again in so long, and in twice the time whenever it was in vain once more. */
@@ -28,7 +30,9 @@ export class Gathering {
   #retryMs = RETRY_FIRST_MS;
   #since: number | undefined;
   #crowdedUntil = -Infinity;
+  #patientSince: number | undefined;
   #alarm: NodeJS.Timeout | undefined;
+  #alarmAt = Infinity;
   readonly #lookAgain: () => void;
 
   constructor(lookAgain: () => void) {
@@ -43,16 +47,32 @@ export class Gathering {
     this.#lastAt = now;
   }
 
-  /** Whether so many events wait for more: then they are to be looked at again when more come, and are when they have waited long enough. */
-  waits(ready: number): boolean {
-    if (ready === 0) return true;
-    const waitMs = this.waitMs(ready, performance.now());
-    if (waitMs > 0 && this.#alarm === undefined)
-      this.#alarm = setTimeout(() => {
-        this.#alarm = undefined;
-        this.#lookAgain();
-      }, waitMs);
+  /**
+   * Whether so many events wait for more, beside so many `patient` ones that nobody waits for: then they are to be looked at again when more come, and are when they have waited
+   * long enough.
+   */
+  waits(ready: number, patient = 0): boolean {
+    if (ready + patient === 0) return true;
+    const now = performance.now();
+    const waitMs = ready > 0 ? this.waitMs(ready, now) : this.#patienceMs(now);
+    if (waitMs > 0) this.#lookIn(waitMs, now);
+    else this.#patientSince = undefined;
     return waitMs > 0;
+  }
+
+  #patienceMs(now: number): number {
+    this.#patientSince ??= now;
+    return Math.max(0, this.#patientSince + PATIENT_MS - now);
+  }
+
+  #lookIn(waitMs: number, now: number): void {
+    if (this.#alarmAt <= now + waitMs) return;
+    clearTimeout(this.#alarm);
+    this.#alarmAt = now + waitMs;
+    this.#alarm = setTimeout(() => {
+      this.#alarmAt = Infinity;
+      this.#lookAgain();
+    }, waitMs);
   }
 
   /** How long these events go on waiting unless more come; 0: they are sent now. */

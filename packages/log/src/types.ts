@@ -96,6 +96,8 @@ export type Append = {
   readonly events: readonly NewEvent[];
   /** One of many that come in rounds by themselves: for a moment nobody waits for company, which there is. What is stored is the same. */
   readonly crowded?: true;
+  /** Nobody waits for it: it goes with the next that somebody does, and by itself after some 20 ms. What is stored is the same. */
+  readonly patient?: true;
 };
 
 /**

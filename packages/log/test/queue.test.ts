@@ -74,6 +74,27 @@ test("what is put back goes first, a stream is in a flush once and in its order,
   expect([queue.size, queue.ready, queue.take()]).toEqual([1, 0, []]);
 });
 
+test("what nobody waits for is told apart until somebody does for what hangs behind it", () => {
+  const queue = new Queue(limits, new Company(() => 0));
+  const patient = (stream: string): Waiting => {
+    const item = waiting("a", 1, stream);
+    return { ...item, append: { ...item.append, patient: true } };
+  };
+  const counts = () => [queue.ready, queue.gathered, queue.patient];
+  queue.add(patient("one"));
+  queue.add(patient("two"));
+  add(queue, "a", 1);
+  expect(counts()).toEqual([3, 1, 2]);
+  queue.add(patient("one"));
+  expect(counts()).toEqual([3, 1, 2]);
+  queue.add(waiting("a", 1, "two"));
+  expect(counts()).toEqual([3, 3, 0]);
+  const taken = queue.take();
+  expect(counts()).toEqual([0, 0, 0]);
+  for (const item of taken) queue.settle(item, { kind: "conflict", actual: 0 });
+  expect(counts()).toEqual([2, 1, 1]);
+});
+
 test("many who have little each fill whole flushes together", () => {
   const queue = new Queue(limits, new Company(() => 0));
   for (let n = 0; n < 300; n++) queue.add(waiting(`p${n % 60}`));

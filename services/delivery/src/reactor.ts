@@ -234,7 +234,11 @@ function decideWork(work: Work, states: States, parked: Parked, logger: ReactorT
   }
   if (work.kept !== undefined) facts.push(...decideKept(state, facts, work.kept));
   if (facts.length === 0) return [];
-  return [{ work, append: appendOf(streamOf("message", work.id), state, facts) }];
+  const append = appendOf(streamOf("message", work.id), state, facts);
+  // What receipts come to nobody waits for as for the end of a message that cannot be paid.
+  return [
+    { work, append: work.funds === undefined ? { ...append, patient: true as const } : append },
+  ];
 }
 
 const decideFunds = (state: MessageState, { cause, amount }: NonNullable<Work["funds"]>) =>

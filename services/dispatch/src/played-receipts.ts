@@ -161,7 +161,7 @@ class Player implements ReactorInstance<SentEvent["type"]> {
     const sources = list.map(({ source }) => source);
     for (;;) {
       try {
-        await recordReceipts(this.#context.log, sources);
+        await recordReceipts(this.#context.log, sources, true);
         break;
       } catch (error) {
         if (!(error instanceof LogUnavailable) || signal.aborted) throw error;

@@ -41,6 +41,8 @@ export class Queue {
   /** What was taken and must be sent again, before all others. */
   #again: Waiting[] = [];
   #events = 0;
+  /** Of those, events that nobody waits for. */
+  #patient = 0;
   #size = 0;
   #bytes = 0;
   readonly #order = makeStreamOrder();
@@ -64,9 +66,14 @@ export class Queue {
     return this.#events;
   }
 
-  /** The same for who would wait for more of them: what was sent before has waited. */
+  /** The same for who would wait for more of them, without those that nobody waits for: what was sent before has waited. */
   get gathered(): number {
-    return this.#again.length > 0 ? Infinity : this.#events;
+    return this.#again.length > 0 ? Infinity : this.#events - this.#patient;
+  }
+
+  /** Those. */
+  get patient(): number {
+    return this.#patient;
   }
 
   /** Whether an append of the stream waits or is under way. */
@@ -79,6 +86,8 @@ export class Queue {
     this.#bytes += item.bytes;
     this.#company.seen(partnerOf(item.append));
     if (this.#order.enter(item)) this.#push(item);
+    // Somebody waits for what hangs behind one of them.
+    else if (item.append.patient !== true) this.#patient = 0;
   }
 
   /** What goes into the next flush: at least one item when any is ready, whatever its size. */
@@ -90,6 +99,7 @@ export class Queue {
     let events = 0;
     let bytes = 0;
     let again = 0;
+    let patient = 0;
     for (;;) {
       const item = this.#again[again] ?? this.#waiting.peek();
       if (item === undefined) break;
@@ -105,10 +115,14 @@ export class Queue {
       events += item.encoded.length;
       bytes += item.bytes;
       if (again < this.#again.length) again++;
-      else this.#waiting.shift();
+      else {
+        this.#waiting.shift();
+        if (item.append.patient === true) patient += item.encoded.length;
+      }
     }
     if (again > 0) this.#again = this.#again.slice(again);
     this.#events -= events;
+    this.#patient = Math.max(0, this.#patient - patient);
     return taken;
   }
 
@@ -138,7 +152,7 @@ export class Queue {
     // Failing one makes its follower ready, so this ends when nothing hangs behind anything either.
     for (let item = this.#waiting.shift(); item !== undefined; item = this.#waiting.shift())
       this.fail(item, error);
-    this.#events = 0;
+    this.#events = this.#patient = 0;
   }
 
   /** What it takes of a flush, in events: one that is large stands for several. */
@@ -150,6 +164,7 @@ export class Queue {
   #push(item: Waiting): void {
     this.#waiting.push(partnerOf(item.append), item, this.#fills(item));
     this.#events += item.encoded.length;
+    if (item.append.patient === true) this.#patient += item.encoded.length;
   }
 
   #release(item: Waiting): void {

@@ -169,19 +169,10 @@ export class Writer {
       }
       let bytes = 0;
       for (const { data, metadata } of encoded) bytes += data.length + metadata.length;
-      this.#queue.add({
-        append,
-        encoded,
-        call,
-        index,
-        bytes,
-        attempts: 0,
-        giveUpAt: 0,
-        alone: false,
-        slow: false,
-      });
+      this.#queue.add({ append, encoded, call, index, bytes, ...untried });
     }
-    this.#pace.called(performance.now(), appends[0]!.crowded);
+    if (!appends.every(({ patient }) => patient))
+      this.#pace.called(performance.now(), appends[0]!.crowded);
     this.#schedule();
     return promise;
   };
@@ -254,7 +245,12 @@ export class Writer {
     while (this.#connected !== undefined && this.#flights.length < MAX_FLIGHTS) {
       const queue = this.#queue;
       // A second flight is worth it when it is a full one; a small one would only split the group.
-      if (this.#flights.length > 0 ? queue.ready < full : this.#pace.waits(queue.gathered)) return;
+      if (
+        this.#flights.length > 0
+          ? queue.ready < full
+          : this.#pace.waits(queue.gathered, queue.patient)
+      )
+        return;
       const items = queue.take();
       const giveUpAt = performance.now() + RETRY_FOR_MS;
       for (const item of items) item.giveUpAt ||= giveUpAt;
@@ -436,6 +432,8 @@ export class Writer {
     this.#tryAgain(absent, new Error("the connection broke each time"));
   }
 }
+
+const untried = { attempts: 0, giveUpAt: 0, alone: false, slow: false };
 
 const eventsOf = (items: readonly Item[]): number =>
   items.reduce((sum, { encoded }) => sum + encoded.length, 0);
