@@ -161,7 +161,7 @@ export const lifecycleData: Readonly<Record<LifecycleType, z.ZodObject>> = {
     ...gateway,
     reason: z.enum(gatewayTroubles).meta({
       description:
-        "`failing`: half of its last calls failed by its own fault; `unreachable`: no connection could be made.",
+        "`failing`: half of its last calls failed by its own fault; `unreachable`: no connection could be made; `slow`: half of its last calls were slow by its own measure.",
     }),
   }),
   "gateway.recovered": z.looseObject(gateway),

@@ -254,6 +254,54 @@ test("what is said of all mail, in answer to a recipient or not, is no word of t
   }
 });
 
+test("that the machine which sends stands on a list is the gateway's fault, whichever provider says it, and in answer to what", () => {
+  const refused = (command: string, response: string) =>
+    smtpResult(
+      "mail-1",
+      { responseCode: Number(response.slice(0, 3)), command, response },
+      { begun: command === "DATA", aborted: false },
+    );
+  const error = { code: "gateway_block_listed", class: "gateway", permanent: false };
+  for (const response of [
+    "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org; https://www.spamhaus.org/query/ip/192.0.2.1",
+    "450 4.7.1 Client host [192.0.2.1] blocked using bl.spamcop.net; Blocked - see https://www.spamcop.net/bl.shtml?192.0.2.1",
+    "550 5.7.1 Service unavailable, Client host [192.0.2.1] blocked using Spamhaus. To request removal from this list see https://www.spamhaus.org/query/ip/192.0.2.1 (AS16012611)",
+    "550 5.7.606 Access denied, banned sending IP [192.0.2.1]. To request removal from this list please visit https://sender.office.com/",
+    "550 5.7.511 Access denied, banned sender[192.0.2.1]",
+    "550 5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent. Please contact your Internet service provider since part of their network is on our block list (S3140).",
+    "553 5.7.1 [BL21] Connections will not be accepted from 192.0.2.1, because the ip is in Spamhaus's list; see http://postmaster.yahoo.com/550-bl23.html",
+    "550 5.7.1 Mail from IP 192.0.2.1 was rejected due to listing in Spamhaus SBL. For details please see http://www.spamhaus.org/query/bl?ip=192.0.2.1",
+    "550 rejected because 192.0.2.1 is in a black list at dnsbl.example",
+    "550 5.7.1 Rejected: 2001:db8::1 listed at zen.spamhaus.org",
+    "554 5.7.1 Service unavailable; Client host [mail.example] blocked using Barracuda Reputation; http://www.barracudanetworks.com/reputation",
+    "550 JunkMail rejected - mail.example [192.0.2.1] is in an RBL: https://www.spamhaus.org",
+    "421 comcast.example 192.0.2.1 found on one or more DNSBLs, see http://postmaster.comcast.net/smtp-error-codes.php",
+  ])
+    for (const command of ["RCPT TO", "DATA", "MAIL FROM", "CONN"]) {
+      const result = refused(command, response);
+      expect(result, `${command}: ${response}`).toMatchObject({ type: "rejected", error });
+      expect(result, response).not.toHaveProperty("thisRecipient");
+    }
+  // A list of names, of what is in the mail or of one recipient's own is another matter, and an address may be told beside anything.
+  for (const [response, code] of [
+    [
+      "554 5.7.1 <ada@x.example>: Sender address rejected: blocked using dbl.spamhaus.org",
+      "policy",
+    ],
+    ["550 5.7.1 This mail has a URL that is on a block list (192.0.2.1)", "policy"],
+    ["550 5.7.1 The sender is on the block list of this recipient", "policy"],
+    ["550 5.1.1 [192.0.2.1] User unknown in a block list free table", "recipient"],
+    ["550 5.1.1 <ada@x.example> no such user here (192.0.2.1)", "recipient"],
+    ["550 5.7.1 192.0.2.1 has no PTR record", "policy"],
+  ] as const)
+    expect(refused("RCPT TO", response), response).toMatchObject({
+      error: { code: `${code}_rejected` },
+    });
+  expect(refused("RCPT TO", "451 4.7.1 [192.0.2.1] greylisted")).toMatchObject({
+    error: { code: "greylisted" },
+  });
+});
+
 test("a mail that is larger than the server takes, files in Base64 and all, is refused before any of it is sent", async () => {
   const server = await scripted(plainly);
   const gateway = gatewayTo(`smtp://127.0.0.1:${server.port}`);

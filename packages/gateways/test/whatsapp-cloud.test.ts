@@ -139,6 +139,29 @@ test("a template goes by its name and language, its values by name or by place, 
     index: "0",
     parameters: [{ type: "text", text: "x/1" }],
   });
+  const shown = (): readonly object[] =>
+    (last() as { template: { components: readonly object[] } }).template.components;
+  await send(templated({ quick_reply_1: "yes", copy_code_0: "SAVE10" }));
+  expect(shown()).toEqual([
+    {
+      type: "button",
+      sub_type: "copy_code",
+      index: "0",
+      parameters: [{ type: "coupon_code", coupon_code: "SAVE10" }],
+    },
+    {
+      type: "button",
+      sub_type: "quick_reply",
+      index: "1",
+      parameters: [{ type: "payload", payload: "yes" }],
+    },
+  ]);
+  const bill = { url: "https://m.example/b", type: "application/pdf", name: "bill.pdf" };
+  await send({ ...templated({ name: "Nayeem" }), media: [bill] });
+  expect(shown()[0], "a file is its header").toEqual({
+    type: "header",
+    parameters: [{ type: "document", document: { link: bill.url, filename: "bill.pdf" } }],
+  });
   await send(templated({}));
   expect(last()).toMatchObject({
     template: { name: "order_confirmation", language: { code: "en" } },
@@ -165,6 +188,14 @@ test("what Meta would refuse is refused before it is sent, with its path", async
       { content: {}, media: [{ url: "https://m.example/1" }, { url: "https://m.example/2" }] },
       "one file",
     ],
+    [
+      { ...templated({ header: "x" }), media: [{ url: "https://m.example/1" }] },
+      "a text or a file",
+    ],
+    [
+      { ...templated({}), media: [{ url: "https://m.example/1", type: "audio/ogg" }] },
+      "takes no sound",
+    ],
   ] as const) {
     const result = await send(attempt);
     expect(result).toMatchObject({
@@ -183,7 +214,10 @@ test("a refusal is classed by its code, else by its status; the code is kept, an
     [404, 132001, "template_rejected", true],
     [400, 131026, "recipient_unreachable", true],
     [400, 131050, "recipient_opted_out", true],
-    [400, 131056, "provider_throttled", false],
+    [400, 131056, "recipient_unavailable", false],
+    [400, 131048, "provider_throttled", false],
+    [400, 131049, "recipient_unreachable", true],
+    [400, 131057, "provider_unavailable", false],
     [403, 131031, "account_not_allowed", true],
     [403, 200, "gateway_authentication_failed", false],
     [401, 190, "gateway_authentication_failed", false],

@@ -79,8 +79,11 @@ export async function lookAtBreakers({ pool, directory }: OpenPlace): Promise<Fi
       if (!enabled) continue;
       all += 1;
       if (health === undefined || health.breaker === "closed") continue;
-      const text = `${environment} ${name}: its breaker is ${health.breaker.replace("_", " ")}, ${Math.round((health.success_rate ?? 0) * 100)} % of the last calls succeeded`;
-      parts.push({ status: health.breaker === "open" ? "failed" : "warning", text });
+      const text = `${environment} ${name}: its breaker is ${health.breaker.replace("_", " ")}, ${Math.round((health.success_rate ?? 0) * 100)} % of the last calls succeeded${health.slow === null ? "" : `; ${health.slow}`}`;
+      parts.push({
+        status: health.breaker === "open" && health.slow === null ? "failed" : "warning",
+        text,
+      });
     }
   }
   if (parts.length === 0) return { status: "ok", summary: `${all} gateways take calls` };

@@ -1,6 +1,7 @@
 import type { EventData } from "@heliograph/contracts";
+import { createPace, type Slow } from "./pace.ts";
 
-/** Of the last results kept, this share of faults opens the breaker, once there are enough to judge by. */
+/** Of the last results kept, this share of faults, or of slow calls, opens the breaker, once there are enough to judge by. */
 const WINDOW = 20;
 const ENOUGH = 5;
 const SHARE = 0.5;
@@ -16,30 +17,37 @@ export type Ticket = number;
 /** One time of being open, through all probes that failed. Another object for another time. */
 export type Trouble = {
   readonly since: number;
+  /** Of the last opening: a gateway that was slow may come to fail. */
   readonly reason: EventData<"GatewayDegraded">["reason"];
+  /** The last slow call, where that is the reason. */
+  readonly slow?: Slow;
   /** Undefined until a probe succeeds. */
   readonly closedAt?: number;
 };
 
 /**
- * Keeps messages away from a gateway that fails by its own fault. Times are epoch ms.
+ * Keeps messages away from a gateway that fails by its own fault, or has become slow. Times are epoch ms.
  *
- *             half of the last 20 results, 5 at least, are faults; or no connection can be made
+ *             half of the last 20 results, 5 at least, are faults, or slow; or no connection can be made
  *   closed ───────────────────────────────────────────────────────────────────────────▶ open
  *     ▲                                                                                  │ pause is over
- *     │ the probe succeeds                                                               ▼
+ *     │ the probe succeeds, and is not slow                                              ▼
  *     └────────────────────────────────────────────────────────────────────────────── half open
  *                                                       the probe fails: open again, for twice as long
  *
  * Open: no call begins. Half open: one probe at a time, and only its own result decides; what older calls come to meanwhile says nothing about now.
+ * Slow: what has no other way goes by it all the same; half of the results of that being faults, it is failing too.
  */
 export type Breaker = {
   state(now: number): BreakerState;
   /** Whether a call may begin. */
   admits(now: number): boolean;
+  /** Why only what has no other way should go by it now; undefined where all may. */
+  slow(now: number): Slow | undefined;
   /** A call begins; in the half-open state it is the probe. */
   begin(now: number): Ticket;
-  record(ticket: Ticket, fault: boolean, now: number): void;
+  /** `took`: of a call that tells how fast the gateway is, with the bound from which on it can be slow. */
+  record(ticket: Ticket, fault: boolean, now: number, took?: Took): void;
   /** No connection can be made: nothing is gained by trying four times more. */
   unreachable(ticket: Ticket, now: number): void;
   /** Nobody waits for the result of this call any more: if it was the probe, another may be made. */
@@ -50,8 +58,12 @@ export type Breaker = {
   readonly trouble: Trouble | undefined;
 };
 
+type Took = { readonly tookMs: number; readonly boundMs: number };
+type Result = "well" | "slow" | "fault";
+
 export function createBreaker(scale: number): Breaker {
-  const results: boolean[] = [];
+  const results: Result[] = [];
+  const pace = createPace();
   let until = 0; // 0: closed
   let pauseMs = 0;
   let pauses = 0;
@@ -62,6 +74,8 @@ export function createBreaker(scale: number): Breaker {
 
   /** A clock that was set back by an hour makes no pause an hour longer. */
   const isOpen = (now: number): boolean => now < until && until - now <= pauseMs;
+  const isSlow = (): boolean => until !== 0 && trouble?.reason === "slow";
+  const rests = (now: number): boolean => until !== 0 && (isOpen(now) || probing);
 
   function enter(opensAt: number): void {
     until = opensAt;
@@ -69,8 +83,10 @@ export function createBreaker(scale: number): Breaker {
     probing = false;
     results.length = 0;
   }
-  function open(now: number, reason: Trouble["reason"]): void {
-    if (until === 0) trouble = { since: now, reason };
+  function open(now: number, reason: Trouble["reason"], slow?: Slow): void {
+    // One that was slow and fails now is in the same trouble still.
+    if (until === 0 || reason === "slow" || trouble?.reason === "slow")
+      trouble = { since: until === 0 ? now : trouble!.since, reason, ...(slow && { slow }) };
     pauseMs = Math.max(1, Math.min(LONGEST_PAUSE_MS, PAUSE_MS * 2 ** pauses) * scale);
     enter(now + pauseMs);
     pauses = Math.min(pauses + 1, 10);
@@ -86,25 +102,33 @@ export function createBreaker(scale: number): Breaker {
       if (until === 0) return "closed";
       return isOpen(now) ? "open" : "half_open";
     },
-    admits: (now) => until === 0 || (!isOpen(now) && !probing),
+    admits: (now) => isSlow() || !rests(now),
+    slow: (now) => (isSlow() && rests(now) ? trouble?.slow : undefined),
     begin(now) {
-      if (until === 0) return current;
+      if (until === 0 || (isSlow() && isOpen(now))) return current;
       // A clock that was set back can make it open again between the two questions: such a call counts for nothing.
       if (isOpen(now) || probing) return -1;
       probing = true;
       return ++current;
     },
-    record(ticket, fault, now) {
+    record(ticket, fault, now, took) {
+      const slow = fault || took === undefined ? undefined : pace.judge(took.tookMs, took.boundMs);
       if (ticket !== current) return;
-      if (probing) return fault ? open(now, "failing") : close(now);
-      if (until !== 0) return;
-      results.push(fault);
+      if (probing) {
+        if (fault) return open(now, "failing");
+        return slow === undefined ? close(now) : open(now, "slow", slow);
+      }
+      if (until !== 0 && !isSlow()) return;
+      const result: Result = fault ? "fault" : slow === undefined ? "well" : "slow";
+      results.push(result);
       if (results.length > WINDOW) results.shift();
-      if (!fault || results.length < ENOUGH) return;
-      if (results.filter(Boolean).length >= results.length * SHARE) open(now, "failing");
+      if (result === "well" || results.length < ENOUGH) return;
+      if (results.filter((each) => each === result).length < results.length * SHARE) return;
+      if (fault) open(now, "failing");
+      else if (until === 0) open(now, "slow", slow);
     },
     unreachable(ticket, now) {
-      if (ticket === current && (probing || until === 0)) open(now, "unreachable");
+      if (ticket === current && (probing || until === 0 || isSlow())) open(now, "unreachable");
     },
     abandoned(ticket) {
       if (ticket === current) probing = false;
@@ -122,6 +146,7 @@ export function createBreaker(scale: number): Breaker {
 export const alwaysClosed: Breaker = {
   state: () => "closed",
   admits: () => true,
+  slow: () => undefined,
   begin: () => 0,
   record: () => {},
   unreachable: () => {},

@@ -5,6 +5,7 @@ import type { Admitted, Called } from "./job.ts";
 import type { Lane } from "./lanes.ts";
 import { isUntimely } from "./leave.ts";
 import { callOf, comeBack, comeBackWithFiles, giveBack, settle, strand } from "./outcomes.ts";
+import { slowAfterMs } from "./pace.ts";
 import { tellsOfFault } from "./retry.ts";
 
 /** Their intent is durable: one recipient's are called one after another, different recipients' at once. */
@@ -114,15 +115,18 @@ function goOn(turn: Turn, { task: { lane } }: Called, durationMs: number): void 
 
 /** What the gateway's health and pace are judged by. */
 function count(
-  { connection: { stats, breaker }, ticket }: Called["given"],
+  { connection, sending, ticket }: Called["given"],
   result: CallResult,
   durationMs: number,
   now: number,
 ): void {
+  const { stats, breaker, config } = connection;
   // Nobody was called, which tells nothing of the gateway; if this was the probe, another call may be.
   if (result.type === "not_called") return breaker.abandoned(ticket);
   const fault = tellsOfFault(result);
   stats.record(durationMs, !fault);
   if (result.type === "unavailable") breaker.unreachable(ticket, now);
-  else breaker.record(ticket, fault, now);
+  // How long files take says how large they are.
+  else if (sending.media !== undefined) breaker.record(ticket, fault, now);
+  else breaker.record(ticket, fault, now, { tookMs: durationMs, boundMs: slowAfterMs(config) });
 }

@@ -9,6 +9,8 @@ export type Candidate = {
   readonly cost: string | undefined;
   /** Why it cannot be used at all now, such as an open breaker; undefined when it is healthy. */
   readonly unhealthy: string | undefined;
+  /** Why it is taken only where no other can be: its calls have become slow. */
+  readonly slow: string | undefined;
   /** Healthy, but at its limit for now. */
   readonly full: boolean;
   /** Full, and perhaps not in a moment: whoever is due to it waits for that, and does not go elsewhere. */
@@ -23,7 +25,7 @@ export type Choice<Item> =
 
 /**
  * Takes one healthy gateway of a route with room: at random by weight, the first, or the cheapest. Gateways that have just failed this message are passed over as long as
- * another healthy one exists. Without fail-over there is no other: the first or the cheapest is waited for, and who is drawn is drawn anew for each try. `random` is from [0, 1).
+ * another healthy one exists, and slow ones while another has room. Without fail-over there is no other: the first or the cheapest is waited for, and who is drawn is drawn anew for each try. `random` is from [0, 1).
  */
 export function choose<Item extends Candidate>(
   { candidates: all, policy, failover, rule, excluded }: RouteTo<Item>,
@@ -35,17 +37,18 @@ export function choose<Item extends Candidate>(
   if (candidates.length === 1) {
     const candidate = candidates[0]!;
     if (candidate.full || candidate.unhealthy !== undefined) return { type: "wait" };
-    return { type: "chosen", candidate, choice: onlyChoice(candidate.name, rule, excluded) };
+    return { type: "chosen", candidate, choice: onlyChoice(candidate, rule, excluded) };
   }
   const healthy = candidates.filter((candidate) => candidate.unhealthy === undefined);
   const fresh = healthy.filter((candidate) => !failed.includes(candidate.name));
   const usable = fresh.length > 0 ? fresh : healthy;
   const open = usable.filter((candidate) => !candidate.full || candidate.asking);
   if (open.length === 0) return { type: "wait" };
-  const { candidate, why } = taken(open, policy, random);
+  const quick = open.filter((candidate) => candidate.slow === undefined);
+  const { candidate, why } = taken(quick.length > 0 ? quick : open, policy, random);
   if (candidate.full) return { type: "wait" };
   const instead = fresh.length > 0 && failed.length > 0;
-  const reason = instead ? `fail-over from ${failed.join(", ")}` : why;
+  const reason = although(candidate, instead ? `fail-over from ${failed.join(", ")}` : why);
   return {
     type: "chosen",
     candidate,
@@ -63,12 +66,18 @@ export function choose<Item extends Candidate>(
   };
 }
 
-const only: GatewayChoice = { reason: "the only gateway of the channel" };
+const ofChannel = "the only gateway of the channel";
+const only: GatewayChoice = { reason: ofChannel };
+
+const although = ({ slow }: Candidate, reason: string): string =>
+  slow === undefined ? reason : `${reason}, although ${slow}`;
 
 /** Under a rule the channel has others: that they were no choice is said. */
-function onlyChoice(gateway: string, rule: number | undefined, excluded: Excluded): GatewayChoice {
-  if (rule === undefined && excluded === undefined) return only;
-  const reason = "the only gateway for the message";
+function onlyChoice(item: Candidate, rule: number | undefined, excluded: Excluded): GatewayChoice {
+  const { name: gateway, slow } = item;
+  if (rule === undefined && excluded === undefined)
+    return slow === undefined ? only : { reason: although(item, ofChannel) };
+  const reason = although(item, "the only gateway for the message");
   return {
     reason: rule === undefined ? reason : `rule ${rule}: ${reason}`,
     considered: [{ gateway, verdict: "chosen" }, ...notAtAll(excluded)],
@@ -120,6 +129,7 @@ function verdict(
   if (item.unhealthy !== undefined) return item.unhealthy;
   if (failed.includes(item.name)) return "has just failed this message";
   if (item.full) return "at its limit";
+  if (item.slow !== undefined) return item.slow;
   if (policy === "weighted") return "not drawn";
   return policy === "priority" ? "comes later" : "dearer";
 }

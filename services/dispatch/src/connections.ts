@@ -27,6 +27,7 @@ import {
   senderRefusal,
   takenThere,
 } from "./routing.ts";
+import { slowWords } from "./pace.ts";
 import { createStats, type Stats } from "./stats.ts";
 
 /** Admitted calls of one gateway that have no outcome yet: what a crash may leave uncertain at most. */
@@ -290,6 +291,10 @@ function newConnection(config: GatewayConfig, gateway: Gateway, options: Options
       return breaker.admits(now())
         ? undefined
         : `its circuit breaker is ${breaker.state(now()).replace("_", " ")}`;
+    },
+    get slow() {
+      const slow = breaker.slow(now());
+      return slow && slowWords(slow);
     },
     get full() {
       return hasNoPlace(connection) || !connection.bucket.has(now());

@@ -1,4 +1,4 @@
-import { gatewaysDdl } from "./tables/gateways.ts";
+import { gatewaysDdl, slowDdl } from "./tables/gateways.ts";
 import { troubleDdl } from "./tables/trouble.ts";
 import { limitTables, prepareTables, reactor, type Reactor } from "@heliograph/runtime";
 import { startDispatcher } from "./dispatcher.ts";
@@ -28,6 +28,7 @@ export function dispatchReactor(): Reactor {
       decidedDdl,
       troubleDdl,
       setAtDdl,
+      slowDdl,
     ],
     async start(tools) {
       const { pool: database, settings } = tools.context;

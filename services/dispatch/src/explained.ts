@@ -2,24 +2,31 @@ import type { GatewayChoice } from "@heliograph/contracts";
 import { type GatewayConfig, throughFault } from "@heliograph/gateways";
 import { type Candidate, type Choice, notAtAll } from "./choose.ts";
 import type { RouteTo } from "./routing.ts";
+import type { GatewayHealth } from "./tables/gateways.ts";
 
 /** A gateway as the choice sees one that is not at its limit: what is at its limit right now only a dispatcher knows. */
 export function withRoom<Config extends Pick<GatewayConfig, "name" | "weight" | "cost">>(
   config: Config,
-  unhealthy?: string,
+  { unhealthy, slow }: Partial<HealthNow> = {},
 ): Candidate & { readonly config: Config } {
   const { name, weight, cost } = config;
-  return { config, name, weight, cost, unhealthy, full: false, asking: false };
+  return { config, name, weight, cost, unhealthy, slow, full: false, asking: false };
 }
 
-/** Why nothing goes by a gateway now: the one that it goes through cannot be used, or its breaker is open. */
-export const unhealthyNow = (
+type HealthNow = Pick<Candidate, "unhealthy" | "slow">;
+
+/** Why nothing goes by a gateway now, the one that it goes through cannot be used or its breaker is open; or why only what has no other way does. */
+export function healthNow(
   config: GatewayConfig,
   gateways: readonly GatewayConfig[],
-  breaker: string,
-): string | undefined =>
-  throughFault(config, gateways) ??
-  (breaker === "open" ? "its circuit breaker is open" : undefined);
+  { breaker, slow }: Pick<GatewayHealth, "breaker" | "slow">,
+): HealthNow {
+  const isOpen = breaker === "open";
+  const unhealthy =
+    throughFault(config, gateways) ??
+    (isOpen && slow === null ? "its circuit breaker is open" : undefined);
+  return { unhealthy, slow: isOpen && slow !== null ? slow : undefined };
+}
 
 /** A choice for somebody who asks what it would be; `gateway` is the name of the one that is taken, null where none can be. */
 export function explained<Item extends Candidate>(

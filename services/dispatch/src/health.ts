@@ -3,6 +3,7 @@ import type pg from "pg";
 import type { Connections } from "./connections.ts";
 import type { Environment } from "@heliograph/contracts";
 import { forgetBreaker, showBreaker } from "./metrics.ts";
+import { slowWords } from "./pace.ts";
 
 /** Rows are written at most so often, and only those that changed. */
 const EVERY_MS = 1_000;
@@ -22,9 +23,11 @@ export function publishHealth(
     const rows: GatewayHealth[] = [];
     for (const { config, breaker, stats, open } of connections.all) {
       const { calls, successRate, p50, p95 } = stats.summary();
+      const slow = breaker.slow(now());
       const row: GatewayHealth = {
         gateway_id: config.gateway_id,
         breaker: breaker.state(now()),
+        slow: slow === undefined ? null : slowWords(slow),
         success_rate: successRate,
         latency_p50_ms: p50,
         latency_p95_ms: p95,

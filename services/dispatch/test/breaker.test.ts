@@ -122,3 +122,67 @@ test("it tells since when it is open, through probes that fail, why, and when it
   results(breaker, [true, true, true, true, true], 30_000);
   expect(breaker.trouble).toEqual({ since: 30_000, reason: "failing" });
 });
+
+const bound = (boundMs: number, tookMs: number) => ({ tookMs, boundMs });
+/** Calls one after the other, each of so many milliseconds. */
+const calls = (breaker: Breaker, durations: readonly number[], now = 0, boundMs = 1_000) => {
+  for (const tookMs of durations)
+    breaker.record(breaker.begin(now), false, now, bound(boundMs, tookMs));
+};
+
+test("half of its calls at four times the usual and over the bound are slow: it opens, and goes on for what has no other way", () => {
+  const breaker = createBreaker(1);
+  calls(breaker, [300, 300, 1_199, 1_199, 1_199, 1_199, 999]);
+  expect([breaker.state(0), breaker.slow(0)], "over the bound, and usual").toEqual([
+    "closed",
+    undefined,
+  ]);
+  const usual = createBreaker(1);
+  calls(usual, [10, 10, 10, 2_000, 2_000]);
+  expect(usual.state(0)).toBe("closed");
+  calls(usual, [2_000]);
+  expect([usual.state(0), usual.admits(0)]).toEqual(["open", true]);
+  expect(usual.slow(0)).toEqual({ tookMs: 2_000, usualMs: expect.any(Number), boundMs: 1_000 });
+  expect(Math.round(usual.slow(0)!.usualMs!)).toBe(10);
+  expect(usual.trouble).toMatchObject({ since: 0, reason: "slow" });
+  // Its own calls change nothing of that, and one of them is the probe once the pause is over.
+  calls(usual, [5, 5, 5], 4_999);
+  expect(usual.slow(4_999)).toBeDefined();
+  const probe = usual.begin(5_000);
+  expect([usual.slow(5_000) === undefined, usual.begin(5_000)]).toEqual([false, -1]);
+  usual.record(probe, false, 6_500, bound(1_000, 1_500));
+  expect([usual.state(16_499), usual.state(16_500)]).toEqual(["open", "half_open"]);
+  expect(usual.slow(16_500), "the next one is let through").toBeUndefined();
+  calls(usual, [20], 16_500);
+  expect([usual.state(16_500), usual.slow(16_500), usual.admits(16_500)]).toEqual([
+    "closed",
+    undefined,
+    true,
+  ]);
+});
+
+test("a gateway of which nothing is known is slow by its bound alone, and what is slow is never usual", () => {
+  const breaker = createBreaker(1);
+  calls(breaker, [1_500, 1_500, 1_500, 1_500, 1_500]);
+  expect(breaker.slow(0)).toEqual({ tookMs: 1_500, usualMs: undefined, boundMs: 1_000 });
+  for (let now = 5_000; now < 1_000_000; now += 60_000) calls(breaker, [1_500], now);
+  expect(breaker.state(1_000_000)).toBe("open");
+});
+
+test("of a slow gateway faults count on, and close it to all; calls that tell nothing of its pace are neither", () => {
+  const breaker = createBreaker(1);
+  calls(breaker, [2_000, 2_000, 2_000, 2_000, 2_000]);
+  results(breaker, [true, true, true, true], 10);
+  expect(breaker.admits(10)).toBe(true);
+  results(breaker, [true], 11);
+  expect([breaker.admits(11), breaker.slow(11)]).toEqual([false, undefined]);
+  expect(breaker.trouble).toEqual({ since: 0, reason: "failing" });
+  const cut = createBreaker(1);
+  calls(cut, [2_000, 2_000, 2_000, 2_000, 2_000]);
+  cut.unreachable(cut.begin(20), 20);
+  expect([cut.admits(20), cut.trouble!.reason]).toEqual([false, "unreachable"]);
+  const files = createBreaker(1);
+  results(files, [false, false, false, false, false, false]);
+  calls(files, [2_000, 2_000, 2_000, 2_000, 2_000]);
+  expect(files.state(0)).toBe("closed");
+});

@@ -1,4 +1,4 @@
-import { deterministicId } from "@heliograph/contracts";
+import { deterministicId, streamOf } from "@heliograph/contracts";
 import { readGatewayHealth } from "../src/tables/gateways.ts";
 import { loosely, smtpSink, until, type SmtpSink } from "@heliograph/testkit";
 import { afterEach, expect, test } from "vitest";
@@ -61,6 +61,19 @@ test("a busy server is left for a healthy one, and the choice says why", async (
     },
   });
   expect(second.messages).toHaveLength(1);
+
+  // That its own address stands on a list is a fault of its own, too, and none of the recipient.
+  const text = "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org";
+  first.behave({ type: "reject-recipient", code: 554, text });
+  const [listed] = await send(world.log, [{ to: "bob@example.com" }]);
+  await eventually(world.log, [listed!], "MessageSent");
+  const [, refused] = await history(world.log, listed!);
+  expect(refused!.data).toMatchObject({
+    gateway: "smtp-1",
+    next: "failover",
+    error: { code: "gateway_block_listed", class: "gateway" },
+  });
+  expect(second.messages).toHaveLength(2);
 });
 
 test("who may only go through a busy gateway waits for it, and holds nobody up who goes elsewhere", async () => {
@@ -118,6 +131,45 @@ test("a failing server's breaker opens, is shown, and closes again after a probe
   expect(health).toMatchObject({
     latency_p50_ms: expect.any(Number),
     success_rate: expect.any(Number),
+  });
+});
+
+test("a server that has become slow is left for another one, said why, and used where it is the only one", async () => {
+  const slow_after_ms = 400;
+  const quick = smtp(1, { weight: 1 });
+  const [first] = await twoServers([{ weight: 1_000, slow_after_ms }, quick]);
+  const choices = async (ids: readonly string[]) => {
+    await eventually(world.log, ids, "MessageSent");
+    const streams = await Promise.all(ids.map((id) => history(world.log, id)));
+    return streams.map((events) => {
+      const { gateway, choice } = loosely(events.find(({ type }) => type === "MessageSent")!.data);
+      return { gateway, choice };
+    });
+  };
+  first.behave({ type: "accept", delayMs: 450 });
+  const slow = await until(async () => {
+    await choices(await send(world.log, mails(6)));
+    const health = (await readGatewayHealth(world.pool)).get(smtp(0).gateway_id);
+    return health?.slow ?? undefined;
+  });
+  expect(slow).toMatch(/^its calls have become slow: \d+ ms, where .* and 400 ms are its bound$/);
+  // Probes go there, and nothing else.
+  const told = await until(async () => {
+    const [one] = await choices(await send(world.log, [{ to: "ada@example.com" }]));
+    return one!.choice.considered[0].verdict.startsWith("its calls have") && one;
+  });
+  expect(told!.gateway).toBe("smtp-2");
+  const [notice] = await until(async () => {
+    const all = await world.log.readStream(streamOf("gateway", smtp(0).gateway_id));
+    return all.length > 0 && all;
+  });
+  expect(notice).toMatchObject({ type: "GatewayDegraded", data: { reason: "slow" } });
+
+  world.configure([smtp(0, { slow_after_ms })]);
+  const reason = expect.stringMatching(/^the only gateway of the channel, although its calls have/);
+  await until(async () => {
+    const [one] = await choices(await send(world.log, mails(1, "alone")));
+    return reason.asymmetricMatch(one!.choice.reason) && one;
   });
 });
 

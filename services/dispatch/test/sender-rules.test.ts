@@ -16,6 +16,7 @@ const gateway = (name: string): Candidate => ({
   weight: 1,
   cost: undefined,
   unhealthy: undefined,
+  slow: undefined,
   full: false,
   asking: false,
 });

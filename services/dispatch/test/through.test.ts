@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { createBucket, noBucket } from "../src/bucket.ts";
 import type { Connection } from "../src/connections.ts";
 import { choose } from "../src/choose.ts";
-import { explained, unhealthyNow, withRoom } from "../src/explained.ts";
+import { explained, healthNow, withRoom } from "../src/explained.ts";
 import { simulator } from "./harness.ts";
 import { loneConnections } from "./lone-connections.ts";
 
@@ -71,8 +71,12 @@ test("what goes through another gateway has the rates of both, and is a call of 
 });
 
 test("an explanation takes no gateway whose own one is disabled or gone, and says so", () => {
-  const explain = (gateways: readonly GatewayConfig[], breaker = "closed") => {
-    const candidates = [withRoom(news, unhealthyNow(news, gateways, breaker))];
+  const explain = (
+    gateways: readonly GatewayConfig[],
+    breaker: "closed" | "open" = "closed",
+    slow: string | null = null,
+  ) => {
+    const candidates = [withRoom(news, healthNow(news, gateways, { breaker, slow }))];
     const found = { candidates, policy: "priority", failover: false } as const;
     return explained(found as never, choose(found as never, [], 0));
   };
@@ -80,6 +84,10 @@ test("an explanation takes no gateway whose own one is disabled or gone, and say
   expect(explain([news, via], "open")).toMatchObject({
     gateway: null,
     considered: [{ gateway: "news", verdict: "its circuit breaker is open" }],
+  });
+  expect(explain([news, via], "open", "it is slow"), "there is no other").toMatchObject({
+    gateway: "news",
+    reason: "the only gateway of the channel, although it is slow",
   });
   expect(explain([news, { ...via, enabled: false }])).toMatchObject({
     gateway: null,

@@ -27,6 +27,8 @@ export const GatewayConfigured = defineEvent(
     on_uncertain: z.enum(["ask_provider", "at_most_once", "at_least_once"]),
     settings: z.record(z.string(), z.unknown()),
     secrets: z.record(z.string().max(64), z.string().max(20_000)).optional(),
+    /** From this duration on its calls can be slow; left out: from half of `timeout_ms`. */
+    slow_after_ms: z.int().min(10).max(120_000).optional(),
     /** What a segment costs there, in the currency of the price list; left out: not known, and dearer than any that is. */
     cost: Money.optional(),
     /** Where it carries to (ISO 3166-1 alpha-2); left out: everywhere. */
@@ -41,8 +43,8 @@ export const GatewayRemoved = defineEvent(
   z.strictObject({ gateway_id: Id, environment: z.enum(["live", "sandbox"]), removed_at: Time }),
 );
 
-/** Why a gateway's breaker opened: half of its calls failed by its own fault, or no connection could be made. */
-export const gatewayTroubles = ["failing", "unreachable"] as const;
+/** Why a gateway's breaker opened: half of its calls failed by its own fault, no connection could be made, or half of its calls have become slow. */
+export const gatewayTroubles = ["failing", "unreachable", "slow"] as const;
 const health = {
   gateway_id: Id,
   name: plainText(z.string().max(64)),

@@ -44,6 +44,29 @@ export function deliveredStatus(group: Fields): {
 const us =
   /\b(?:relay(?:ing)?|spam\w*|black-?list\w*|block-?list\w*|dnsbl|rbl|policy|reputation|rate limit)\b/i;
 
+const ip = String.raw`(?:\d{1,3}\.){3}\d{1,3}|[\da-f]{1,4}:[\da-f:]{2,}:[\da-f]{1,4}`;
+/** Whom a reply refuses: the machine that delivers, by its address or as who is connected. */
+const machine = new RegExp(
+  String.raw`(?<![\w/.])(?:${ip})(?![\w.])|\b(?:client|sending|connecting|your|source) (?:host|ip|server|network)\b|\bip address\b`,
+  "i",
+);
+/** And by what: a list, or its keeper. */
+const list =
+  /\b(?:block|black|deny)[ -]?list(?:s|ed|ing)?\b|\bdnsbls?\b|\brbls?\b|\bblocked (?:using|by|at)\b|\blist(?:ed|ing) (?:at|in|on|by)\b|\bfound on\b|\bbanned\b|\bspamhaus\b|\bspamcop\b|\bbarracuda|\bsorbs\b|\buceprotect|\bproofpoint\b|\bsenderscore\b/i;
+/** Lists of names and of addresses within mails, which another machine would be refused by as well. */
+const ofNames =
+  /\b(?:dbl|rhsbl|surbl|uribl)\b|\b(?:url|uri|link)s?\b(?=.*(?:list|block))|\bsender(?: address| domain)?\b.{0,80}(?:list|blocked)/i;
+/** Microsoft's numbers for a banned address of a sending machine. */
+const bannedByMicrosoft = /\b5\.7\.(?:511|6(?:0[6-9]|[1-4]\d))(?!\d)/;
+
+/**
+ * Whether a reply, without the addresses that it quotes, says that the machine which delivers stands on a list: whatever it answers and whatever number it has, it is no word of the recipient
+ * and none of the message. Postfix ("Client host [192.0.2.1] blocked using zen.spamhaus.org"), Exim, Microsoft, Yahoo, Apple, Barracuda, Proofpoint and Comcast write it so. A hint, as above.
+ */
+export const isBlockListed = (text: string): boolean =>
+  bannedByMicrosoft.test(text) ||
+  (machine.test(text) && list.test(text) && !ofNames.test(text) && !nobody.test(text));
+
 /** Whether a reply says that the mailbox has no room. */
 export function isMailboxFull(text: string): boolean {
   const [, status, subject, detail] = enhanced.exec(text) ?? [];

@@ -14,6 +14,7 @@ export const smtpErrors = {
   provider_deferred: { class: "provider", permanent: false },
   provider_rejected: { class: "provider", permanent: true },
   provider_unavailable: { class: "provider", permanent: false },
+  gateway_block_listed: { class: "gateway", permanent: false },
   gateway_authentication_failed: { class: "account", permanent: false },
   gateway_timeout: { class: "timeout", permanent: false },
   gateway_unreachable: { class: "gateway", permanent: false },

@@ -1,6 +1,6 @@
 import type { Failure } from "@heliograph/contracts";
 import { failureOf } from "../failure.ts";
-import { isMailboxFull, refusedRecipient, withoutNames } from "./enhanced-status.ts";
+import { isBlockListed, isMailboxFull, refusedRecipient, withoutNames } from "./enhanced-status.ts";
 import { type SmtpErrorCode, smtpErrors } from "./errors.ts";
 import type { SendResult } from "../types.ts";
 
@@ -74,10 +74,11 @@ export function smtpResult(
   return rejected(timedOut ? "gateway_timeout" : "gateway_unreachable");
 }
 
-/** Said in answer to a recipient's name, and nevertheless not of it: the server goes away, or wants us to sign in. */
+/** Said in answer to a recipient's name, and nevertheless not of it: the server goes away, wants us to sign in, or has us on a list. */
 const aboutUs: ReadonlySet<SmtpErrorCode> = new Set([
   "provider_unavailable",
   "gateway_authentication_failed",
+  "gateway_block_listed",
 ]);
 /** The server wants to know first who asks (RFC 4954 §6), or does not believe it. */
 const aboutAccount: ReadonlySet<number> = new Set([530, 534, 535, 538]);
@@ -92,6 +93,7 @@ function replied(
   text: string,
 ): SmtpErrorCode {
   const permanent = responseCode >= 500;
+  if (isBlockListed(text)) return "gateway_block_listed";
   if (!permanent && GREYLISTED.test(text)) return "greylisted";
   // 421 means that the server is closing the connection for reasons of its own.
   if (responseCode === 421) return "provider_unavailable";

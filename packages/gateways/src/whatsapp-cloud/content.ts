@@ -12,9 +12,20 @@ type Parameter = {
 
 /** A caption has room for as much (Cloud API, media messages). */
 const maxCaption = 1_024;
-/** Names of variables that stand elsewhere than in the body: the header's only one, and the end of a button's address. */
+/** Names of variables that stand elsewhere than in the body: the header's only one, and what a button has: the end of its address, what comes back when it is pressed, the code that it copies. */
 const inHeader = "header";
-const inButton = /^button_(\d)$/;
+const inButton = /^(button|quick_reply|copy_code)_(\d)$/;
+const buttons: Readonly<Record<string, (text: string) => object>> = {
+  button: (text) => ({ sub_type: "url", parameters: [{ type: "text", text }] }),
+  quick_reply: (payload) => ({
+    sub_type: "quick_reply",
+    parameters: [{ type: "payload", payload }],
+  }),
+  copy_code: (code) => ({
+    sub_type: "copy_code",
+    parameters: [{ type: "coupon_code", coupon_code: code }],
+  }),
+};
 const positional = /^[1-9]\d?$/;
 
 /** The body of a message for the Cloud API. A string says why there is none. */
@@ -35,9 +46,9 @@ export function whatsappContent(attempt: Attempt): Readonly<Record<string, unkno
 
 function saidIn(content: Attempt["content"], media: readonly Media[]): object | string {
   const { text = "", template } = content;
-  if (template !== undefined) return templateOf(template);
   const [file, ...others] = media;
   if (others.length > 0) return "a message of WhatsApp's carries one file";
+  if (template !== undefined) return templateOf(template, file);
   if (file === undefined)
     return text === ""
       ? "it has no text"
@@ -49,13 +60,14 @@ function saidIn(content: Attempt["content"], media: readonly Media[]): object | 
   if (type === "audio" && caption !== "") return "a sound has no text beside it";
   return {
     type,
-    [type]: {
-      link: file.url,
-      ...(caption !== "" && { caption }),
-      ...(type === "document" && file.name !== undefined && { filename: file.name }),
-    },
+    [type]: { ...linkOf(file, type), ...(caption !== "" && { caption }) },
   };
 }
+
+const linkOf = ({ url, name }: Media, type: string): object => ({
+  link: url,
+  ...(type === "document" && name !== undefined && { filename: name }),
+});
 
 /** What the Cloud API takes as what; anything else is a document. */
 function typeOf({ type = "" }: Media): "image" | "video" | "audio" | "document" {
@@ -67,27 +79,28 @@ function typeOf({ type = "" }: Media): "image" | "video" | "audio" | "document" 
 
 /**
  * The template as it is approved at Meta, by its slug and language, with the values of its variables: those called `1`, `2` … by their place, others by their name (`parameter_name`); `header` and
- * `button_<index>` where they say.
+ * `button_<index>` and its like where they say. A file is the header of one that has a picture, a film or a document there.
  */
-function templateOf({ slug, language, variables }: Template): object | string {
+function templateOf({ slug, language, variables }: Template, file?: Media): object | string {
   // What was accepted before acceptance had this rule.
   const [wrong] = valueFaults("whatsapp", variables);
   if (wrong !== undefined) return `${wrong.path} ${wrong.message}`;
   const body: Parameter[] = [];
   const components: object[] = [];
+  if (file !== undefined) {
+    const type = typeOf(file);
+    if (type === "audio") return "the header of a template takes no sound";
+    if (variables[inHeader] !== undefined) return "the header of a template is a text or a file";
+    components.push({ type: "header", parameters: [{ type, [type]: linkOf(file, type) }] });
+  }
   const entries = Object.entries(variables).toSorted(([one], [other]) => compare(one, other));
   for (const [name, value] of entries) {
     const text = String(value);
-    const button = inButton.exec(name)?.[1];
+    const [, button = "", index] = inButton.exec(name) ?? [];
     if (name === inHeader)
       components.push({ type: "header", parameters: [{ type: "text", text }] });
-    else if (button !== undefined)
-      components.push({
-        type: "button",
-        sub_type: "url",
-        index: button,
-        parameters: [{ type: "text", text }],
-      });
+    else if (index !== undefined)
+      components.push({ type: "button", index, ...buttons[button]!(text) });
     else body.push({ type: "text", ...(!positional.test(name) && { parameter_name: name }), text });
   }
   if (body.length > 0) components.push({ type: "body", parameters: body });

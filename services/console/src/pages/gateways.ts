@@ -78,7 +78,7 @@ async function list(visit: Visit): Promise<Shown> {
   ];
   return shown(
     "Gateways",
-    html`<p>The ways out to providers, and how they do. A breaker opens where too many calls fail: messages take another way, or wait, until it lets some through again.</p>
+    html`<p>The ways out to providers, and how they do. A breaker opens where too many calls fail or have become slow: messages take another way, or wait, until it lets some through again.</p>
 ${data.length === 0 ? empty("No gateway", "Nothing can be sent here until an operator adds one.") : table("Gateways", [name, ...health, ...(operator ? extra : [])], data)}
 ${more && html`<p class="hint">${notAll}</p>`}
 <p><a href="${base}/routing">Which of them would take a message?</a></p>

@@ -32,6 +32,10 @@ const Secret = z.union([secretText, z.record(z.string(), z.unknown())]);
 const maxPerSecond = z.number().min(0.01).max(1_000_000);
 const maxInFlight = z.int().min(1).max(10_000);
 const timeoutMs = z.int().min(100).max(120_000);
+const slowAfterMs = z.int().min(10).max(120_000).meta({
+  description:
+    "From this duration on its calls can be slow: such a gateway is passed over while another can be had. Default: half of `timeout_ms`; as much as that: never.",
+});
 const weight = z.int().min(0).max(1_000);
 
 export const CreateGateway = z
@@ -47,6 +51,7 @@ export const CreateGateway = z
     max_per_second: maxPerSecond.optional(),
     max_in_flight: maxInFlight.optional(),
     timeout_ms: timeoutMs.optional(),
+    slow_after_ms: slowAfterMs.optional(),
     weight: weight.optional(),
     cost: Cost.optional(),
     countries: CarriedCountries.optional(),
@@ -76,6 +81,7 @@ export const PatchGateway = z
     max_per_second: maxPerSecond.nullable().optional(),
     max_in_flight: maxInFlight.optional(),
     timeout_ms: timeoutMs.optional(),
+    slow_after_ms: slowAfterMs.nullable().optional(),
     weight: weight.optional(),
     cost: Cost.nullable().optional(),
     countries: CarriedCountries.nullable().optional(),
@@ -101,6 +107,7 @@ export const AdminGateway = z
     max_per_second: z.number().nullable(),
     max_in_flight: z.int(),
     timeout_ms: z.int(),
+    slow_after_ms: z.int().nullable(),
     weight: z.int(),
     cost: z.string().nullable(),
     countries: z.array(z.string()).nullable(),
@@ -128,6 +135,7 @@ export const gatewayView = (
   max_per_second: config.max_per_second ?? null,
   max_in_flight: config.max_concurrent,
   timeout_ms: config.timeout_ms,
+  slow_after_ms: config.slow_after_ms ?? null,
   weight: config.weight,
   cost: config.cost ?? null,
   countries: config.countries ?? null,

@@ -200,6 +200,7 @@ async function create(call: Call<CreateGateway, unknown>): Promise<Answer> {
         on_uncertain: onUncertain(uncertain),
         settings: body.settings ?? {},
         ...(body.max_per_second !== undefined && { max_per_second: body.max_per_second }),
+        ...(body.slow_after_ms !== undefined && { slow_after_ms: body.slow_after_ms }),
         ...(body.cost !== undefined && { cost: body.cost }),
         ...(body.countries !== undefined && { countries: body.countries }),
         ...(partner_id !== undefined && { partner_id }),

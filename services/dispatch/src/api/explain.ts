@@ -7,7 +7,7 @@ import { meansOf } from "@heliograph/gateways";
 import { z } from "zod";
 import { choose } from "../choose.ts";
 import { deviceTokens, isDevice } from "../devices.ts";
-import { explained, unhealthyNow, withRoom } from "../explained.ts";
+import { explained, healthNow, withRoom } from "../explained.ts";
 import { routeOf, rulesByChannel, takenThere } from "../routing.ts";
 import { readGatewayHealth } from "../tables/gateways.ts";
 
@@ -80,8 +80,8 @@ async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promi
   const ofChannel = gateways
     .filter((gateway) => gateway.enabled && gateway.channel === channel)
     .map((config) => {
-      const breaker = health.get(config.gateway_id)?.breaker ?? "closed";
-      return withRoom(config, unhealthyNow(config, gateways, breaker));
+      const now = health.get(config.gateway_id) ?? { breaker: "closed", slow: null };
+      return withRoom(config, healthNow(config, gateways, now));
     });
   const { country } = recipient.value;
   const sender = await senderFor(call, partner, recipient.value);

@@ -24,6 +24,11 @@ const GatewayView = z
     kind: z.string(),
     status: z.enum(["enabled", "disabled"]),
     breaker: z.enum(["closed", "open", "half_open"]),
+    slow: z.string().nullable().meta({
+      description:
+        "Why only what has no other way goes by it: its calls have become slow. null: that is not so.",
+      example: null,
+    }),
     success_rate: z.number().nullable().meta({ description: "Of the last calls, 0 to 1." }),
     latency_ms: z.object({ p50: latency, p95: latency }),
     max_per_second: z.number().nullable(),
@@ -37,6 +42,7 @@ const gatewayView = (gateway: Gateway, health: GatewayHealth | undefined): objec
   kind: gateway.kind,
   status: gateway.enabled ? "enabled" : "disabled",
   breaker: health?.breaker ?? "closed",
+  slow: health?.slow ?? null,
   success_rate: health?.success_rate ?? null,
   latency_ms: { p50: health?.latency_p50_ms ?? null, p95: health?.latency_p95_ms ?? null },
   max_per_second: paced(gateway).max_per_second ?? null,

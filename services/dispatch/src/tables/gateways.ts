@@ -15,9 +15,16 @@ create table if not exists gateways.health (
 ) with (fillfactor = 50);
 `;
 
+/** Of a gateway whose breaker is open because its calls have become slow: that, in words. */
+export const slowDdl = `
+alter table gateways.health add column if not exists slow text;
+`;
+
 export type GatewayHealth = {
   readonly gateway_id: string;
   readonly breaker: "closed" | "open" | "half_open";
+  /** Why only what has no other way goes by it; null where that is not so. */
+  readonly slow: string | null;
   /** Share of the calls that did not fail by the gateway's or provider's own fault, 0 to 1. */
   readonly success_rate: number | null;
   readonly latency_p50_ms: number | null;
@@ -35,11 +42,11 @@ export async function writeGatewayHealth(
   const column = <Key extends keyof GatewayHealth>(key: Key) => rows.map((row) => row[key]);
   await pool.query({
     name: "gateways_health_write",
-    text: `insert into gateways.health (gateway_id, breaker, success_rate, latency_p50_ms, latency_p95_ms, calls, in_flight)
-      select * from unnest($1::text[], $2::text[], $3::float8[], $4::float8[], $5::float8[], $6::bigint[], $7::int[])
+    text: `insert into gateways.health (gateway_id, breaker, success_rate, latency_p50_ms, latency_p95_ms, calls, in_flight, slow)
+      select * from unnest($1::text[], $2::text[], $3::float8[], $4::float8[], $5::float8[], $6::bigint[], $7::int[], $8::text[])
       on conflict (gateway_id) do update set breaker = excluded.breaker, success_rate = excluded.success_rate,
         latency_p50_ms = excluded.latency_p50_ms, latency_p95_ms = excluded.latency_p95_ms, calls = excluded.calls,
-        in_flight = excluded.in_flight, updated_at = now()`,
+        in_flight = excluded.in_flight, slow = excluded.slow, updated_at = now()`,
     values: [
       column("gateway_id"),
       column("breaker"),
@@ -48,18 +55,19 @@ export async function writeGatewayHealth(
       column("latency_p95_ms"),
       column("calls"),
       column("in_flight"),
+      column("slow"),
     ],
   });
 }
 
-/** Health by gateway id; a gateway that dispatch has not used yet is missing, and all are before dispatch first started. */
+/** Health by gateway id; a gateway that dispatch has not used yet is missing, and all are before dispatch first started. Whoever reads may be ahead of the dispatch that makes the columns. */
 export async function readGatewayHealth(
   pool: pg.Pool,
 ): Promise<ReadonlyMap<string, GatewayHealth>> {
   try {
     const { rows } = await pool.query({
       name: "gateways_health",
-      text: `select gateway_id, breaker, success_rate, latency_p50_ms, latency_p95_ms, calls::float8 as calls, in_flight from gateways.health`,
+      text: `select gateway_id, breaker, success_rate, latency_p50_ms, latency_p95_ms, calls::float8 as calls, in_flight, to_jsonb(health) ->> 'slow' as slow from gateways.health`,
     });
     return new Map(rows.map((row: GatewayHealth) => [row.gateway_id, row]));
   } catch (error) {
