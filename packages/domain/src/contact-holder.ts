@@ -1,4 +1,4 @@
-import { type TypedEvent, streamOf } from "@heliograph/contracts";
+import { type EventData, type TypedEvent, streamOf } from "@heliograph/contracts";
 
 /** Whom something of a contact belongs to now: itself, or after merges the survivor. */
 export type Holder = {
@@ -11,9 +11,13 @@ export type Holder = {
   readonly erased: boolean;
   /** Those that are part of it. */
   readonly merged: readonly string[];
+  /** By which it is known now, their texts sealed. */
+  readonly external_ids: readonly HeldId[];
   /** Of its last event; -1 for a contact that is not in the log. */
   readonly revision: number;
 };
+/** `from` is the merge that brought it. */
+type HeldId = EventData<"ContactCreated">["external_ids"][number] & { readonly from?: string };
 type Seen = Holder & { readonly into: string | undefined };
 export type ContactLog = {
   readStreams(
@@ -77,6 +81,7 @@ function foldHolder(
     profile: null,
     erased: false,
     merged: [],
+    external_ids: [],
     into: undefined,
     revision: -1,
   };
@@ -88,24 +93,40 @@ function foldHolder(
 function changes(holder: Seen, { type, data }: TypedEvent): Partial<Seen> {
   switch (type) {
     case "ContactCreated":
-      return { name: data.name, profile: data.profile };
+      return { name: data.name, profile: data.profile, external_ids: data.external_ids };
+    case "ContactExternalIdAdded":
+      return { external_ids: [...without(holder, data.external_id.name), data.external_id] };
+    case "ContactExternalIdRemoved":
+      return { external_ids: without(holder, data.name) };
     case "ContactUpdated":
       return {
         ...(data.name !== undefined && { name: data.name }),
         ...(data.profile !== undefined && { profile: data.profile }),
       };
     case "ContactAbsorbed":
-      return { name: data.name, profile: data.profile, merged: [...holder.merged, data.merged_id] };
+      return {
+        name: data.name,
+        profile: data.profile,
+        merged: [...holder.merged, data.merged_id],
+        external_ids: [
+          ...holder.external_ids,
+          ...data.external_ids.map((each) => ({ ...each, from: data.merge_id })),
+        ],
+      };
     case "ContactReleased":
       return {
         name: data.name,
         profile: data.profile,
         merged: holder.merged.filter((each) => each !== data.released_id),
+        external_ids: holder.external_ids.filter(({ from }) => from !== data.merge_id),
       };
     case "ContactMerged":
       return { into: data.into };
     case "ContactUnmerged":
-      return { into: undefined };
+      return {
+        into: undefined,
+        external_ids: holder.external_ids.filter(({ name }) => !data.lost.includes(name)),
+      };
     case "ContactErasureRequested":
     case "ContactErased":
       return { erased: true };
@@ -113,3 +134,6 @@ function changes(holder: Seen, { type, data }: TypedEvent): Partial<Seen> {
       return {};
   }
 }
+
+const without = ({ external_ids }: Holder, name: string): readonly HeldId[] =>
+  external_ids.filter((each) => each.name !== name);

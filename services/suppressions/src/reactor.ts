@@ -23,7 +23,7 @@ import { change, LogUnavailable, type RecordedEvent } from "@heliograph/log";
 import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { erasedText, type Seal } from "@heliograph/vault";
 import { following } from "./following.ts";
-import { aliasOf } from "./keywords/alias.ts";
+import { otherAddresses } from "./keywords/alias.ts";
 import { answer } from "./keywords/answer.ts";
 import { keywordOf } from "./keywords/recognise.ts";
 import { mailedTo } from "./mailed-to.ts";
@@ -133,13 +133,15 @@ async function received(tools: ReactorTools, event: Received): Promise<boolean> 
   const { to } = address.value;
   const { name, seal } = await recipientOf(vault, { partner, channel, to });
   const said = text === undefined || text.trim() === "" ? (subject ?? "") : text;
+  const own = { to, name, seal };
   // It is the person's, who may have two addresses.
-  const alias = await aliasOf(tools.context, event);
-  const other =
-    alias === undefined || alias === to
-      ? undefined
-      : { to: alias, ...(await recipientOf(vault, { partner, channel, to: alias })) };
-  const stopAt = (at: typeof other & object, id: string): Promise<boolean> =>
+  const others = await Promise.all(
+    (await otherAddresses(tools.context, event, to)).map(async (other) => ({
+      to: other,
+      ...(await recipientOf(vault, { partner, channel, to: other })),
+    })),
+  );
+  const stopAt = (at: typeof own, id: string): Promise<boolean> =>
     start(
       tools,
       event,
@@ -153,17 +155,18 @@ async function received(tools: ReactorTools, event: Received): Promise<boolean> 
       },
       id,
     );
-  const own = { to, name, seal };
   const changed = await {
     stop: async () => {
-      const stopped = await stopAt(own, suppressionIdOf(event));
-      if (other === undefined) return stopped;
-      return (await stopAt(other, suppressionIdOf(event, "alias"))) || stopped;
+      let stopped = await stopAt(own, suppressionIdOf(event));
+      for (const other of others)
+        stopped = (await stopAt(other, suppressionIdOf(event, "alias", other.name))) || stopped;
+      return stopped;
     },
     start: async () => {
-      const started = await forgiveAll(tools, event, { channel, to, name });
-      if (other === undefined) return started;
-      return (await forgiveAll(tools, event, { channel, ...other })) || started;
+      let started = false;
+      for (const each of [own, ...others])
+        started = (await forgiveAll(tools, event, { channel, ...each })) || started;
+      return started;
     },
     help: async () => true,
   }[found.keyword]();

@@ -155,13 +155,14 @@ test("START from the other form of a WhatsApp number ends what STOP from the fir
   expect(ended!.ended_at).toMatch(/Z$/);
 }, 60_000);
 
-test("STOP with a number and a user id of WhatsApp's stops both, and START with both ends both", async () => {
+test("STOP with a number and a user id of WhatsApp's stops both, START with both ends both, and so does either alone of one who is known by both", async () => {
   const [number, user] = ["+4915550917120", "DE.917120"];
   const { log, vault } = world.platform.contexts.sandbox;
-  const writes = async (body: string) => {
+  const shown = { from: number!.slice(1) };
+  const hidden = { from_user_id: user };
+  const writes = async (body: string, who: object = { ...shown, ...hidden }) => {
     const inbound = newId("inb");
-    const wamid = `wamid.${body}`;
-    const who = { from: number!.slice(1), from_user_id: user };
+    const wamid = `wamid.${inbound}`;
     const message = { id: wamid, timestamp: "1700000000", type: "text", text: { body }, ...who };
     const seal = await vault.seal({ partner, subject: inbound });
     const data = {
@@ -190,9 +191,22 @@ test("STOP with a number and a user id of WhatsApp's stops both, and START with 
     expect(period).toMatchObject({ to, reason: "keyword", evidence: { message_id: stopped } });
     await until(async () => (await send(to)) === "recipient_suppressed", { timeoutMs: 20_000 });
   }
+  const goesOn = async () => {
+    for (const to of [user!, number!])
+      await until(async () => (await send(to)) === undefined, { timeoutMs: 20_000 });
+  };
   await writes("START");
-  for (const to of [user!, number!])
-    await until(async () => (await send(to)) === undefined, { timeoutMs: 20_000 });
+  await goesOn();
+  for (const [stops, starts] of [
+    [hidden, shown],
+    [shown, hidden],
+  ]) {
+    await writes("STOP", stops);
+    for (const to of [user!, number!])
+      await until(async () => (await send(to)) === "recipient_suppressed", { timeoutMs: 20_000 });
+    await writes("START", starts);
+    await goesOn();
+  }
 }, 60_000);
 
 test("a chat that moved stays stopped at either address, and START from the new one ends what STOP from the old one began", async () => {

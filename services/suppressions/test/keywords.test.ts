@@ -2,7 +2,7 @@ import { LogUnavailable } from "@heliograph/log";
 import { loosely } from "@heliograph/testkit";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { aliasOf } from "../src/keywords/alias.ts";
+import { otherAddresses } from "../src/keywords/alias.ts";
 import { keywordOf, recognise } from "../src/keywords/recognise.ts";
 import { words } from "../src/keywords/words.ts";
 
@@ -127,9 +127,14 @@ describe("The other address of whoever wrote from WhatsApp", () => {
     const warn = vi.fn<(about: object, text: string) => void>();
     const vault = { open: async () => (each: unknown) => each };
     const provider = { gateway: "wa" };
-    const event = { data: { channel: "whatsapp", inbound_id: "inb_1", provider } };
-    const context = { log: { readStream }, vault, logger: { warn } };
-    return { warn, alias: aliasOf(loosely(context), loosely(event)) };
+    const data = { channel: "whatsapp", inbound_id: "inb_1", contact_id: "cnt_1", provider };
+    const log = { readStream, readStreams: async () => new Map() };
+    const others = otherAddresses(
+      loosely({ log, vault, logger: { warn } }),
+      loosely({ data, metadata: {} }),
+      "+4915550031",
+    );
+    return { warn, others };
   };
   const record = (raw: string) => ({
     type: "InboundReceived",
@@ -147,9 +152,9 @@ describe("The other address of whoever wrote from WhatsApp", () => {
 
   test("keeps nobody from being stopped at the first where the record cannot be read, which is logged", async () => {
     const read = asked(async () => [record(readable)]);
-    expect([await read.alias, read.warn.mock.calls]).toEqual(["US.31", []]);
+    expect([await read.others, read.warn.mock.calls]).toEqual([["US.31"], []]);
     const refused = asked(async () => [record("no JSON")]);
-    expect(await refused.alias).toBeUndefined();
+    expect(await refused.others).toEqual([]);
     expect(refused.warn).toHaveBeenCalledWith(
       { err: expect.any(Error), inbound: "inb_1" },
       "second address not read",
@@ -158,8 +163,8 @@ describe("The other address of whoever wrote from WhatsApp", () => {
 
   test("is looked up again where the log is away", async () => {
     const away = new LogUnavailable("away");
-    const { alias, warn } = asked(() => Promise.reject(away));
-    await expect(alias).rejects.toBe(away);
+    const { others, warn } = asked(() => Promise.reject(away));
+    await expect(others).rejects.toBe(away);
     expect(warn).not.toHaveBeenCalled();
   });
 });
