@@ -59,10 +59,25 @@ export type Breaker = {
 };
 
 type Took = { readonly tookMs: number; readonly boundMs: number };
-type Result = "well" | "slow" | "fault";
+/** What a call was; undefined where it went well. */
+type Bad = "failing" | "slow" | undefined;
+
+/** The last results. `add` gives whether too many of them are as bad as the newest. */
+function createResults() {
+  const results: Bad[] = [];
+  return {
+    add(bad: Bad): boolean {
+      results.push(bad);
+      if (results.length > WINDOW) results.shift();
+      if (bad === undefined || results.length < ENOUGH) return false;
+      return results.filter((each) => each === bad).length >= results.length * SHARE;
+    },
+    clear: () => void results.splice(0),
+  };
+}
 
 export function createBreaker(scale: number): Breaker {
-  const results: Result[] = [];
+  const results = createResults();
   const pace = createPace();
   let until = 0; // 0: closed
   let pauseMs = 0;
@@ -81,7 +96,7 @@ export function createBreaker(scale: number): Breaker {
     until = opensAt;
     current++;
     probing = false;
-    results.length = 0;
+    results.clear();
   }
   function open(now: number, reason: Trouble["reason"], slow?: Slow): void {
     // One that was slow and fails now is in the same trouble still.
@@ -98,10 +113,7 @@ export function createBreaker(scale: number): Breaker {
   }
 
   return {
-    state(now) {
-      if (until === 0) return "closed";
-      return isOpen(now) ? "open" : "half_open";
-    },
+    state: (now) => (until === 0 ? "closed" : isOpen(now) ? "open" : "half_open"),
     admits: (now) => isSlow() || !rests(now),
     slow: (now) => (isSlow() && rests(now) ? trouble?.slow : undefined),
     begin(now) {
@@ -112,20 +124,13 @@ export function createBreaker(scale: number): Breaker {
       return ++current;
     },
     record(ticket, fault, now, took) {
-      const slow = fault || took === undefined ? undefined : pace.judge(took.tookMs, took.boundMs);
-      if (ticket !== current) return;
-      if (probing) {
-        if (fault) return open(now, "failing");
-        return slow === undefined ? close(now) : open(now, "slow", slow);
-      }
-      if (until !== 0 && !isSlow()) return;
-      const result: Result = fault ? "fault" : slow === undefined ? "well" : "slow";
-      results.push(result);
-      if (results.length > WINDOW) results.shift();
-      if (result === "well" || results.length < ENOUGH) return;
-      if (results.filter((each) => each === result).length < results.length * SHARE) return;
-      if (fault) open(now, "failing");
-      else if (until === 0) open(now, "slow", slow);
+      const slow = fault ? undefined : took && pace.judge(took.tookMs, took.boundMs);
+      if (ticket !== current || (until !== 0 && !probing && !isSlow())) return;
+      const bad = fault ? "failing" : slow && "slow";
+      if (bad === undefined && probing) return close(now);
+      // What is slow anyway does not become it.
+      const opens = probing || (results.add(bad) && (fault || until === 0));
+      if (bad !== undefined && opens) open(now, bad, slow);
     },
     unreachable(ticket, now) {
       if (ticket === current && (probing || until === 0 || isSlow())) open(now, "unreachable");

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { choose, type Candidate } from "../src/choose.ts";
 import { createBreaker, type Breaker } from "../src/breaker.ts";
 
 const results = (breaker: Breaker, faults: readonly boolean[], now = 0) => {
@@ -185,4 +186,57 @@ test("of a slow gateway faults count on, and close it to all; calls that tell no
   results(files, [false, false, false, false, false, false]);
   calls(files, [2_000, 2_000, 2_000, 2_000, 2_000]);
   expect(files.state(0)).toBe("closed");
+});
+
+const gateway = (name: string, changes: Partial<Candidate> = {}): Candidate => ({
+  name,
+  weight: 1,
+  cost: undefined,
+  unhealthy: undefined,
+  slow: undefined,
+  full: false,
+  asking: false,
+  ...changes,
+});
+type Route = Parameters<typeof choose<Candidate>>[0];
+const route = (candidates: readonly Candidate[], more: Partial<Route> = {}): Route => ({
+  candidates,
+  policy: "weighted",
+  failover: true,
+  rule: undefined,
+  ...more,
+});
+const chosen = (choice: ReturnType<typeof choose<Candidate>>) =>
+  choice.type === "chosen" ? [choice.candidate.name, choice.choice.reason] : choice.type;
+
+test("a gateway that has become slow is passed over while another has room, and taken where none has", () => {
+  const slow = "its calls have become slow: 900 ms";
+  const [a, b] = [gateway("a", { slow }), gateway("b")];
+  for (const policy of ["weighted", "priority", "least_cost"] as const)
+    expect(choose(route([a, b], { policy }), [], 0), policy).toMatchObject({
+      candidate: { name: "b" },
+      choice: {
+        considered: [
+          { gateway: "a", verdict: slow },
+          { gateway: "b", verdict: "chosen" },
+        ],
+      },
+    });
+  const though = `although ${slow}`;
+  for (const [candidates, failed, reason] of [
+    [[a], [], "the only gateway of the channel"],
+    [[a, gateway("b", { full: true })], [], "weight 1 of 1 among 1 usable gateway"],
+    [[a, gateway("b", { unhealthy: "open" })], [], "weight 1 of 1 among 1 usable gateway"],
+    [[a, b], ["b"], "fail-over from b"],
+    [[a, gateway("b", { slow })], [], "weight 1 of 2 among 2 usable gateways"],
+  ] as const)
+    expect(chosen(choose(route(candidates), failed, 0))).toEqual(["a", `${reason}, ${though}`]);
+  const ruled = { rule: 1, policy: "priority", failover: false } as const;
+  expect(chosen(choose(route([a, b], ruled), [], 0))).toEqual([
+    "a",
+    `rule 1: the only gateway for the message, ${though}`,
+  ]);
+  // Whoever asks its copies for room has some in a moment.
+  const asking = gateway("b", { full: true, asking: true });
+  expect(choose(route([a, asking]), [], 0)).toEqual({ type: "wait" });
 });
