@@ -328,6 +328,10 @@ export const fields: Readonly<Record<string, Field>> = {
   test: ["true: it was asked for by `POST …/test`.", true],
   text: ["The body as plain text.", "Your order is on its way."],
   time_zone: ["A name of the IANA time zone database.", "Europe/Berlin"],
+  slow_after_ms: [
+    "From this duration on its calls can be slow, milliseconds; null: from half of `timeout_ms`.",
+    2_000,
+  ],
   timeout_ms: ["How long a call may take.", 10_000],
   timestamp: ["When it was recorded, RFC 3339, UTC.", time],
   title: ["The error in general.", "The request is not valid"],

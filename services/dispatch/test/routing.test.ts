@@ -26,12 +26,14 @@ const smtp = (index: number, changes: Partial<GatewayConfig> = {}): GatewayConfi
 async function twoServers(
   changes: readonly Partial<GatewayConfig>[] = [{}, {}],
   routing: RoutingRules = [],
+  retryScale?: number,
 ): Promise<[SmtpSink, SmtpSink]> {
   sinks.push(await smtpSink(), await smtpSink());
   world = await openWorld({
     environment: "live",
     gateways: changes.map((change, index) => smtp(index, change)),
     routing,
+    ...(retryScale !== undefined && { retryScale }),
     smtpUrls: sinks.map(({ port }) => `smtp://127.0.0.1:${port}/?from=shop@shop.example`),
   });
   await world.dispatch();
@@ -137,7 +139,8 @@ test("a failing server's breaker opens, is shown, and closes again after a probe
 test("a server that has become slow is left for another one, said why, and used where it is the only one", async () => {
   const slow_after_ms = 400;
   const quick = smtp(1, { weight: 1 });
-  const [first] = await twoServers([{ weight: 1_000, slow_after_ms }, quick]);
+  // It is open for 5 s, and longer each time.
+  const [first] = await twoServers([{ weight: 1_000, slow_after_ms }, quick], [], 1);
   const choices = async (ids: readonly string[]) => {
     await eventually(world.log, ids, "MessageSent");
     const streams = await Promise.all(ids.map((id) => history(world.log, id)));
@@ -147,11 +150,14 @@ test("a server that has become slow is left for another one, said why, and used 
     });
   };
   first.behave({ type: "accept", delayMs: 450 });
-  const slow = await until(async () => {
-    await choices(await send(world.log, mails(6)));
-    const health = (await readGatewayHealth(world.pool)).get(smtp(0).gateway_id);
-    return health?.slow ?? undefined;
-  });
+  const slow = await until(
+    async () => {
+      await choices(await send(world.log, mails(6)));
+      const health = (await readGatewayHealth(world.pool)).get(smtp(0).gateway_id);
+      return health?.slow ?? undefined;
+    },
+    { timeoutMs: 20_000 },
+  );
   expect(slow).toMatch(/^its calls have become slow: \d+ ms, where .* and 400 ms are its bound$/);
   // Probes go there, and nothing else.
   const told = await until(async () => {
