@@ -1,6 +1,6 @@
 import { validateEvent, streamOf } from "@heliograph/contracts";
 import { openMemoryLog } from "@heliograph/log";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { recordReceipts, type Receipt } from "../src/index.ts";
 import { attemptOf } from "./support.ts";
 
@@ -31,6 +31,11 @@ test("one event per provider event, however often, together or apart, it is repo
   expect(await stored(log)).toEqual(["a", "b", "c"]);
   // The same provider event id of another gateway is another event.
   expect(await recordReceipts(log, [receipt("a", "delivered", "two")])).toBe(1);
+  const append = vi.spyOn(log, "append");
+  await recordReceipts(log, [receipt("d")], true);
+  await recordReceipts(log, [receipt("e")]);
+  expect(append.mock.calls.map(([[first]]) => first!.patient)).toContain(true);
+  expect(append.mock.calls.at(-1)![0][0]!.patient).toBeUndefined();
   await log.close();
 });
 

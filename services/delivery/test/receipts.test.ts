@@ -6,7 +6,7 @@ import {
   type ReactorTools,
 } from "@heliograph/runtime";
 import { partnerIn, until } from "@heliograph/testkit";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { messageContext } from "@heliograph/domain";
 import { receiptsReactor } from "../src/index.ts";
 import { readParked } from "../src/store.ts";
@@ -50,8 +50,12 @@ it("A receipt makes a sent message delivered, with who caused it", async () => {
     onMessage(request.message_id, "no_stream", requested(request), sent(request)),
   );
   const receipt = receiptOf(request.message_id, "delivered");
+  const append = vi.spyOn(setting.log, "append");
   await setting.append(onReceipts(request.message_id, receipt));
   await until(async () => (await setting.state(request.message_id)).status === "delivered");
+  // Nobody waits for it.
+  expect(append.mock.lastCall![0][0]).toMatchObject({ patient: true });
+  append.mockRestore();
   const events = await setting.log.readStream(`message-${request.message_id.slice(4)}`);
   expect(events.at(-1)).toMatchObject({
     type: "MessageDelivered",
