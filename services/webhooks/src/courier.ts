@@ -362,7 +362,8 @@ export class Courier {
     if (byMs > 0) {
       for (const lane of this.#lanes) setBack(lane, byMs);
       const endpointIds = [...this.#lanes].map(({ id }) => id);
-      this.#window.setBack({ endpointIds, now, byMs, lookedAt: now - (tick - before) - 1_000 });
+      const lookedAt = Math.floor(now - (tick - before)) - 1_000;
+      this.#window.setBack({ endpointIds, now, byMs, lookedAt });
       this.#tickAt(now);
     }
     return now;

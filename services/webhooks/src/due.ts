@@ -9,6 +9,8 @@ import type { Window } from "./window.ts";
 
 /** Batches of one endpoint that are read at once, with all that belongs to them. */
 const maxBatches = 10;
+/** A batch of which something is on its way by itself is looked for again after this. */
+const partMs = 1_000;
 
 export type DueHears = {
   readonly isOver: (job: Pick<Job, "partner">) => boolean;
@@ -150,9 +152,13 @@ export class DueLook {
     for (const [id, found] of batches) {
       const lane = this.#lanes.lane(found[0]!.job.endpointId, now);
       if (lane === undefined) continue;
-      const jobs = found.flatMap(({ job, body }) =>
-        body !== undefined && this.#isHere(lane, job) ? [{ ...job, body }] : [],
-      );
+      const here = found.filter(({ job }) => this.#isHere(lane, job));
+      // Whole or not at all: what was asked for again leaves it soon, and where others have sealed it of what is in memory here too, a part of it under its id would be all that the receiver takes of it.
+      if (here.length < found.length) {
+        if (here.length > 0) lane.nextDue = Math.min(lane.nextDue, now + partMs);
+        continue;
+      }
+      const jobs = here.flatMap(({ job, body }) => (body === undefined ? [] : [{ ...job, body }]));
       const rest: Job[] = [];
       for (const job of jobs) {
         const end = this.#endOf(job);

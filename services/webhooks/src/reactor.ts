@@ -17,7 +17,7 @@ import { tracesDdl } from "./tables/traces.ts";
 import { batchDdl } from "./tables/batch.ts";
 import { healthDdl } from "./tables/health.ts";
 import { orderDdl } from "./tables/order.ts";
-import { setAtDdl, setBackPending } from "./tables/set-at.ts";
+import { setAtDdl, setBacksDdl } from "./tables/set-at.ts";
 import { statisticsDdl } from "./tables/statistics.ts";
 import type { Notice } from "./tables/notices.ts";
 import { webhooksDdl } from "./tables/webhooks.ts";
@@ -28,6 +28,7 @@ import { newJob, publicEvent, type Job, type Slot } from "./job.ts";
 import { Lanes } from "./lanes.ts";
 import { startPruning } from "./prune.ts";
 import { retried } from "./retried.ts";
+import { openSetBacks, type SetBacks } from "./set-back.ts";
 import { openStore, releaseAll, type Failing, type Store } from "./store.ts";
 import { Tally } from "./tally.ts";
 import { newSlot, Window } from "./window.ts";
@@ -64,6 +65,7 @@ export const webhooksReactor = (options: Options = {}): Reactor => ({
     tracesDdl,
     beforeReplayDdl,
     setAtDdl,
+    setBacksDdl,
   ],
   start: (tools) => start(tools, options),
 });
@@ -74,23 +76,20 @@ async function start(
 ): Promise<ReactorInstance<ConsumedType>> {
   const { context } = tools;
   const store = options.store ?? openStore(context.pool, tools.schema, tools.shard);
-  const endpoints = await store.endpoints();
+  const [endpoints, waited] = [await store.endpoints(), await store.waited()];
+  const setBacks = openSetBacks(tools.checkpoint, store, tools.shard?.index);
+  await setBacks.goOn(waited, Date.now());
   const ordered = endpoints.filter(({ ordering }) => ordering !== undefined).map(({ id }) => id);
   if (ordered.length > 0) {
     const { position } = tools.checkpoint;
     await tools.checkpoint.commit(position, [releaseAll(ordered, position, Date.now())]);
   }
-  const [counters, waited, failing] = [
-    await store.counters(),
-    await store.waited(),
-    await store.failing(),
-  ];
-  if (waited.length > 0)
-    await tools.checkpoint.commit(tools.checkpoint.position, [setBackPending(waited, Date.now())]);
+  const [counters, failing] = [await store.counters(), await store.failing()];
   const lanes = new Lanes(context.masterKey, endpoints);
   const sequencer = createSequencer(counters, true);
   const recoverUntil = await context.log.head();
-  return new Instance({ tools, options, store, lanes, sequencer, waited, failing, recoverUntil });
+  const given = { tools, options, store, lanes, sequencer, setBacks, waited, failing };
+  return new Instance({ ...given, recoverUntil });
 }
 
 type Given = {
@@ -99,6 +98,7 @@ type Given = {
   readonly store: Store;
   readonly lanes: Lanes;
   readonly sequencer: Sequencer;
+  readonly setBacks: SetBacks;
   /** Endpoints that have something pending. */
   readonly waited: readonly string[];
   readonly failing: readonly Failing[];
@@ -129,7 +129,7 @@ class Instance implements ReactorInstance<ConsumedType> {
   readonly #stopPruning: () => void;
 
   constructor(given: Given) {
-    const { tools, options, store, lanes, waited, failing } = given;
+    const { tools, options, store, lanes, setBacks, waited, failing } = given;
     this.#given = given;
     const tally = new Tally();
     const { environment, settings } = tools.context;
@@ -144,6 +144,7 @@ class Instance implements ReactorInstance<ConsumedType> {
       },
       subjectsOf: (replays) => store.subjectsOf(replays, "replay"),
       waitingFor: (endpointIds) => store.subjectsOf(endpointIds, "endpoint_id"),
+      setBack: setBacks.happened,
     });
     this.#courier = new Courier(tools, store, lanes, this.#window, tally, health, options);
     this.#stopPruning = startPruning(tools, store);

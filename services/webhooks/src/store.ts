@@ -1,6 +1,7 @@
 import { shardSql, type Shard } from "@heliograph/contracts";
 import type { Endpoint } from "@heliograph/domain";
 import type { Notice } from "./tables/notices.ts";
+import { readsOfSetBacks } from "./tables/set-at.ts";
 import type { DeliveryAttempt, DeliveryStatus } from "./tables/webhooks.ts";
 import { inSchema, type WritePart } from "@heliograph/runtime";
 import type pg from "pg";
@@ -291,6 +292,7 @@ export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
   return {
     ...readsAtStart(pool, sql, own),
     ...readsOfDeliveries(pool, sql, schema),
+    ...readsOfSetBacks(pool, sql),
     /** The endpoints that have anything pending. */
     async waited(): Promise<string[]> {
       const { rows } = await pool.query<{ endpoint_id: string }>(

@@ -1,6 +1,6 @@
 import { failpoint } from "@heliograph/contracts";
 import { CommitWindow, type Checkpoint, type WritePart } from "@heliograph/runtime";
-import { setBackPending, type SetBack } from "./tables/set-at.ts";
+import type { SetBack } from "./tables/set-at.ts";
 import type { DeliveryStatus } from "./tables/webhooks.ts";
 import { statusWithout, type Batch, type Job, type Row, type Slot } from "./job.ts";
 import type { Health } from "./health.ts";
@@ -30,9 +30,11 @@ export type WindowHears = {
   readonly subjectsOf: (replays: readonly string[]) => Promise<readonly SubjectOfEndpoint[]>;
   /** Subjects of which the table has a delivery that waits for one of these endpoints. */
   readonly waitingFor: (endpointIds: readonly string[]) => Promise<readonly SubjectOfEndpoint[]>;
+  /** Resolves when what the table has for these endpoints knows that the clock was set back. */
+  readonly setBack: (endpointIds: readonly string[], back: SetBack) => Promise<void>;
 };
 
-type SetBackOf = SetBack & { readonly endpointIds: readonly string[]; readonly now: number };
+type SetBackOf = SetBack & { readonly endpointIds: readonly string[] };
 
 /** What one commit writes beside deliveries. */
 type Changes = Pick<
@@ -65,6 +67,19 @@ const endpointsOf = ({ closed, moved, loosened, canceled }: Changes): readonly s
 
 /** Rows of one statement. */
 const maxRowsPerCommit = 1_000;
+/** Rows by the statements that they go in. A batch goes in one: whoever reads the table between two would take what he finds of it for all of it. */
+function chunksOf(rows: readonly Row[]): (readonly Row[])[] {
+  if (rows.length <= maxRowsPerCommit) return [rows];
+  const chunks: Row[][] = [[]];
+  for (const [batch, own] of Map.groupBy(rows, (row) => row.batch?.id))
+    for (const part of batch === undefined ? own.map((row) => [row]) : [own]) {
+      const last = chunks.at(-1)!;
+      if (last.length + part.length <= maxRowsPerCommit) last.push(...part);
+      else chunks.push([...part]);
+    }
+  return chunks;
+}
+
 /** Results wait this long for company, so that a burst shares commits: 50 a second at most, and a kill repeats no more than 20 ms of sending, */
 const rowsIntervalMs = 20;
 /** or of so few results as come in 20 ms of a middling load, which wait longer: ten commits a second. */
@@ -271,10 +286,7 @@ export class Window {
     const backs = this.#backs.splice(0);
     try {
       // By themselves, before any row of the clock as it is.
-      for (const { endpointIds, now: at, ...back } of backs)
-        await this.#checkpoint.commit(this.#checkpoint.position, [
-          setBackPending(endpointIds, at, back),
-        ]);
+      for (const { endpointIds, ...back } of backs) await this.#hears.setBack(endpointIds, back);
       await this.#commit(position, rows, changes, now, all);
     } finally {
       this.#beingWritten.delete(rows);
@@ -328,12 +340,10 @@ export class Window {
       await this.#checkpoint.commit(this.#checkpoint.position, [cancelReplays(replays, own)]);
       for (const each of subjects) this.release(each);
     }
-    let written = 0;
-    for (; rows.length - written > maxRowsPerCommit; written += maxRowsPerCommit) {
-      const chunk = rows.slice(written, written + maxRowsPerCommit);
+    const chunks = chunksOf(rows);
+    const last = chunks.pop()!;
+    for (const chunk of chunks)
       await this.#checkpoint.commit(this.#checkpoint.position, [writeDeliveries(chunk, now)]);
-    }
-    const last = rows.slice(written);
     const ids = last.map((row) => row.job.id);
     const parts: WritePart[] = [];
     if (last.length > 0) parts.push(writeDeliveries(last, now));

@@ -9,6 +9,8 @@ import {
   type SubjectOfEndpoint,
 } from "../src/store.ts";
 
+import { setBackAtOnce, type SetBack } from "../src/tables/set-at.ts";
+
 const separator = "\u001e";
 const listOf = (text: string): readonly string[] =>
   text === "{}" ? [] : text.slice(1, -1).split(",");
@@ -20,6 +22,13 @@ const textsOf = (text: string): readonly string[] => text.split(separator);
 type Row = Readonly<StoredRow>;
 const isPending = ({ status }: Row): boolean => status === "pending";
 const isHeld = (row: Row): boolean => isPending(row) && row.next_attempt_at === null;
+
+/** Whether a row that waits was written by a clock before. */
+const isUnaware = (row: Row, now: number, apartMs: number, lookedAt: number): boolean =>
+  isPending(row) &&
+  row.next_attempt_at !== null &&
+  row.next_attempt_at > now &&
+  ((row.set_at ?? -Infinity) > now + apartMs || (row.set_at ?? 0) < lookedAt);
 
 const byPosition = (rows: readonly Row[], which: (row: Row) => boolean): readonly Row[] =>
   rows
@@ -42,6 +51,7 @@ export class Tables {
   readonly notices = new Map<string, string>();
   /** Of each batch the deliveries that were first written with it. */
   readonly sealed = new Map<string, ReadonlySet<string>>();
+  setBacks: (SetBack & { readonly shard: number })[] = [];
   /** Rows that two parts of a statement have changed: PostgreSQL lets one of them go without a word. */
   readonly faults: string[] = [];
   readonly #changed = new Set<string>();
@@ -127,17 +137,21 @@ export class Tables {
     switch (name) {
       case "set_back":
         return this.#change(
-          (row) =>
-            isPending(row) &&
-            first.includes(row.endpoint_id) &&
-            row.next_attempt_at !== null &&
-            row.next_attempt_at > second &&
-            ((row.set_at ?? -Infinity) > second + fifth || (row.set_at ?? 0) < fourth),
+          (row) => first.includes(row.id) && isUnaware(row, second, third, fourth),
           ({ next_attempt_at: at, set_at: setAt }) => ({
-            next_attempt_at: at! - (third ?? setAt! - second),
-            set_at: setAt === null ? null : setAt - (third ?? setAt - second),
+            next_attempt_at: at! - (fifth ?? setAt! - second),
+            set_at: second,
           }),
         );
+      case "note_set_back":
+        this.setBacks.push({ shard: first, now: second, byMs: third, lookedAt: fourth });
+        return;
+      case "forget_set_back":
+        this.setBacks = this.setBacks.filter(
+          ({ shard, now, byMs, lookedAt }) =>
+            shard !== first || now !== second || byMs !== third || lookedAt !== fourth,
+        );
+        return;
       case "failing":
         for (const [at, endpointId] of first.entries())
           this.failing.set(endpointId, {
@@ -259,6 +273,19 @@ export class Tables {
       new Set(ids.filter((id) => this.pending.some((row) => row.endpoint_id === id))),
     subjectsOf: async (ids, of) =>
       subjectsOf(this.pending.filter((row) => ids.includes(row[of] ?? "none"))),
+    unaware: async (from, { now, byMs, lookedAt = 0 }) =>
+      this.pending
+        .filter((row) => row.next_attempt_at! >= (from.get(row.endpoint_id) ?? Infinity))
+        .filter((row) => isUnaware(row, now, byMs === undefined ? 60_000 : 1_000, lookedAt))
+        .toSorted((one, other) => one.next_attempt_at! - other.next_attempt_at!)
+        .slice(0, setBackAtOnce)
+        .map(({ id, endpoint_id: endpointId, next_attempt_at: at }) => ({
+          id,
+          endpointId,
+          nextAttemptAt: at!,
+        })),
+    setBacks: async (shard) =>
+      this.setBacks.filter((each) => each.shard === shard).map(({ shard: _, ...back }) => back),
     countPending: async () => this.pending.length,
     known: async (ids) => new Set(ids.filter((id) => this.rows.has(id))),
     prune: async () => 0,

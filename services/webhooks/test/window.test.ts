@@ -4,7 +4,8 @@ import type { Checkpoint } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { expect, test } from "vitest";
 import { DueLook } from "../src/due.ts";
-import type { Job } from "../src/job.ts";
+import { batchOf } from "../src/batches.ts";
+import { together, type Job } from "../src/job.ts";
 import { Health } from "../src/health.ts";
 import { Lanes, keepMissedMs } from "../src/lanes.ts";
 import type { LoadedRow, Store, SubjectOfEndpoint } from "../src/store.ts";
@@ -36,9 +37,12 @@ const jobOf = (id: string): Job => ({
 });
 
 /** A window whose commits succeed. */
-const storing = (hears: Partial<WindowHears> = {}): Window =>
+const storing = (
+  hears: Partial<WindowHears> = {},
+  commit: Checkpoint["commit"] = () => Promise.resolve(),
+): Window =>
   new Window(
-    { position: 0n, dealt: () => undefined, commit: () => Promise.resolve() },
+    { position: 0n, dealt: () => undefined, commit },
     () => undefined,
     new Tally(),
     new Health(Infinity, []),
@@ -48,6 +52,7 @@ const storing = (hears: Partial<WindowHears> = {}): Window =>
       mayRelease: () => false,
       subjectsOf: () => Promise.resolve([]),
       waitingFor: () => Promise.resolve([]),
+      setBack: () => Promise.resolve(),
       ...hears,
     },
   );
@@ -76,6 +81,7 @@ test("after a write that failed no later one moves the checkpoint past what it w
       mayRelease: () => false,
       subjectsOf: () => Promise.resolve([]),
       waitingFor: () => Promise.resolve([]),
+      setBack: () => Promise.resolve(),
     },
   );
   const deliver = (id: string, position: bigint): void => {
@@ -227,6 +233,61 @@ test("what was read for a replay that is canceled, and on record as that, before
   await looked;
   expect(taken).toEqual(["whd of rpl_2"]);
   expect([...window.unwritten()]).toEqual(["whd of rpl_1"]);
+  window.close();
+});
+
+test("a batch that others sealed of what is in memory here too is not sent in part, and one that nothing is in memory of whole", async () => {
+  const window = storing();
+  const lanes = new Lanes(randomBytes(32), [
+    { ...endpointOf("whe_1"), batch: { max_events: 9, max_wait_ms: 9 } },
+  ]);
+  const lane = lanes.lane("whe_1", 0)!;
+  const rows = ["whd_1", "whd_2", "whd_3"].map((id): LoadedRow => ({
+    job: jobOf(id),
+    body: "{}",
+    status: "pending",
+    nextAttemptAt: 0,
+    setAt: undefined,
+    batch: "whb_1",
+  }));
+  const store = { pending: async () => rows.slice(1), batches: async () => rows };
+  const taken: string[][] = [];
+  const due = new DueLook(store as unknown as Store, lanes, window, 100, {
+    isOver: () => false,
+    take: (_, job) => taken.push(together(job).map(({ id }) => id)),
+    kick: () => undefined,
+    isStopping: () => false,
+  });
+  const look = async () => {
+    lane.nextDue = 0;
+    await due.look(1);
+    return taken.splice(0);
+  };
+  // Its owner was taken for dead while it gathered this one, and another has read it from the table.
+  lane.rowsInMemory.add("whd_1");
+  expect(await look()).toEqual([]);
+  expect(lane.nextDue).toBeLessThan(Infinity);
+  lane.rowsInMemory.clear();
+  expect(await look()).toEqual([["whd_1", "whd_2", "whd_3"]]);
+  window.close();
+});
+
+test("all deliveries of a batch are written by one statement, however many others there are", async () => {
+  const written: string[][] = [];
+  const window = storing({}, async (_, parts) => {
+    written.push(parts![0]!.values[0] as string[]);
+  });
+  const whole = ["whd_a", "whd_b", "whd_c"];
+  const jobs = Array.from({ length: 999 }, (_, index) => jobOf(`whd_${index}`));
+  batchOf(
+    whole.map((id) => jobOf(id)),
+    "whb_1",
+  ).batch!.jobs.forEach((job, at) => jobs.splice(at * 500, 0, job));
+  for (const job of jobs) window.record(job, "pending", 0);
+  await window.flush();
+  expect(written.flat().toSorted()).toEqual(jobs.map(({ id }) => id).toSorted());
+  expect(Math.max(...written.map(({ length }) => length))).toBeLessThanOrEqual(1_000);
+  expect(written.filter((ids) => whole.some((id) => ids.includes(id)))).toHaveLength(1);
   window.close();
 });
 
