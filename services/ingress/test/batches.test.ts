@@ -79,7 +79,7 @@ test("when the log goes away behind the append, what was accepted is answered so
   const away = () => Promise.reject(new LogUnavailable("away"));
   const ingress = await ingressOn(world, () => async (appends) => {
     const outcomes = await log.append(appends);
-    vi.spyOn(log, "forPartner").mockReturnValue({ ...log, readStream: away });
+    vi.spyOn(log, "forPartner").mockReturnValue({ ...log, readStreams: away });
     return outcomes;
   });
   const twin = { ...sms, idempotency_key: newId("req") };
@@ -95,6 +95,49 @@ test("when the log goes away behind the append, what was accepted is answered so
         { status_code: 503, error: { code: "log_unavailable" } },
       ],
     });
+  } finally {
+    vi.restoreAllMocks();
+    await ingress.stop();
+  }
+});
+
+test("what was accepted before is read together, however many items name it", async () => {
+  const { key } = await world.addPartner();
+  const ingress = await ingressOn(world, (log) => log.append);
+  const headers = { "idempotency-key": newId("req") };
+  const twins = Array.from({ length: 60 }, (_, at) => ({
+    ...sms,
+    idempotency_key: `twin-${at % 20}`,
+  }));
+  const wrong = { ...sms, text: "", idempotency_key: "twin-1" };
+  const { log } = world.platform.contexts.sandbox;
+  const forPartner = log.forPartner.bind(log);
+  const reads: number[] = [];
+  const post = async (messages: object[], more?: object) => {
+    reads.splice(0);
+    const { body } = await ingress.post(key, path, { messages }, more);
+    return [body.accepted, body.refused, reads.filter((streams) => streams > 0)];
+  };
+  vi.spyOn(log, "forPartner").mockImplementation((partner) => {
+    const own = forPartner(partner);
+    return {
+      ...own,
+      readStream: (stream, options) => {
+        if (stream.startsWith("message-")) reads.push(1);
+        return own.readStream(stream, options);
+      },
+      readStreams: (streams, options) => {
+        reads.push(streams.length);
+        return own.readStreams(streams, options);
+      },
+    };
+  });
+  try {
+    // Whether a message has the key of the batch.
+    expect(await post(many(150), headers)).toEqual([150, 0, [1]]);
+    expect(await post(many(150), headers)).toEqual([150, 0, [150]]);
+    expect(await post(twins)).toEqual([60, 0, [20]]);
+    expect(await post([...twins, wrong])).toEqual([60, 1, [20, 20]]);
   } finally {
     vi.restoreAllMocks();
     await ingress.stop();

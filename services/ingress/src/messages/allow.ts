@@ -4,12 +4,6 @@ import type { Accepted } from "@heliograph/acceptance";
 import type { Outcome } from "@heliograph/log";
 import type { Sender } from "./sender.ts";
 
-/** A message that is about to be accepted. */
-export type Candidate<Answer> = {
-  readonly data: Accepted["data"];
-  /** An earlier answer to the same key: that was counted then. */
-  earlier(): Promise<Answer | undefined>;
-};
 type Allowed<Answer> =
   | { readonly kind: "allowed" }
   | { readonly kind: "earlier"; readonly answer: Answer }
@@ -25,15 +19,16 @@ const recipientsOf = (call: Sender, data: Accepted["data"]): readonly string[] =
 
 /**
  * Holds messages against what their partner may send. When that is not enough for all of them, those that were accepted before are found out first, and take nothing: so a batch that is
- * sent again with its key goes on where it was stopped.
+ * sent again with its key goes on where it was stopped. `earlier` finds the earlier answers to their keys, by their places: those were counted then.
  */
 export async function allow<Answer>(
   call: Sender,
-  candidates: readonly Candidate<Answer>[],
+  candidates: readonly Accepted["data"][],
+  earlier: () => Promise<(place: number) => Answer | undefined>,
 ): Promise<readonly Allowed<Answer>[]> {
   const limits = call.limits!;
   const results = candidates.map((): Allowed<Answer> => ({ kind: "allowed" }));
-  const names = candidates.map(({ data }) => recipientsOf(call, data));
+  const names = candidates.map((data) => recipientsOf(call, data));
   const take = async (places: readonly number[]): Promise<readonly number[]> => {
     const answers = (await limits.messages(places.flatMap((at) => names[at]!))).values();
     const refused: number[] = [];
@@ -52,8 +47,9 @@ export async function allow<Answer>(
   const refused = await take([...candidates.keys()]);
   if (refused.length === 0) return results;
   const unused: string[] = [];
-  for (const [at, candidate] of candidates.entries()) {
-    const answer = await candidate.earlier();
+  const answers = await earlier();
+  for (const at of candidates.keys()) {
+    const answer = answers(at);
     if (answer === undefined) continue;
     if (results[at]!.kind === "allowed") unused.push(...names[at]!);
     results[at] = { kind: "earlier", answer };

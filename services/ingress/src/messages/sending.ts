@@ -4,21 +4,18 @@ import {
   PublicError,
   failpoint,
   newId,
-  streamOf,
 } from "@heliograph/contracts";
 import { acceptedView, walletName } from "@heliograph/domain";
 import {
   asPublicError,
   type EnvironmentDeps,
   inProgress,
-  keyReused,
   machinery,
   messageOfKey,
 } from "@heliograph/api";
-import { type Append, Company, type EventLog, LogUnavailable, type Outcome } from "@heliograph/log";
+import { Company, type EventLog, LogUnavailable, type Outcome } from "@heliograph/log";
 import type { GatewayDirectory } from "@heliograph/runtime";
 import { type Accepted, sealRequests, type Suppressed } from "@heliograph/acceptance";
-import { erasedText } from "@heliograph/vault";
 import type { ReachOf } from "@heliograph/contacts";
 import { acceptSend } from "./accepting.ts";
 import { contactsOf, nobody } from "./addressed.ts";
@@ -29,9 +26,18 @@ import { Funds } from "./funds.ts";
 import { printOf, type Item, type Settled } from "./item.ts";
 import { namesAddress, type FetchMedia } from "./fetching.ts";
 import { giveFiles, withoutFile } from "./media.ts";
+import { originalsOf, type Originals } from "./originals.ts";
 import { Outcomes } from "./outcomes.ts";
 import { appendOf, contactErased, tooLarge } from "./sealed.ts";
 import { refusedFunds } from "./refusals.ts";
+import {
+  hasFiles,
+  idOf,
+  type Pending,
+  type Prepared,
+  type Ready,
+  type Refused,
+} from "./prepared.ts";
 import type { SendMessage } from "./schema.ts";
 import type { Sender } from "./sender.ts";
 import { asksSenders, giveSenders, keepingSenders, withSenders } from "./senders.ts";
@@ -40,21 +46,6 @@ import { batchesAtOnce, sharedSliceLength, singlesAtOnce, sliceLength } from "./
 import { TemplateCache } from "./templates.ts";
 
 type Requested = EventData<"MessageRequested">;
-
-/** A send of a batch: its place there and its message's id. */
-type Pending = { readonly index: number; readonly item: Item; readonly id: string };
-
-type Prepared = Accepted & {
-  readonly append: Append;
-  readonly fingerprint: string | undefined;
-  /** Sealed, whether or not all sends are: it answers somebody, says something of its recipient, or names it by who that is. With the contact goes what waits for it, and what was written to it. */
-  readonly secret: boolean;
-  /** The wallet in which its cost was set aside by this try, so this try gives it back. */
-  readonly reservedIn: string | undefined;
-};
-
-/** With its place in the batch. */
-type Ready = { index: number; value: Prepared };
 
 /** Accepts the messages of one environment: the memory of templates, funds and waiting callers, kept fresh by one subscription. */
 export class Sending {
@@ -194,8 +185,8 @@ export class Sending {
         }
       }
       // Behind the others, because two items of one batch may have one key.
-      for (const { index, item, id } of beside)
-        results[index] = await this.#whileRunning(name, item, id);
+      for (let from = 0; from < beside.length; from += sliceLength)
+        await this.#whileRunning(name, beside.slice(from, from + sliceLength), results);
     } catch (error) {
       if (!results.some((result) => result?.kind === "sent")) throw error;
       const failed = this.#failed(call, error);
@@ -206,10 +197,15 @@ export class Sending {
     return results as Settled[];
   }
 
-  /** What runs with the key may itself be a repetition: then the first request was answered, and so is this one. */
-  async #whileRunning(partner: string, item: Item, id: string): Promise<Settled> {
-    const earlier = await this.#original(partner, id, printOf(item));
-    return earlier ?? { kind: "refused", error: inProgress() };
+  /** What runs with a key may itself be a repetition: then the first request was answered, and so is this one. */
+  async #whileRunning(
+    partner: string,
+    beside: readonly Pending[],
+    results: (Settled | undefined)[],
+  ): Promise<void> {
+    const earlier = await this.#originals(partner, beside);
+    for (const { index, item, id } of beside)
+      results[index] = earlier(id, printOf(item)) ?? { kind: "refused", error: inProgress() };
   }
 
   /** Accepts some sends in one append. Throws what fails them all, and then nothing of them is known to be stored. */
@@ -220,19 +216,22 @@ export class Sending {
   ): Promise<void> {
     const partner = call.partner.partner_id;
     const prepared: Ready[] = [];
+    const refused: Refused[] = [];
     let outcomes: readonly Outcome[] = [];
     let allowed: readonly Requested[] = [];
     try {
       const bodies = slice.map(({ item }) => item.body);
       const contacts = contactsOf(call, bodies);
       const reached = contacts instanceof Promise ? await contacts : contacts;
-      for (const { index, item, id } of slice)
+      for (const each of slice)
         try {
-          prepared.push({ index, value: await this.#prepare(call, item, id, reached) });
+          const value = await this.#prepare(call, each.item, each.id, reached);
+          prepared.push({ index: each.index, value });
         } catch (error) {
           if (!(error instanceof PublicError)) throw error;
-          results[index] = await this.#afterRefusal(partner, item, id, error);
+          refused.push({ ...each, error });
         }
+      if (refused.length > 0) await this.#afterRefusals(partner, refused, results);
       if (call.limits!.countsMessages) allowed = await this.#allow(call, prepared, results);
       if (prepared.some(hasFiles)) await this.#giveFiles(call, prepared, results);
       if (prepared.some(asksSenders)) await giveSenders(call, prepared);
@@ -252,16 +251,17 @@ export class Sending {
     const after = failpoint("ingress.after_append");
     if (after !== undefined) await after;
     if (allowed.length > 0) giveBackAllowed(call, unstored(allowed, prepared, outcomes));
-    for (let place = 0; place < prepared.length; place++) {
-      const { index, value } = prepared[place]!;
+    const again: Ready[] = [];
+    for (const [place, each] of prepared.entries())
       try {
-        results[index] =
-          this.#settle(partner, value, outcomes[place]!) ?? (await this.#replay(partner, value));
+        const settled = this.#settle(each.value, outcomes[place]!);
+        if (settled === undefined) again.push(each);
+        else results[each.index] = settled;
       } catch (error) {
         // Its neighbours are stored: it alone fails.
-        results[index] = this.#failed(call, error);
+        results[each.index] = this.#failed(call, error);
       }
-    }
+    if (again.length > 0) await this.#replay(call, again, results);
   }
 
   /** Takes out of the prepared what the partner may not send now. Gives what was counted. */
@@ -275,11 +275,15 @@ export class Sending {
     const asked = [...prepared];
     const found = await allow<Settled>(
       call,
-      asked.map(({ value: { data, fingerprint: print } }) => ({
-        data,
-        earlier: async () =>
-          print === undefined ? undefined : this.#original(partner, data.message_id, print),
-      })),
+      asked.map(({ value: { data } }) => data),
+      async () => {
+        const keyed = asked.filter(({ value }) => value.fingerprint !== undefined);
+        const earlier = await this.#originals(partner, keyed.map(idOf));
+        return (at) => {
+          const { data, fingerprint: print } = asked[at]!.value;
+          return print === undefined ? undefined : earlier(data.message_id, print);
+        };
+      },
     );
     for (const [place, each] of asked.entries()) {
       const result = found[place]!;
@@ -375,7 +379,7 @@ export class Sending {
   }
 
   /** What an outcome says by itself; undefined when the stream has to be looked at. */
-  #settle(partner: string, prepared: Prepared, outcome: Outcome): Settled | undefined {
+  #settle(prepared: Prepared, outcome: Outcome): Settled | undefined {
     const { data } = prepared;
     switch (outcome.kind) {
       case "appended": {
@@ -397,13 +401,28 @@ export class Sending {
     }
   }
 
-  /** The stream was there: this is the key's second request. */
-  async #replay(partner: string, prepared: Prepared): Promise<Settled> {
-    this.#giveBack(prepared);
-    const { message_id: id } = prepared.data;
-    const original = await this.#original(partner, id, prepared.fingerprint);
-    if (original === undefined) throw new Error(`${id} is there and is not`);
-    return original;
+  /** Their streams were there: this is the second request of their keys. */
+  async #replay(
+    call: Sender,
+    again: readonly Ready[],
+    results: (Settled | undefined)[],
+  ): Promise<void> {
+    for (const { value } of again) this.#giveBack(value);
+    try {
+      const earlier = await this.#originals(call.partner.partner_id, again.map(idOf));
+      for (const { index, value } of again)
+        try {
+          const { message_id: id } = value.data;
+          const original = earlier(id, value.fingerprint);
+          if (original === undefined) throw new Error(`${id} is there and is not`);
+          results[index] = original;
+        } catch (error) {
+          results[index] = this.#failed(call, error);
+        }
+    } catch (error) {
+      // What is stored of the others stays.
+      for (const { index } of again) results[index] = this.#failed(call, error);
+    }
   }
 
   #giveBack({ reservedIn, data }: Prepared): void {
@@ -411,39 +430,19 @@ export class Sending {
   }
 
   /** A refusal does not hide the first answer: a key that was accepted before is answered as it was then, whatever has changed since. */
-  async #afterRefusal(
+  async #afterRefusals(
     partner: string,
-    item: Item,
-    messageId: string,
-    error: PublicError,
-  ): Promise<Settled> {
-    const earlier = item.keyParts && (await this.#original(partner, messageId, printOf(item)));
-    return earlier ?? { kind: "refused", error };
+    refused: readonly Refused[],
+    results: (Settled | undefined)[],
+  ): Promise<void> {
+    const keyed = refused.filter(({ item }) => item.keyParts !== undefined);
+    const earlier = await this.#originals(partner, keyed);
+    for (const { index, item, id, error } of refused)
+      results[index] = (item.keyParts && earlier(id, printOf(item))) ?? { kind: "refused", error };
   }
 
-  /** The first answer of a message with this id, or the refusal when it was another request; undefined when there is none. */
-  async #original(
-    partner: string,
-    messageId: string,
-    print: string | undefined,
-  ): Promise<Settled | undefined> {
-    const log = this.log.forPartner(partner);
-    const [first] = await log.readStream(streamOf("message", messageId), { limit: 1 });
-    if (first === undefined) return undefined;
-    const open = await this.#vault.open(partner, first.metadata, first.data);
-    const known = open(first.metadata).fingerprint;
-    if (known === erasedText) return { kind: "refused", error: contactErased() };
-    if (known !== print) return { kind: "refused", error: keyReused(messageId) };
-    return {
-      kind: "sent",
-      sent: {
-        messageId,
-        body: acceptedView(open(first.data as Requested), this.environment),
-        position: first.position,
-        replayed: true,
-      },
-    };
+  #originals(partner: string, of: readonly { readonly id: string }[]): Promise<Originals> {
+    const { log, environment } = this;
+    return originalsOf({ log, vault: this.#vault, environment }, partner, of);
   }
 }
-
-const hasFiles = ({ value: { data } }: Ready): boolean => data.content.media !== undefined;
