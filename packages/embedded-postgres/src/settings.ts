@@ -16,6 +16,8 @@ const tuned: Settings = {
   // Append-heavy: long checkpoints mean fewer full page images, and pglz halves those that remain.
   wal_compression: "on",
   wal_buffers: "16MB",
+  // After a crash nothing is recovered before all files are at the disk: one call for all, and not one after another for the thousands of files of three databases.
+  ...(process.platform === "linux" && { recovery_init_sync_method: "syncfs" }),
   max_wal_size: "2GB",
   min_wal_size: "256MB",
   checkpoint_timeout: "15min",

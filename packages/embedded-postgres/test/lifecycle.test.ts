@@ -49,6 +49,7 @@ test("asked settings win over the tuned ones and modules that are not shipped ar
   expect(await query(server.config, "show work_mem")).toEqual([["5MB"]]);
   expect(await query(server.config, "show wal_compression")).toEqual([["pglz"]]);
   expect(await query(server.config, "show fsync")).toEqual([["on"]]);
+  expect(await query(server.config, "show recovery_init_sync_method")).toEqual([["syncfs"]]);
   expect(await query(server.config, "show shared_preload_libraries")).toEqual([
     ["pg_stat_statements"],
   ]);

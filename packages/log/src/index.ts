@@ -16,6 +16,7 @@ export { Company } from "./company.ts";
 export { FairQueue } from "./fair-queue.ts";
 export type { AppendWatch, ArchiveSize, ArchiveWatch } from "./watch.ts";
 export { PatientPool } from "./postgres/patient-pool.ts";
+export { connectedTo, refusalOf, refusedBy, untilBack } from "./postgres/outage.ts";
 export { logMigrations, migrate } from "./postgres/schema.ts";
 export { verifyPostgresLog, verifyPostgresTail } from "./postgres/verify-log.ts";
 export { verifyByReading } from "./verify-log.ts";

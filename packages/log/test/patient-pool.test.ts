@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { untilBack } from "../src/postgres/outage.ts";
 import { PatientPool } from "../src/postgres/patient-pool.ts";
 
 type Answer = (error: Error | null, result?: unknown) => void;
@@ -108,4 +109,52 @@ test("who waits when the pool ends hears that it has", async () => {
   await answer();
   await over;
   expect(ended).toEqual(["b: the pool has ended", "a"]);
+});
+
+test("while a server says that it is away one asks it again for all of its databases, and who waits hears that it is back", async () => {
+  let asks = 0;
+  let isAway = true;
+  class Refused extends SlowClient {
+    override connect(connected: (error?: Error) => void): void {
+      asks++;
+      setImmediate(() =>
+        connected(isAway ? Object.assign(new Error("it starts"), { code: "57P03" }) : undefined),
+      );
+    }
+  }
+  const patience = { silenceMs: 5_000, longestMs: 30_000 };
+  const configs = ["live", "sandbox"].map((database) => ({
+    host: "/away",
+    port: 1,
+    database,
+    max: 3,
+    idleTimeoutMillis: 0,
+    Client: Refused as never,
+  }));
+  const pools = configs.map((config) => new PatientPool(config, patience));
+  const connectAll = async (): Promise<Set<string>> => {
+    const made = await Promise.allSettled(
+      pools.flatMap((pool) => [1, 2, 3, 4].map(() => pool.connect())),
+    );
+    return new Set(made.map((one) => (one.status === "rejected" ? one.reason.message : "made")));
+  };
+  expect(untilBack(configs[0]!)).toBeUndefined();
+  // Those that were on their way before anybody knew.
+  expect(await connectAll()).toEqual(new Set(["it starts"]));
+  const known = asks;
+  expect(await connectAll()).toEqual(new Set(["it starts"]));
+  expect(asks).toBe(known);
+  await pass(1_000);
+  expect(await connectAll()).toEqual(new Set(["it starts"]));
+  expect(asks).toBe(known + 1);
+  const back = untilBack(configs[1]!)!;
+  expect(back.aborted).toBe(false);
+  isAway = false;
+  await pass(1_000);
+  const client = await pools[0]!.connect();
+  expect(asks).toBe(known + 2);
+  expect(back.aborted).toBe(true);
+  expect(untilBack(configs[0]!)).toBeUndefined();
+  client.release();
+  await Promise.all(pools.map((pool) => pool.end()));
 });

@@ -1,3 +1,4 @@
+import { connectedTo, refusalOf, refusedBy } from "@heliograph/log";
 import pg from "pg";
 import { isMachinery, isUnanswered, oneAtATime, pause } from "./faults.ts";
 import { endStaleHolders, takeOver, tryLocks, unlock, type Ownership } from "./tables/leases.ts";
@@ -48,6 +49,8 @@ export class Leases {
 
   async #session(): Promise<pg.Client> {
     if (this.#client) return this.#client;
+    const refusal = refusalOf(this.#config);
+    if (refusal !== undefined) throw refusal;
     const opening = (async () => {
       const client = new pg.Client({
         ...this.#config,
@@ -65,10 +68,12 @@ export class Leases {
       client.on("error", lost);
       client.on("end", lost);
       await client.connect();
+      connectedTo(this.#config);
       return client;
     })();
     this.#client = opening;
-    opening.catch(() => {
+    opening.catch((error: Error) => {
+      refusedBy(this.#config, error);
       if (this.#client === opening) this.#client = undefined;
     });
     return opening;

@@ -97,6 +97,7 @@ class ProjectorRun {
   async follow(source: Source, signal: AbortSignal): Promise<void> {
     await this.#begin();
     const { lingerMs, maxEvents = 500 } = this.#projector;
+    const { log } = this.#context;
     const reading = AbortSignal.any([signal, this.#stop.signal]);
     reading.addEventListener("abort", () => this.#endPause?.(), { once: true });
     for await (const batch of readAhead(source(this.#committed, reading, () => this.#committed))) {
@@ -113,8 +114,10 @@ class ProjectorRun {
         this.#stop.abort();
         throw error;
       });
-      if (lingerMs !== undefined && batch.events.length < maxEvents / 2)
-        if (!reading.aborted) await this.#pause(lingerMs);
+      if (lingerMs === undefined || batch.events.length >= maxEvents / 2) continue;
+      // What there is already needs no company: where pages are small, of large events or out of a feed's memory, a projector that is behind would rest after each.
+      const isBehind = log.span(batch.position, batch.head) >= maxEvents;
+      if (!isBehind && !reading.aborted) await this.#pause(lingerMs);
     }
     if (this.#failure) throw this.#failure.error;
   }

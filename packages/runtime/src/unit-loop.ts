@@ -1,4 +1,5 @@
 import { failpoint } from "@heliograph/contracts";
+import { untilBack } from "@heliograph/log";
 import { Careful } from "./careful.ts";
 import { isMachinery, messageOf, pause } from "./faults.ts";
 import type { Groups, Turn } from "./groups.ts";
@@ -15,6 +16,8 @@ const firstRestartMs = 100;
 const slowestRestartMs = 10_000;
 /** After what passes by itself: a database or broker that is back is found soon. */
 const slowestReturnMs = 2_000;
+/** Where the database is known to be away its return ends the pause; should nobody of this process have asked for it, this does. */
+const longestAwayMs = 5_000;
 /** An owner that ran so long had recovered: its next failure is a new one. */
 const soundAfterMs = 30_000;
 
@@ -41,7 +44,7 @@ export type Shared = {
  * `rebuilding` while a projector's tables are made anew for this release. `waiting` for its turn in the feed's group and for the lease, which another copy holds;
  * `cut_off` when the database does not even answer that. `running` as the owner: from the epoch that the lease gave it, until the signal ends, the session
  * with the lease is lost, the group takes the shard away, another owner fences it, or something breaks. After a failure it backs off, 100 ms to 10 s, or to 2 s where that passes by itself, and asks for
- * the lease again; where a shard was taken away it waits for its next turn at once.
+ * the lease again, at once where it waited for the database and that is back; where a shard was taken away it waits for its next turn at once.
  */
 export class UnitLoop {
   readonly unit: Unit;
@@ -70,7 +73,11 @@ export class UnitLoop {
       if (turn?.signal.aborted) continue;
       this.status.state = "backing_off";
       const passes = this.status.lastErrorPasses;
-      await pause(restartMs(this.#delayMs, passes) * (0.5 + Math.random()), stopping);
+      const back = passes ? untilBack(this.#shared.context.connection) : undefined;
+      // Whoever of this process asks for a lease sees first that the database is back.
+      if (back === undefined)
+        await pause(restartMs(this.#delayMs, passes) * (0.5 + Math.random()), stopping);
+      else await pause(longestAwayMs, AbortSignal.any([stopping, back]));
       this.#delayMs = restartMs(this.#delayMs * 2, passes);
     }
     this.status.state = "stopped";

@@ -1,4 +1,11 @@
-import type { Batch, RecordedEvent } from "@heliograph/log";
+import {
+  connectedTo,
+  refusedBy,
+  type Batch,
+  type EventLog,
+  type RecordedEvent,
+  type SubscribeOptions,
+} from "@heliograph/log";
 import { loosely, until } from "@heliograph/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { Fenced, hurry } from "../src/index.ts";
@@ -170,6 +177,63 @@ test("a projector's pause ends when somebody waits for its read model, and when 
   });
   await consumer.stop();
   expect(consumer.lastError).toBeUndefined();
+});
+
+test("a projector that is behind does not pause, however small what it is given", async () => {
+  const { context, log, close } = await openEnvironment();
+  onTestFinished(close);
+  const positions: bigint[] = [];
+  for (let at = 0; at < 12; at++) positions.push(await count(log, [at]));
+  // One event at a time, as of a feed that keeps little.
+  async function* singly(options: SubscribeOptions): AsyncGenerator<Batch> {
+    for await (const batch of log.subscribe(options))
+      for (const event of batch.events)
+        yield { ...batch, events: [event], position: event.position, caughtUp: false };
+  }
+  const given = { ...context, log: { ...log, subscribe: singly as EventLog["subscribe"] } };
+  const projector = { ...countingProjector(), lingerMs: 600_000, maxEvents: 4 };
+  const consumer = await runConsumer(projector, given);
+  await consumer.caughtUp(positions[7]!);
+  await consumer.stop();
+  expect(consumer.lastError).toBeUndefined();
+});
+
+test("a consumer that failed since the database is away starts again once it is back, and not before", async () => {
+  const { context, close } = await openEnvironment();
+  onTestFinished(close);
+  // Known by another name than to the pools, whose connections would tell that it is back.
+  const { user, password, host, port, database } = context.connection;
+  const server = `${user}:${String(password)}@${encodeURIComponent(host!)}:${port}`;
+  const connection = {
+    connectionString: `postgres://${server}/${database}?fallback_application_name=other`,
+  };
+  const starts: Error = Object.assign(new Error("it starts"), { code: "57P03" });
+  let tries = 0;
+  const consumers = await startConsumers({ ...context, connection }, [
+    {
+      kind: "reactor",
+      name: "one",
+      schema: "one",
+      types: loosely(["Late"]),
+      migrations: [],
+      start() {
+        if (++tries > 1) return { handle: async () => undefined, stop: async () => undefined };
+        refusedBy(connection, starts);
+        throw starts;
+      },
+    },
+  ]);
+  await until(() => consumers.statuses[0]!.state === "backing_off");
+  const beat = async (): Promise<string | undefined> =>
+    (await context.pool.query("select updated_at::text as at from runtime.consumers")).rows[0]?.at;
+  const first = await until(beat);
+  // Its house was looked after meanwhile.
+  await until(async () => (await beat()) !== first);
+  expect([tries, consumers.statuses[0]!.state]).toEqual([1, "backing_off"]);
+  connectedTo(connection);
+  await until(() => consumers.statuses[0]!.state === "running");
+  expect(tries).toBe(2);
+  await consumers.stop();
 });
 
 test("a consumer that failed with what passes by itself starts again soon, however often it has failed before", () => {

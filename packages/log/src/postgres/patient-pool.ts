@@ -1,4 +1,5 @@
 import pg from "pg";
+import { connectedTo, refusalOf, refusedBy } from "./outage.ts";
 
 export type Patience = {
   /** Whoever waits for a connection hears that the database is away when it has answered nobody for so long. */
@@ -33,7 +34,10 @@ export class PatientPool extends pg.Pool {
   constructor(config: pg.PoolConfig, patience: Patience) {
     super(config);
     this.#patience = patience;
-    this.on("connect", () => void (this.#answeredAt = performance.now()));
+    this.on("connect", () => {
+      this.#answeredAt = performance.now();
+      connectedTo(this.options);
+    });
     this.on("release", (error: unknown) => {
       if (!error || error instanceof pg.DatabaseError) this.#answeredAt = performance.now();
       this.#gaveBack();
@@ -69,9 +73,15 @@ export class PatientPool extends pg.Pool {
   }
 
   #take(callback: Callback): void {
+    const refusal = this.idleCount > 0 ? undefined : refusalOf(this.options);
+    if (refusal !== undefined)
+      return process.nextTick(() => callback(refusal, undefined, () => undefined));
     this.#taken++;
     super.connect((error, client, done) => {
-      if (error) this.#gaveBack();
+      if (error) {
+        refusedBy(this.options, error);
+        this.#gaveBack();
+      }
       callback(error, client, done);
     });
   }
