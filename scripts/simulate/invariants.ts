@@ -13,6 +13,7 @@ import type { RecordedEvent } from "@heliograph/log";
 import { loosely } from "@heliograph/testkit";
 import { partner, type Platform } from "./platform.ts";
 import { faultsOfWebhooks } from "./told.ts";
+import { faultsOfUsage } from "./usage-faults.ts";
 
 /** A hold is kept for so long after the message is over for certain. */
 const GRACE_MS = 24 * 3_600_000;
@@ -32,7 +33,8 @@ const once = [
 
 /** What does not hold, of a platform at rest. */
 export async function faultsOf(platform: Platform): Promise<readonly string[]> {
-  const { sim, ids } = platform;
+  const { sim } = platform;
+  const ids = await idsOf(platform);
   const faults = [...sim.faults];
   const wallet = await foldWallet(platform);
   faults.push(...wallet.faults);
@@ -50,8 +52,17 @@ export async function faultsOf(platform: Platform): Promise<readonly string[]> {
       if (recordedAt < overAt(requested!.data) + GRACE_MS) about("loses its hold early");
   }
   faults.push(...(await faultsOfLifecycle(platform)));
+  faults.push(...(await faultsOfUsage(platform, wallet.holds)));
   if (platform.receivers.endpoints.size > 0) faults.push(...(await faultsOfWebhooks(platform)));
   return faults;
+}
+
+/** Messages that were sent by themselves, and those of broadcasts. */
+async function idsOf({ ids, sim, broadcasts }: Platform): Promise<readonly string[]> {
+  if (broadcasts === undefined) return ids;
+  const types = ["MessageRequested"] as const;
+  const { events } = await sim.log.readAll({ after: 0n, limit: 1_000_000, types });
+  return [...new Set([...ids, ...events.map(({ data }) => data.message_id)])];
 }
 
 /** The ledger: every sum, every order of entries, nothing held any more, and what was paid in is there or was charged. */

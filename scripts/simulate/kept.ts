@@ -7,7 +7,7 @@ import { Tables } from "../../services/webhooks/test/sim-tables.ts";
 import type { Chance } from "./chance.ts";
 
 export type Query = { readonly text: string; readonly name?: string; readonly values?: unknown[] };
-type Rows = { readonly rows: readonly object[] };
+export type Rows = { readonly rows: readonly object[] };
 
 /** What a reactor's database keeps of it, whoever its owner is. */
 export class Kept {

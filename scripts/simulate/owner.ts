@@ -1,4 +1,4 @@
-import type { EventLog } from "@heliograph/log";
+import type { Batch, EventLog } from "@heliograph/log";
 import {
   newLogger,
   readSettings,
@@ -30,6 +30,10 @@ export type Player = {
   /** The way to the keys of personal data, for an owner. */
   vault?(ways: Ways): Promise<Vault>;
   readonly gateways?: readonly GatewayConfig[];
+  /** Its position moves also where nothing is for it, as that of a projector does. */
+  readonly passesOver?: boolean;
+  /** It is handed nothing that does not concern it, as its runtime does it. */
+  readonly keepsToItsOwn?: boolean;
   /** Sees what is handed over before its owner does. */
   note?(events: Awaited<ReturnType<EventLog["readAll"]>>["events"]): void;
 };
@@ -73,11 +77,12 @@ export class Owner implements Ways {
       return owner.inFlight(() => kept.query(whole));
     };
     const inFlight: Ways["inFlight"] = (act) => owner.inFlight(act);
+    const pool = { query, connect: async () => ({ query, release: () => undefined }) };
     const context: ServiceContext = loosely({
       environment: "live",
       log: slowLog(log, inFlight, player.scans),
-      pool: { query },
-      projectionPool: { query },
+      pool,
+      projectionPool: pool,
       settings,
       masterKey,
       vault: (await player.vault?.(owner)) ?? {
@@ -88,7 +93,10 @@ export class Owner implements Ways {
       directory: directoryDouble({
         partner: (name) => ({ name, currency: "USD", status: "active" }),
         knows: async () => true,
-        gateways: () => player.gateways ?? [],
+        gateways: (_, channel) =>
+          (player.gateways ?? []).filter(
+            (each) => channel === undefined || each.channel === channel,
+          ),
       }),
     });
     owner.#instance = await owner.#reactor.start({
@@ -149,15 +157,21 @@ export class Owner implements Ways {
       limit,
       ...(types.length > 0 && { types }),
     });
-    if (events.length === 0) return false;
+    const passes = this.#player.passesOver === true && position > this.#fed;
+    if (events.length === 0 && !passes) return false;
     this.#player.note?.(events);
     this.#fed = position;
     this.#busy = true;
-    const batch = { events, position, head, caughtUp: position >= head };
+    const batch = { events: this.#own(events), position, head, caughtUp: position >= head };
     void this.#instance!.handle(batch)
       .then(() => (this.#handled = position), this.#fail)
       .finally(() => (this.#busy = false));
     return true;
+  }
+  #own(events: Batch["events"]): Batch["events"] {
+    const { concerns } = this.#reactor;
+    if (concerns === undefined || this.#player.keepsToItsOwn !== true) return events;
+    return events.filter((event) => concerns(event));
   }
   /** One thing that is under way is done, or answered; false when nothing is. */
   advance(): Promise<boolean> {

@@ -14,6 +14,7 @@ import {
   refusalOf,
 } from "../../services/contacts/src/commands.ts";
 import { erasureReactor } from "../../services/contacts/src/erasure/reactor.ts";
+import type { FieldsPatch } from "../../services/contacts/src/profile.ts";
 import { matchingReactor } from "../../services/contacts/src/matching/reactor.ts";
 import { mergeReactor } from "../../services/contacts/src/merge/reactor.ts";
 import { mergeContacts, unmergeContacts } from "../../services/contacts/src/merge/saga.ts";
@@ -64,6 +65,7 @@ export class People {
   readonly plain: Vault;
   readonly written: Written[] = [];
   readonly faults: string[] = [];
+  haveTags = false;
   readonly #sim: Sim;
   readonly #partner: string;
   readonly #count: number;
@@ -107,8 +109,12 @@ export class People {
     };
     return openVault(loosely({ query }), masterKey, environment);
   }
-  players(): readonly Player[] {
+  /** What a reactor has that is about people. */
+  get tools(): Pick<Player, "scans" | "vault" | "gateways"> {
     const vault = (ways: Ways): Promise<Vault> => this.#vaultOf((act) => ways.inFlight(act));
+    return { scans: true, vault, gateways };
+  }
+  players(): readonly Player[] {
     const reactors = [
       matchingReactor,
       threadsReactor,
@@ -117,11 +123,9 @@ export class People {
       erasureReactor,
     ];
     return reactors.map((each) => ({
+      ...this.tools,
       kept: new PeopleKept(),
       reactor: () => each,
-      scans: true,
-      vault,
-      gateways,
     }));
   }
 
@@ -174,7 +178,7 @@ export class People {
   }
 
   /** Those that nobody asked to erase. */
-  async #contacts(): Promise<readonly string[]> {
+  async contacts(): Promise<readonly string[]> {
     const types = ["ContactCreated", "ContactErasureRequested"] as const;
     const { events } = await this.#sim.log.readAll({ after: 0n, limit: 10_000, types });
     const ids = new Set<string>();
@@ -206,7 +210,7 @@ export class People {
   async ask(most: number): Promise<void> {
     const sim = this.#sim;
     if (this.#requests >= most) return;
-    const ids = await this.#contacts();
+    const ids = await this.contacts();
     const kind = sim.draw();
     const some = { source: "sms", id: sim.oneOf(this.numbers) };
     if (ids.length === 0 || kind < 0.25) {
@@ -222,8 +226,12 @@ export class People {
     if (kind < 0.7) return this.#unmerge();
     if (kind < 0.8) return this.#begin((context) => removeExternalId(context, one, some));
     if (kind < 0.9)
-      return this.#begin((context) => updateContact(context, one, { name: `Bob ${kind}` }));
+      return this.#begin((context) => updateContact(context, one, this.#fields(kind)));
     return this.#erase(one);
+  }
+  #fields(kind: number): FieldsPatch {
+    const tags = kind < 0.85 ? ["a", "b"] : ["b"];
+    return { name: `Bob ${kind}`, ...(this.haveTags && { tags }) };
   }
   #merge(from: string, into: string): Promise<void> {
     const merge = { from, into, mergeId: deterministicId("mrg", `${this.#requests}`) };

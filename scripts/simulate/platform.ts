@@ -7,12 +7,16 @@ import { walletLedger } from "@heliograph/wallet";
 import { failure, requestOf } from "../../services/delivery/test/facts.ts";
 import { Sim } from "../../services/dispatch/test/sim.ts";
 import { webhooksReactor } from "../../services/webhooks/src/index.ts";
+import { usageProjector } from "../../services/usage/src/projector.ts";
+import { Broadcasts } from "./broadcasts.ts";
 import { Owners, type Edit } from "./endpoints.ts";
 import { Receivers } from "./hooks.ts";
+import { UsageKept } from "./kept-models.ts";
 import { LedgerKept, ReceiptsKept, WebhooksKept } from "./kept.ts";
 import type { Ways } from "./chance.ts";
 import { Owner, type Player } from "./owner.ts";
 import { People } from "./people.ts";
+import { asReactor } from "./projecting.ts";
 
 export const partner = deterministicId("ptn", "one");
 const costs = ["0.012", "0.5", "3"] as const;
@@ -23,6 +27,14 @@ const MOST_ENDPOINTS = 3;
 
 /** What passes at once is slept through but for this: timers that look at the clock do so once a minute at least. */
 const AWAKE_MS = 61_000;
+
+/** How many there are of those that not all plays have. */
+type Counts = {
+  readonly hooks: number;
+  readonly people: number;
+  readonly usage: boolean;
+  readonly broadcasts: number;
+};
 
 /** A reactor, its owner, and those who were owners before and may not know that they are none any more. */
 type Service = {
@@ -48,6 +60,10 @@ export class Platform {
   hasQuietHours = false;
   /** Undefined where nobody writes. */
   people: People | undefined;
+  /** Undefined where nothing is counted. */
+  usage: UsageKept | undefined;
+  /** Undefined where none is sent. */
+  broadcasts: Broadcasts | undefined;
   #receipts = 0;
   #edits = 0;
   #replays: Edit[] = [];
@@ -70,8 +86,7 @@ export class Platform {
     seed: number,
     gateways: readonly Partial<GatewayConfig>[],
     moves: boolean,
-    hasEndpoints = false,
-    people = 0,
+    { hooks = 0, people = 0, usage = false, broadcasts = 0 }: Partial<Counts> = {},
   ): Promise<Platform> {
     const platform = new Platform(seed, gateways);
     const { sim } = platform;
@@ -80,10 +95,19 @@ export class Platform {
       { kept: platform.ledger, reactor: () => walletLedger },
       { kept: new ReceiptsKept(), reactor: () => receiptsReactor },
     ];
-    if (hasEndpoints) players.push(platform.#webhooks());
+    if (hooks > 0) players.push(platform.#webhooks());
     if (people > 0) {
       platform.people = await People.open(sim, partner, people);
       players.push(...platform.people.players());
+      if (broadcasts > 0) players.push(...platform.#sends(platform.people));
+    }
+    if (usage) {
+      platform.usage = new UsageKept();
+      players.push({
+        kept: platform.usage,
+        reactor: () => asReactor(usageProjector),
+        passesOver: true,
+      });
     }
     for (const player of players) {
       const owner = await Owner.start(player, sim.log, sim);
@@ -105,6 +129,17 @@ export class Platform {
           random: () => sim.draw(),
         }),
     };
+  }
+  #sends(people: People): readonly Player[] {
+    people.haveTags = true;
+    this.broadcasts = new Broadcasts(this.sim, people, partner);
+    return this.broadcasts.players();
+  }
+  /** Those that send broadcasts, or did and may not know that they do not any more. */
+  get senders(): number {
+    const own = this.#services.find(({ player }) => player.kept === this.broadcasts?.kept);
+    if (own === undefined) return 0;
+    return [own.owner, ...own.others].filter((owner) => !owner.isDead()).length;
   }
   close(): void {
     for (const { owner, others } of this.#services)
@@ -335,7 +370,8 @@ export class Platform {
     this.receivers.heal();
     let before = "";
     const { tables } = this.hooks;
-    for (let lingered = 0, count = 0; lingered < (tables.pending.length > 0 ? 10 : 3); count++) {
+    const waits = (): boolean => tables.pending.length > 0 || this.broadcasts?.areBusy === true;
+    for (let lingered = 0, count = 0; lingered < (waits() ? 10 : 3); count++) {
       if (count > 50_000) throw new Error("it does not come to rest");
       await sim.rest();
       await this.settle();
@@ -349,7 +385,7 @@ export class Platform {
       if (some) lingered = 0;
       else lingered++;
       before = after;
-      await this.pass(this.#untilNext(some, lingered));
+      await this.pass(this.#untilNext(some || !waits(), lingered));
     }
   }
   /** What has been done; that somebody looks for what is due is nothing. */
@@ -360,7 +396,7 @@ export class Platform {
   /** What has to pass before anything is done that waits for its time. */
   #untilNext(some: boolean, lingered: number): number {
     const { pending } = this.hooks.tables;
-    if (some || pending.length === 0) return LINGER_MS;
+    if (some) return LINGER_MS;
     // Those that are held have no time.
     const due = pending.flatMap((row) => row.next_attempt_at ?? []);
     const next = due.length > 0 ? Math.min(...due) - this.sim.now : 0;

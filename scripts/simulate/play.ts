@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { drawsOf } from "../../services/dispatch/test/sim-world.ts";
 import { keyIdOf } from "@heliograph/vault";
+import { faultsOfBroadcasts } from "./broadcasts-faults.ts";
 import { faultsOf } from "./invariants.ts";
 import { faultsOfPeople } from "./peoples-faults.ts";
 import { Platform } from "./platform.ts";
@@ -30,6 +31,10 @@ export type Play = {
   readonly hooks?: number;
   /** Who may write, and whose contacts are kept. */
   readonly people?: number;
+  /** What is sent is counted. */
+  readonly usage?: boolean;
+  /** Most broadcasts; without people there are none. */
+  readonly broadcasts?: number;
   /** Some messages have hours in which they are not sent. */
   readonly quiet?: boolean;
   /** All processes sleep for days now and then. */
@@ -50,6 +55,8 @@ export const plays = (messages: number): fc.Arbitrary<Play> =>
     people: fc.constantFrom(0, 0, 1, 2, 4),
     quiet: fc.boolean(),
     sleeps: fc.boolean(),
+    usage: fc.boolean(),
+    broadcasts: fc.constantFrom(0, 0, 1, 3),
   });
 
 export type Played = {
@@ -65,11 +72,11 @@ export type Played = {
 
 /** Lets one play happen and come to rest; gives what then does not hold, and the same digest whenever it is played. */
 export async function play(given: Play): Promise<Played> {
-  const { seed, messages, turns, moves, policy, gateways, funds, hooks = 0, people = 0 } = given;
+  const { seed, messages, turns, moves, policy, gateways, funds, hooks = 0 } = given;
   const configs = (["sms", "email", "whatsapp"] as const).flatMap((channel) =>
     Array.from({ length: gateways }, () => ({ channel, on_uncertain: policy })),
   );
-  const platform = await Platform.open(seed, configs, moves, hooks > 0, people);
+  const platform = await Platform.open(seed, configs, moves, given);
   platform.hasQuietHours = given.quiet === true;
   try {
     const draw = drawsOf(~seed);
@@ -81,9 +88,15 @@ export async function play(given: Play): Promise<Played> {
     // Word of what was sent comes late, and what it leads to is done too.
     for (let late = 0; late < messages; late++) await platform.report();
     await platform.rest();
+    await platform.broadcasts?.wakeUp(platform.senders);
+    if (platform.broadcasts !== undefined) await platform.rest();
     const last = await platform.acceptLast();
     if (last.size > 0) await platform.rest();
-    const faults = [...(await faultsOf(platform)), ...(await faultsOfPeople(platform, last))];
+    const faults = [
+      ...(await faultsOf(platform)),
+      ...(await faultsOfPeople(platform, last)),
+      ...(await faultsOfBroadcasts(platform)),
+    ];
     return { faults, ...(await logOf(platform)), ...platform.delivered };
   } finally {
     platform.close();
@@ -122,10 +135,12 @@ async function takeTurn(platform: Platform, given: Play, draw: () => number): Pr
 }
 
 async function takePeoplesTurn(
-  { people }: Platform,
-  { crashes, messages }: Play,
+  platform: Platform,
+  { crashes, messages, broadcasts: most = 0 }: Play,
   draw: () => number,
 ): Promise<void> {
+  const { people, broadcasts } = platform;
+  if (broadcasts !== undefined && draw() < 0.3) return broadcasts.ask(most, platform.senders);
   const drawn = draw() * 100;
   if (drawn < crashes) await people!.die();
   else if (drawn < 50) await people!.write(3 * messages + 5);

@@ -16,6 +16,7 @@ const dueEvents =
   `MessageSent MessageResent DispatchUncertain DispatchAttemptFailed DispatchExhausted BounceDeferred DeliveryFailed FailoverStarted FailoverStepFailed MessageSettled
   MessageDelivered MessageRead MessageComplained MessageFailed MessageExpired MessageRejected MessageCanceled FundsDeclined FundsCaptured FundsReleased FundsRefunded FundsKept
   HoldLapsed WebhookEndpointUpdated WebhookEndpointDeleted WebhookEndpointDisabled WebhookSecretRotated WebhookTestRequested WebhookRetryRequested WebhookReplayRequested
+  BroadcastStarted BroadcastPaused BroadcastResumed BroadcastCanceled BroadcastCompleted
   MessageReceived SuppressionStarted SuppressionEnded ContactUpdated ContactMerged ContactUnmerged ContactExternalIdRemoved ContactErased`.split(
     /\s+/,
   );

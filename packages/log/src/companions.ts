@@ -34,6 +34,10 @@ export class Companions {
     return () => void this.#all.delete(companion);
   };
 
+  get areThere(): boolean {
+    return this.#all.size > 0;
+  }
+
   /** Others store events too: what was asked for was stored without company. */
   missed(): void {
     this.#quietUntil = performance.now() + QUIET_MS;

@@ -18,6 +18,9 @@ import {
 } from "./types.ts";
 import { upcastSafely } from "./upcast.ts";
 
+/** What an append comes to as text, or why it can never be stored. */
+type Checked = ReturnType<typeof encodeAppend> | Item["encoded"];
+
 export type MemoryLogOptions = { readonly validate?: Validate; readonly upcast?: Upcast };
 
 /** A log that lives and dies with the process: for tests and for trying things out. Not durable. */
@@ -52,9 +55,10 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
     async append(appends) {
       if (closed) throw new LogUnavailable("the log is closed");
       const before = all.length;
-      const party = partyOf(appends, companions, store, options.validate);
-      const outcomes = appends.map(appendOne);
-      for (const { append } of party?.items ?? []) appendOne(append);
+      const checked = appends.map((append) => encodeAppend(append, options.validate));
+      const party = companions.areThere ? partyOf(appends, checked, companions, store) : undefined;
+      const outcomes = appends.map((append, at) => appendOne(append, checked[at]!));
+      for (const { append, encoded } of party?.items ?? []) appendOne(append, encoded);
       party?.over(true);
       if (all.length > before) companions.stored(all.slice(before));
       bell.ring();
@@ -81,15 +85,15 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
 /** Only where every one of them is stored it is known where they will be. */
 function partyOf(
   appends: readonly Append[],
+  checked: readonly Checked[],
   companions: Companions,
   { all, lastRevision }: Pick<ReturnType<typeof makeStore>, "all" | "lastRevision">,
-  validate: Validate | undefined,
 ): Party | undefined {
   const taken = new Set(appends.map(({ stream }) => stream));
   if (taken.size < appends.length) return undefined;
   const items: Item[] = [];
-  for (const append of appends) {
-    const encoded = encodeAppend(append, validate);
+  for (const [at, append] of appends.entries()) {
+    const encoded = checked[at]!;
     const actual = lastRevision(append.stream);
     const expected = expectedRevision(append.expected);
     if (typeof encoded === "string" || (expected !== -2 && expected !== actual)) return undefined;
@@ -110,8 +114,7 @@ function makeStore(options: MemoryLogOptions) {
   const streams = new Map<string, RecordedEvent[]>();
   const sizes = new WeakMap<RecordedEvent, number>();
 
-  function appendOne(append: Append): Outcome {
-    const encoded = encodeAppend(append, options.validate);
+  function appendOne(append: Append, encoded: Checked): Outcome {
     if (typeof encoded === "string") return { kind: "invalid", message: encoded };
     const stored = streams.get(append.stream) ?? [];
     const actual = stored.length - 1;

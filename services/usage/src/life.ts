@@ -1,7 +1,10 @@
 import { type EventData, parseMoney } from "@heliograph/contracts";
 import {
+  type Failover,
   type HoldStatus,
   type MessageStatus,
+  beginFailover,
+  evolveFailover,
   joinStatus,
   settlement,
   statusAfter,
@@ -29,6 +32,7 @@ export const countedTypes = [
   "MessageCorrected",
   // Of a message with further steps: which of them it is now, and which is charged.
   "FailoverStarted",
+  "FailoverStepFailed",
   "MessageSettled",
   // What was sent after its hold had expired and nobody pays: only the wallet knows.
   "FundsWrittenOff",
@@ -54,13 +58,15 @@ export type Life = {
   readonly segments: number;
   /** Of a message with further steps: what each of them counts as. */
   readonly steps: readonly Counted[];
+  /** Which of them counts. */
+  readonly failover: Failover | undefined;
   /** Micro-units: what the wallet holds for the message, and what became of that. */
   readonly price: bigint;
   readonly hold: HoldStatus;
   /** Sent too late, and on the house: it costs nothing from then on, whatever else comes. */
   readonly isWrittenOff: boolean;
   readonly status: MessageStatus;
-  /** That of the last acceptance; "" as long as no provider took the message. */
+  /** That of the last acceptance, of the step that counts once no further one begins; "" as long as no provider took the message. */
   readonly gateway: string;
   /** When the message could be sent: accepted or, of a scheduled one, due. By the log's clock, epoch milliseconds, as the other times. */
   readonly readyAt: number;
@@ -109,6 +115,7 @@ function begin(event: RecordedEvent<"MessageRequested">, naming: Naming): Life {
     ...countedAs(data),
     ...naming(partner, hour, namesOf(data)),
     currency: data.currency,
+    failover: beginFailover(data),
     steps: data.failover === undefined ? noSteps : [data, ...data.failover].map(countedAs),
     price,
     hold: "held",
@@ -142,7 +149,6 @@ export function evolveLife(
   const next: { -readonly [Key in keyof Life]: Life[Key] } = {
     ...life,
     ...fundsAfter(life, event),
-    ...("step" in event.data && event.data.step !== undefined && life.steps[event.data.step]),
   };
   if (event.type in statusOf)
     next.status = joinStatus(life.status, statusOf[event.type as keyof typeof statusOf]);
@@ -172,7 +178,16 @@ export function evolveLife(
     }
     default:
   }
-  return next;
+  return next.failover === undefined ? next : { ...next, ...stepAfter(next, next.failover, event) };
+}
+
+/** What of a message with further steps counts, by the rules that its own view goes by: the step that is under way, or the one on which it ended, and who took that. */
+function stepAfter(life: Life, before: Failover, event: MessageEvent): Partial<Life> {
+  const failover = evolveFailover(before, event);
+  const { step, over, steps } = failover;
+  const taken = over ? steps[step]!.taken.at(-1) : undefined;
+  const { gateway } = taken ?? life;
+  return { failover, ...life.steps[step], gateway };
 }
 
 /** The wallet's own rules, so that usage and ledger cannot disagree. */

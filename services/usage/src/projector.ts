@@ -64,7 +64,7 @@ export const usageProjector = (context: Context) =>
     kind: "projector",
     name: "usage",
     schema: "usage",
-    version: 2,
+    version: 3,
     types: countedTypes,
     spaces: { hours: "partner", days: "partner", names: "partner", written_off: "partner" },
     ddl: usageDdl,

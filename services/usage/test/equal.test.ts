@@ -18,9 +18,12 @@ import { usageProjector } from "../src/projector.ts";
 import { type Group, groups, readUsage } from "../src/tables/usage.ts";
 import { bruteForce, type Counted } from "./brute-force.ts";
 import { append, begin, life, type Life } from "./lives.ts";
+import { Tables } from "./sim-tables.ts";
 
 let world: World;
 let context: ServiceContext;
+/** What the simulation has in their place. */
+const tables = new Tables();
 /** How far the tables are. */
 let position = 0n;
 beforeAll(async () => {
@@ -57,6 +60,7 @@ async function project(sizes: readonly number[], crashes: readonly Crash[]): Pro
       { schema: "usage", name: "usage", from: position, to, epoch: 0 },
       parts,
     );
+    tables.apply(parts);
     position = to;
     if (crash === "after_commit") instance = await start();
   }
@@ -107,6 +111,26 @@ function compare(rows: ReadonlyMap<string, Told>, counted: ReadonlyMap<string, C
   }
 }
 
+/** The simulation's tables have what the statements have made of those in PostgreSQL. */
+async function compareTables(): Promise<void> {
+  expect(tables.faults).toEqual([]);
+  for (const grain of ["hours", "days"] as const) {
+    const { rows } = await context.pool.query(
+      `select *, messages::float8, segments::float8, cost::text from usage.${grain}`,
+    );
+    const own = [...tables.rows.values()].filter(({ key }) => key.grain === grain);
+    const text = (row: object): string =>
+      JSON.stringify(Object.entries(row).toSorted(([one], [other]) => one.localeCompare(other)));
+    const shown = own.map(({ key: { grain: _, ...key }, cost, ...row }) =>
+      text({ ...key, ...row, cost: String(cost) }),
+    );
+    expect(shown.toSorted()).toEqual(rows.map(text).toSorted());
+  }
+  const { rows } = await context.pool.query("select partner, day, kind, name from usage.names");
+  expect(rows).toEqual(expect.arrayContaining(tables.names));
+  expect(rows).toHaveLength(tables.names.length);
+}
+
 const asked: readonly (readonly Group[])[] = [
   [],
   ["day"],
@@ -139,6 +163,7 @@ test("Usage equals a count over the log, however the events mix, are batched and
     ),
     { numRuns: 25 },
   );
+  await compareTables();
   for (let time = 0; time < 2; time++) {
     const rebuilt = await rebuildProjector(context, usageProjector(context), {
       verifyOnly: true,

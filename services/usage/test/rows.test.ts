@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { Life } from "../src/life.ts";
+import { loosely } from "@heliograph/testkit";
+import { type Life, evolveLife } from "../src/life.ts";
 import { addSum, count, isNothing, keysOf, nameOf, newRow, newSum, placeOf } from "../src/rows.ts";
 
 const life: Life = {
@@ -12,6 +13,7 @@ const life: Life = {
   currency: "USD",
   segments: 2,
   steps: [],
+  failover: undefined,
   price: 12_000n,
   hold: "captured",
   isWrittenOff: false,
@@ -44,6 +46,32 @@ test("Messages are summed together where they count in the same rows, and only t
   const same: Life = { ...life, segments: 1, price: 1n, readyAt: 5, acceptedToSentMs: undefined };
   expect(placeOf(same)).toBe(placeOf(life));
   expect(keysOf(same).map(nameOf)).toEqual(keysOf(life).map(nameOf));
+});
+
+test("A message counts where the step counts on which it ended, and by who took that, whatever is heard of others", () => {
+  const message = { channel: "sms", to: "+15551234567" };
+  const told = { message_id: "msg_1", message, attempt: 1, provider: { name: "a" } };
+  const step = { channel: "email", price: { country: "" }, segments: { count: 1 }, cost: "1" };
+  const first = { ...step, channel: "sms", price: { country: "US" }, content: {} };
+  const data = { message_id: "msg_1", created_at: "2026-01-01T00:00:00.000Z", failover: [step] };
+  const events = [
+    ["MessageRequested", { ...first, ...data, currency: "USD" }],
+    ["MessageSent", { ...told, gateway: "one", cost: "1", settles: false }],
+    ["FailoverStarted", { ...told, step: 1, trigger: "no_receipt" }],
+    ["MessageSent", { ...told, gateway: "two", step: 1, cost: "1", settles: false }],
+    ["MessageDelivered", { ...told, gateway: "one", step: 0 }],
+    ["MessageSettled", { ...told, step: 0, cost: "1" }],
+    ["MessageRead", { ...told, gateway: "two", step: 1 }],
+  ] as const;
+  let after: Life | undefined;
+  const seen = events.map(([type, own], at) => {
+    const metadata = { partner: "ptn_1" };
+    const event = loosely({ type, data: own, metadata, recordedAt: at, position: BigInt(at) });
+    after = evolveLife(after, event, (_, __, names) => names);
+    return `${after!.channel} ${after!.gateway}`;
+  });
+  const isFirst = "sms one";
+  expect(seen).toEqual(["sms ", isFirst, "email one", "email two", isFirst, isFirst, isFirst]);
 });
 
 test("What is summed first and added then is what each message adds, and what comes and goes is nothing", () => {
