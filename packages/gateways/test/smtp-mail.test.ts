@@ -137,7 +137,7 @@ test.each([
 );
 
 test.each([
-  ["554 5.7.1 Client host [192.0.2.1] blocked using zen.spamhaus.org", "policy_rejected"],
+  ["554 5.7.1 blocked for its reputation", "policy_rejected"],
   ["550 Relaying denied", "policy_rejected"],
   ["550 5.0.0 we do not like your reputation", "policy_rejected"],
   ["550 5.4.1 Recipient address rejected: Access denied", "recipient_rejected"],
