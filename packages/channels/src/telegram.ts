@@ -24,11 +24,11 @@ export const telegram: ChannelModule = {
           "invalid_sender",
           "must be the name of the gateway of a bot, of at most 64 characters",
         ),
-  // The Bot API's own limit.
-  limits: { text: 4_096 },
+  // The Bot API's own limit, which counts what is left of HTML without its tags.
+  limits: { text: 4_096, html: 16_384 },
   // An album of the Bot API (sendMediaGroup).
   media: 10,
-  needs: [["text"]],
-  segments: ({ text = "" }) => oneMessage(text),
+  needs: [["text", "html"]],
+  segments: ({ text, html = "" }) => oneMessage(text ?? html),
   magic: magicDigits,
 };

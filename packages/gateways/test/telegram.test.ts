@@ -56,6 +56,33 @@ test("a text goes as it is, without being read as markup, to the chat's number",
   expect(Object.keys(last().parameters)).toEqual(["chat_id", "text"]);
 });
 
+test("HTML goes as markup in the place of the text, also under a file, and is bounded by what is left of it", async () => {
+  const html = "<b>Paid</b>: 3 &lt; 4";
+  const mode = { parse_mode: "HTML" };
+  await send({ content: { text: "Paid: 3 < 4", html } });
+  expect(last().parameters).toEqual({ chat_id: 88112233, text: html, ...mode });
+  const media = [{ url: "https://m.example/0", type: "image/png" }];
+  await send({ content: { html }, media });
+  expect(last().parameters).toMatchObject({ caption: html, ...mode });
+  await send({ content: { html }, media: [...media, ...media] });
+  const [first, second] = last().parameters["media"] as readonly object[];
+  expect([first, second]).toMatchObject([{ caption: html, ...mode }, { type: "photo" }]);
+  expect(second).not.toHaveProperty("parse_mode");
+  const before = double.messages.length;
+  const long = (count: number) => `<i>${"x".repeat(count)}</i>`;
+  for (const attempt of [
+    { content: { html: long(5_000) } },
+    { content: { html: long(1_025) }, media },
+  ])
+    expect(await send(attempt)).toMatchObject({ error: { code: "content_rejected" } });
+  expect(double.messages).toHaveLength(before);
+  for (const attempt of [
+    { content: { html: long(4_096) } },
+    { content: { html: long(1_024) }, media },
+  ])
+    expect((await send(attempt)).type).toBe("accepted");
+});
+
 test("one file is one call of its kind, several are an album, and what one call cannot carry is refused for good", async () => {
   const media = (...types: readonly (string | undefined)[]): NonNullable<Attempt["media"]> =>
     types.map((type, n) => ({ url: `https://m.example/${n}`, ...(type && { type }) }));

@@ -36,6 +36,7 @@ beforeAll(async () => {
         host: smsc.host,
         port: smsc.port,
         system_id: "heliograph",
+        binds: 2,
         receipt_id: "hex_to_decimal",
         national: ["turkish"],
       },
@@ -43,7 +44,7 @@ beforeAll(async () => {
     },
   });
   // Nothing was sent yet: it is bound all the same, because people may write.
-  await until(() => smsc.bound.length === 1);
+  await until(() => smsc.bound.length === 2);
 }, 60_000);
 beforeEach(() => smsc.behave(() => ({ type: "accept" })));
 afterAll(async () => {
@@ -182,13 +183,17 @@ test("a receipt that overtakes the answer waits for it, and bad news gives the m
 });
 
 /** A part of a text from a person, with a user data header. */
+/** Of the parts of one message each comes over another bind. */
 const part = (reference: number, total: number, number: number, said: string) =>
-  smsc.deliver({
-    from: "15557654321",
-    to: "12345",
-    esmClass: 0x40,
-    message: Buffer.concat([Buffer.from([5, 0, 3, reference, total, number]), Buffer.from(said)]),
-  });
+  smsc.deliver(
+    {
+      from: "15557654321",
+      to: "12345",
+      esmClass: 0x40,
+      message: Buffer.concat([Buffer.from([5, 0, 3, reference, total, number]), Buffer.from(said)]),
+    },
+    smsc.bound[number % 2],
+  );
 /** What people wrote, as it was matched to a contact. */
 async function written(): Promise<readonly string[]> {
   const { events } = await log().readAll({ after: 0n, limit: 1_000, types: ["InboundMatched"] });
@@ -201,7 +206,7 @@ async function written(): Promise<readonly string[]> {
   );
 }
 
-test("what a person writes in parts is one message, whatever came first or twice; a lone part is told after a time", async () => {
+test("what a person writes in parts is one message, over whatever binds they came, first or twice; a lone part is told after a time", async () => {
   expect(await part(0, 3, 3, "parcel?")).toBe(0);
   expect(await part(0, 3, 1, "Where is ")).toBe(0);
   expect(await part(0, 3, 1, "Where is ")).toBe(0);

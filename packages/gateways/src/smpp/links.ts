@@ -64,10 +64,11 @@ function optionsOf(
     interface_version: interfaceVersion,
     addr_ton: 0,
     addr_npi: 0,
-    address_range: "",
+    address_range: settings.address_range ?? "",
   };
-  const { host, port, tls = false } = settings;
-  return { host, port, tls, bind, account, timing };
+  const { host, port, tls = false, enquire_link_seconds: idle } = settings;
+  const own = idle === undefined ? timing : { ...timing, idleMs: idle * 1_000 };
+  return { host, port, tls, bind, account, timing: own };
 }
 
 /** What a message centre delivers is its own until it is in our log. */

@@ -24,6 +24,12 @@ export const SmppSettings = z.strictObject({
   port: z.int().min(1).max(65_535),
   system_id: latin1(15).min(1),
   system_type: latin1(12).optional(),
+  /** Of the bind: for which addresses it takes what people write. */
+  address_range: latin1(40).optional(),
+  /** Of each submit, where the carrier has several services. */
+  service_type: latin1(5).optional(),
+  /** After so long without a word the message centre is asked whether it is there. */
+  enquire_link_seconds: z.int().min(1).max(300).optional(),
   /** One connection for both directions, or one for each. */
   bind: z.enum(["transceiver", "pair"]).optional(),
   /** Connections, or pairs of them, of each process. */
@@ -35,8 +41,8 @@ export const SmppSettings = z.strictObject({
   tls: z.boolean().optional(),
   /** How the id in a receipt is written when it is not as in the answer. */
   receipt_id: z.enum(["as_is", "hex_to_decimal", "auto"]).optional(),
-  /** A long text as several messages, or whole. */
-  long: z.enum(["udh", "payload"]).optional(),
+  /** A long text as several messages, tied by a header or by parameters (section 5.3.2.22), or whole. */
+  long: z.enum(["udh", "sar", "payload"]).optional(),
   /** Whose national tables phones and networks behind it know: texts of such a language are sent with them where that saves a part. */
   national: z
     .array(z.enum(Object.keys(nationalLanguages) as (keyof typeof nationalLanguages)[]))

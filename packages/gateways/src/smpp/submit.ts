@@ -88,7 +88,18 @@ export function submitsOf(attempt: Attempt, settings: SmppSettings): readonly Su
       ? [{ fields: { ...fields, short_message: whole }, tlvs }]
       : [{ fields, tlvs: [...tlvs, [tag.message_payload, whole]] }];
   }
-  const reference = hashOf(attempt.messageId)[0]!;
+  const hash = hashOf(attempt.messageId);
+  if (settings.long === "sar")
+    return parts.map((part, index) => ({
+      fields: { ...fields, short_message: bytesOf(part) },
+      tlvs: [
+        ...tlvs,
+        [tag.sar_msg_ref_num, hash.subarray(0, 2)],
+        [tag.sar_total_segments, Buffer.from([parts.length])],
+        [tag.sar_segment_seqnum, Buffer.from([index + 1])],
+      ],
+    }));
+  const reference = hash[0]!;
   return parts.map((part, index) => {
     // TS 23.040, 9.2.3.24.1: an element of three octets: reference, parts, number.
     const elements = [element.concat8, 3, reference, parts.length, index + 1];
@@ -118,7 +129,7 @@ const headerOf = (elements: readonly number[]): Buffer =>
 function sharedFields(attempt: Attempt, settings: SmppSettings): Fields<"submit_sm"> {
   const sender = senderOf(attempt.from, settings.source);
   return {
-    service_type: "",
+    service_type: settings.service_type ?? "",
     source_addr_ton: sender.ton,
     source_addr_npi: sender.npi,
     source_addr: sender.address,

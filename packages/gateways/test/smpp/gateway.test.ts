@@ -108,6 +108,22 @@ describe("what is submitted", () => {
     expect([short!.message.length, short!.esmClass]).toEqual([200, 0]);
   });
 
+  test("is as many messages, tied by parameters, where the gateway's setting says so, each of the carrier's service", async () => {
+    const { gateway, smsc } = await set({ settings: { long: "sar", service_type: "CMT" } });
+    const result = await gateway.send(textOf(long), never);
+    expect(result.type).toBe("accepted");
+    const { parts } = splitSms(long);
+    const submits = smsc.submits.toSorted(
+      (a, b) => a.tlvs.get(0x020f)![0]! - b.tlvs.get(0x020f)![0]!,
+    );
+    expect(submits.map(({ message }) => message.toString("latin1")).join("")).toBe(long);
+    expect(submits.map(({ esmClass }) => esmClass)).toEqual(parts.map(() => 0));
+    expect(submits.map(({ tlvs }) => [tlvs.get(0x020e)![0], tlvs.get(0x020f)![0]])).toEqual(
+      parts.map((_, index) => [parts.length, index + 1]),
+    );
+    expect(new Set(submits.map(({ tlvs }) => tlvs.get(0x020c)!.toString("hex"))).size).toBe(1);
+  });
+
   test("goes over the transmitter of a pair, and what is delivered comes by the receiver", async () => {
     const got: Buffer[] = [];
     const { gateway, smsc } = await set({
