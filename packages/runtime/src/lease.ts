@@ -1,7 +1,14 @@
 import { connectedTo, refusalOf, refusedBy } from "@heliograph/log";
 import pg from "pg";
 import { isMachinery, isUnanswered, oneAtATime, pause } from "./faults.ts";
-import { endStaleHolders, takeOver, tryLocks, unlock, type Ownership } from "./tables/leases.ts";
+import {
+  endStaleHolders,
+  takeOver,
+  takeOverAll,
+  tryLocks,
+  unlock,
+  type Ownership,
+} from "./tables/leases.ts";
 
 /**
  * A holder that has not shown itself for so long is stopped or cut off; its session is ended so that another may take over. A session that has just
@@ -19,10 +26,14 @@ const lockNotAvailable = "55P03";
 
 export type { Ownership } from "./tables/leases.ts";
 
-/** Names that are asked for by one statement; which of them the session got. */
+/** Names that are asked for by one statement, with their schemas; which of them the session got, and took over. */
 type Round = {
-  readonly names: Set<string>;
-  readonly answer: Promise<{ readonly client: pg.Client; readonly held: ReadonlySet<string> }>;
+  readonly names: Map<string, string>;
+  readonly answer: Promise<{
+    readonly client: pg.Client;
+    readonly held: ReadonlySet<string>;
+    readonly taken: ReadonlyMap<string, Ownership>;
+  }>;
 };
 
 /**
@@ -119,9 +130,11 @@ export class Leases {
 
   async #tryOnce(name: string, schema: string): Promise<Ownership | undefined> {
     this.#round ??= this.#beginRound();
-    this.#round.names.add(name);
-    const { client, held } = await this.#round.answer;
+    this.#round.names.set(name, schema);
+    const { client, held, taken } = await this.#round.answer;
     if (!held.has(name)) return undefined;
+    const ownership = taken.get(name);
+    if (ownership !== undefined) return ownership;
     return this.#ask(async (current) => {
       // The lock ended with its session; the next has to ask for it.
       if (current !== client) return undefined;
@@ -135,17 +148,32 @@ export class Leases {
 
   /** Those who stand by were answered together and so ask together again: a process that stands by for all others asks two statements, and not two for each consumer. */
   #beginRound(): Round {
-    const names = new Set<string>();
+    const names = new Map<string, string>();
     const answer = this.#ask(async (client) => {
       if (this.#round?.names === names) this.#round = undefined;
-      const wanted = [...names];
+      const wanted = [...names.keys()];
       // Before anything is locked: what this fails with leaves no lock behind.
       await endStaleHolders(client, wanted, staleHolderSeconds);
-      return { client, held: await tryLocks(client, wanted) };
+      const held = await tryLocks(client, wanted);
+      return { client, held, taken: await this.#takeTogether(client, names, held) };
     }).finally(() => {
       if (this.#round?.names === names) this.#round = undefined;
     });
     return { names, answer };
+  }
+
+  /** After a start or an outage that are all: a statement and a commit for each takes a machine without time to spare seconds. Where one of them is in the way of all, each is taken over by itself. */
+  async #takeTogether(
+    client: pg.Client,
+    names: ReadonlyMap<string, string>,
+    held: ReadonlySet<string>,
+  ): Promise<ReadonlyMap<string, Ownership>> {
+    if (held.size < 2) return new Map();
+    const owned = [...held].map((name) => ({ name, schema: names.get(name)! }));
+    return takeOverAll(client, owned).catch((error: unknown) => {
+      if (isUnanswered(error)) throw error;
+      return new Map();
+    });
   }
 
   /** Gives one lock back, so that another copy may take over at once. */

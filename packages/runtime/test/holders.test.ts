@@ -110,9 +110,16 @@ test("those who stand by ask together, and each gets what its holder gives back"
     new Leases(connection, () => undefined),
     new Leases(connection, () => undefined),
   ];
-  for (const name of names) await holder.acquire(name, "counts", never.signal);
   const queries = vi.spyOn(pg.Client.prototype, "query");
   try {
+    // Those that are there are taken over by one statement.
+    const owned = names.map((name) => holder.acquire(name, "counts", never.signal));
+    expect((await Promise.all(owned)).map((each) => each?.epoch)).toEqual([1, 1, 1]);
+    const takeOvers = queries.mock.calls.filter(([query]) =>
+      String(query).includes("set epoch = epoch + 1"),
+    );
+    expect(takeOvers).toHaveLength(1);
+    queries.mockClear();
     const looks = new Map(names.map((name) => [name, 0]));
     const given: string[] = [];
     const waiting = names.map(async (name) => {

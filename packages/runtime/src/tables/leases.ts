@@ -44,6 +44,28 @@ export async function takeOver(
   return { epoch: rows[0].epoch as number, position: BigInt(rows[0].position as string) };
 }
 
+export type Owned = { readonly name: string; readonly schema: string };
+
+/** The same for several, by one statement and one commit. Gives those whose checkpoints are there. */
+export async function takeOverAll(
+  client: pg.ClientBase,
+  owned: readonly Owned[],
+): Promise<ReadonlyMap<string, Ownership>> {
+  // In the order in which others move several of them, so that nobody waits for each other.
+  const ordered = owned.toSorted((one, other) => (one.name < other.name ? -1 : 1));
+  const updates = ordered.map(
+    ({ schema }, index) => `taken_${index} as (
+      update ${quoteSchema(schema)}.checkpoint set epoch = epoch + 1 where name = $${index + 1} returning name, epoch, position::text)`,
+  );
+  const { rows } = await client.query<{ name: string; epoch: number; position: string }>(
+    `with ${updates.join(", ")} ${updates.map((_, index) => `select * from taken_${index}`).join(" union all ")}`,
+    ordered.map(({ name }) => name),
+  );
+  return new Map(
+    rows.map(({ name, epoch, position }) => [name, { epoch, position: BigInt(position) }]),
+  );
+}
+
 /** Ends the sessions of those holders that have not shown themselves for so long. */
 export async function endStaleHolders(
   client: pg.ClientBase,
