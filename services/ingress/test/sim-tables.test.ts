@@ -3,6 +3,7 @@ import { loosely, testDatabase } from "@heliograph/testkit";
 import fc from "fast-check";
 import pg from "pg";
 import { expect, test } from "vitest";
+import type { BroadcastStatus } from "../src/broadcasts/decide.ts";
 import * as tables from "../src/tables/broadcasts.ts";
 import * as statements from "../src/tables/fan-out.ts";
 import { Tables } from "./sim-tables.ts";
@@ -28,7 +29,11 @@ const parts: fc.Arbitrary<readonly WritePart[]> = fc.oneof(
   broadcast.map((id) => [tables.insertBroadcast(created(id), "ptn_1", 1n)]),
   broadcast.map((id) => [tables.startedPart(id, "2026-01-01T00:00:00.000Z", 5n)]),
   fc
-    .tuple(broadcast, among("paused", "running", "done"), among("2026-01-01T00:00:00.000Z", ""))
+    .tuple(
+      broadcast,
+      among<BroadcastStatus>("paused", "running", "done"),
+      among("2026-01-01T00:00:00.000Z", ""),
+    )
     .map(([id, status, at]) => [
       tables.statusPart(
         id,
