@@ -1,6 +1,7 @@
+import type { Gauge } from "prom-client";
 import { expect, test } from "vitest";
 import { tracedHistogram } from "../src/exemplars.ts";
-import { metricsRegister } from "../src/index.ts";
+import { collectProcessMetrics, metricsRegister } from "../src/index.ts";
 import { prefersOpenMetrics, toOpenMetrics } from "../src/open-metrics.ts";
 
 test.for([
@@ -22,6 +23,17 @@ test("counters are families without _total, and what is called otherwise is of n
   expect(toOpenMetrics(text)).toBe(
     "# HELP a A\n# TYPE a counter\na_total 1\n# HELP b B\n# TYPE b unknown\nb 2\n# EOF\n",
   );
+});
+
+test("the event loop's lag is how late it was, without the time between two looks", async () => {
+  collectProcessMetrics();
+  const p99 = metricsRegister.getSingleMetric("nodejs_eventloop_lag_p99_seconds") as Gauge;
+  const shown: number[] = [];
+  for (const seconds of [0.35, 0.09, 9_223_372_036.854, Number.NaN]) {
+    p99.set({}, seconds);
+    shown.push((await p99.get()).values[0]!.value);
+  }
+  expect(shown).toEqual([expect.closeTo(0.25), 0, 0, 0]);
 });
 
 test("a bucket names the last sampled trace that fell into it, whatever its labels hold", async () => {
