@@ -168,6 +168,7 @@ test("a connection on which something went wrong carries no further mail, and a 
     ["an answer is missing", ["RCPT", undefined], "rejected"],
     ["the answer to the mail is missing", [".", undefined], "uncertain"],
     ["it hangs up", ["MAIL", "hang-up"], "rejected"],
+    ["it hangs up before it hears of a mail", ["EHLO", "hang-up"], "rejected"],
   ] as const) {
     const server = await scripted((line, { connection }) =>
       connection === 1 && line.startsWith(bad[0]) ? bad[1] : plainly(line),

@@ -40,13 +40,19 @@ const configs = async (id: string) =>
   (await world.platform.platformLog.readStream(streamOf("gateway", id))).map(({ type }) => type);
 
 test("a gateway is added, shown without its secrets, changed field by field, switched and removed", async () => {
-  const made = await added("mail-1", { max_per_second: 5, cost: "0.002", countries: ["PL"] });
+  const made = await added("mail-1", {
+    max_per_second: 5,
+    slow_after_ms: 700,
+    cost: "0.002",
+    countries: ["PL"],
+  });
   expect(made).toMatchObject({
     name: "mail-1",
     environment: "live",
     secrets: ["password"],
     max_per_second: 5,
     max_in_flight: 256,
+    slow_after_ms: 700,
     cost: "0.002",
     countries: ["PL"],
     enabled: true,
@@ -60,10 +66,11 @@ test("a gateway is added, shown without its secrets, changed field by field, swi
   expect((await ask("GET", path, { headers: { "if-none-match": etag } })).status).toBe(304);
 
   const changed = await ask("PATCH", path, {
-    body: { weight: 7, cost: null, uncertain: "retry" },
+    body: { weight: 7, slow_after_ms: null, cost: null, uncertain: "retry" },
     headers: { "if-match": etag },
   });
-  expect(changed.body).toEqual({ ...made, weight: 7, cost: null, uncertain: "retry" });
+  const now = { weight: 7, slow_after_ms: null, cost: null, uncertain: "retry" };
+  expect(changed.body).toEqual({ ...made, ...now });
   const late = await ask("PATCH", path, { body: { weight: 8 }, headers: { "if-match": etag } });
   expect([late.status, late.body.code]).toEqual([412, "precondition_failed"]);
   // The same again is no change.
