@@ -47,7 +47,14 @@ export const listed = <Value extends string>(known: readonly Value[]) =>
         });
     })
     .transform((text) => split(text) as Value[])
-    .meta({ override: { type: "string" } });
+    .meta({ override: { type: "string", ...patternOf(known) } });
+
+/** Of a few values the document says which they are; of a hundred types of events their description does. */
+function patternOf(known: readonly string[]): { pattern?: string } {
+  if (known.length > 20 || known.some((value) => /\W/.test(value))) return {};
+  const one = ` *(${known.join("|")}) *`;
+  return { pattern: `^${one}(,${one})*$` };
+}
 
 /** The value of a field that has two names, given by both of them, its own first. Throws `invalid_request` when they differ. */
 export function givenOnce<Value>(
