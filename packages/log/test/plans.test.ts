@@ -12,6 +12,8 @@ const READS: [keyof typeof READ_STATEMENTS, unknown[]][] = [
   ["MANY", [["test-1", "test-2"], 100, 8_000_000]],
   ["ALL", ["1000", 500, 8_000_000]],
   ["ALL_OF_TYPES", ["1000", 500, 8_000_000, ["Tested"]]],
+  ["PAGE", ["1000", 500]],
+  ["PAGE_OF_TYPES", ["1000", 500, ["Tested"]]],
   ["AT", ["1000"]],
 ];
 

@@ -1,13 +1,11 @@
 import type pg from "pg";
 import { openBodies, type Columns } from "./archive/bodies.ts";
 import { asUnavailable } from "./connection.ts";
-import { EVENT_COLUMNS, rowBytes, summed, toEvent, untilFull } from "./rows.ts";
+import { makePageReader, PAGE_STATEMENTS, type SizedPage } from "./page.ts";
+import { EVENT_COLUMNS, isCut, summed, toEvent, untilFull } from "./rows.ts";
 import type { DriverLog } from "../fair-reads.ts";
 import { DEFAULT_READS, makeBudget, type ReadLimits, type ReadPage } from "../stream-reads.ts";
-import type { Page, ReadAllOptions, RecordedEvent, Seal, Upcast } from "../types.ts";
-
-/** A filtered read looks at this many events at most, so that a rare type never scans the whole log at once. */
-const FILTER_WINDOW = 10_000;
+import type { ReadAllOptions, RecordedEvent, Seal, Upcast } from "../types.ts";
 
 const FORWARDS = `select e.through, ${EVENT_COLUMNS} from ${summed(`select * from log.events s
   where s.stream = $1 and s.revision >= $2 order by s.revision limit $3`)} e where ${untilFull("$4")}`;
@@ -18,33 +16,11 @@ const MANY = `select e.through, ${EVENT_COLUMNS} from ${summed(`select s.* from 
     select * from log.events l where l.stream = wanted.stream order by l.revision limit $2
   ) s`)} e where ${untilFull("$3")}`;
 
-// Said with the first event, or with none: a text that each of 500 rows repeats costs PostgreSQL and Node what a column of events does.
-const once = (column: string): string => `case when e.through > e.own then null else ${column} end`;
-// That of the event that fills the page; in others nobody asks for it.
-const CROSSED = "case when e.through >= $3 then e.through end";
-
-// The head comes from the same snapshot as the events, and is there even when no event is.
-const ALL = `select ${once("h.position")}, ${CROSSED}, ${EVENT_COLUMNS} from log.head h left join lateral
-  ${summed("select * from log.events s where s.position > $1 order by s.position limit $2")} e on ${untilFull("$3")}`;
-
-// Positions are dense, so the window's end is known without counting; only where events were copied in from another log
-// are they counted (1.5 ms for 10,000 by the index), because a window of positions there may hold almost none.
-const ALL_OF_TYPES = `select ${once("h.position")}, ${CROSSED}, ${EVENT_COLUMNS}, ${once("w.last")} from log.head h
-  cross join lateral (
-    select case when $1::bigint >= h.copied then least(h.position, $1::bigint + ${FILTER_WINDOW})
-      else coalesce((select n.position from log.events n where n.position > $1
-                      order by n.position offset ${FILTER_WINDOW - 1} limit 1), h.position) end as last
-  ) w
-  left join lateral ${summed(`select * from log.events s
-     where s.position > $1 and s.position <= w.last and s.type = any($4::text[])
-     order by s.position limit $2`)} e on ${untilFull("$3")}`;
 const AT = `select ${EVENT_COLUMNS} from log.events e where e.position = $1`;
 const HEAD = "select position from log.head";
 const SEAL = "select sealed, encode(chain, 'hex') from log.head where sealed > 0";
 
 const LAST_REVISION = 2_147_483_647;
-
-export type SizedPage = Page & { readonly bytes: number };
 
 export type Reader = {
   readPage: ReadPage;
@@ -56,7 +32,7 @@ export type Reader = {
 };
 
 /** The statements by name; a test checks their plans. */
-export const READ_STATEMENTS = { FORWARDS, BACKWARDS, MANY, ALL, ALL_OF_TYPES, AT, HEAD, SEAL };
+export const READ_STATEMENTS = { FORWARDS, BACKWARDS, MANY, AT, HEAD, SEAL, ...PAGE_STATEMENTS };
 
 /** Where those statements that give events have them. */
 const COLUMNS: Partial<Record<keyof typeof READ_STATEMENTS, Columns>> = {
@@ -100,28 +76,7 @@ export function makeReader(
   return {
     ...makeStreamReader(run, upcast, limits),
 
-    async readAll(options) {
-      const { after, limit, types } = options;
-      const values = [after.toString(), limit, pageBytes];
-      const rows =
-        types === undefined
-          ? await run("ALL", values)
-          : await run("ALL_OF_TYPES", [...values, types]);
-      const head = BigInt(rows[0]?.[0] ?? "0");
-      const events: RecordedEvent[] = [];
-      let bytes = 0;
-      for (const row of rows) {
-        // Where no event is found the outer join leaves one row of nulls.
-        if ((row[2] as string | null) === null) continue;
-        events.push(toEvent(row, upcast, 2));
-        bytes += rowBytes(row, 2);
-      }
-      // A full page reaches to its last event, another one to the end of what was looked at.
-      const full = events.length >= limit || isCut(rows, 1, pageBytes);
-      const end = types === undefined ? head : BigInt(rows[0]?.[11] ?? "0");
-      const last = events.at(-1)?.position ?? after;
-      return { events, position: full || end < last ? last : end, head, bytes };
-    },
+    readAll: makePageReader({ pool, summed: run, bodies, upcast, pageBytes }),
 
     async readAt(position) {
       const [row] = await run("AT", [position.toString()]);
@@ -205,7 +160,3 @@ function makeStreamReader(
     },
   };
 }
-
-/** Whether an answer ended because of its size: the column has the sum up to each row. */
-const isCut = (rows: readonly (readonly string[])[], column: number, pageBytes: number): boolean =>
-  Number(rows.at(-1)?.[column] ?? 0) >= pageBytes;

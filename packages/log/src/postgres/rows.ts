@@ -8,7 +8,7 @@ export const EVENT_COLUMNS =
 /**
  * What an event counts at least where pages are bounded by bytes: one whose body is archived has none in the table, and a page of nothing but such has a bound all the same.
  */
-const LEAST_BYTES = 256;
+export const LEAST_BYTES = 256;
 const LEAST = `greatest(octet_length(data) + octet_length(metadata), ${LEAST_BYTES})`;
 
 /** Rows with the running sum of their sizes, which PostgreSQL knows without unpacking them. Without an order of its own the window takes the rows as they come, so that nothing is sorted. */
@@ -87,3 +87,10 @@ export function toEvent(
 export function rowBytes(row: readonly string[], from = 0): number {
   return row[from + 7]!.length + row[from + 8]!.length + 300;
 }
+
+/** Whether an answer ended because of its size: the column has the sum up to each row. */
+export const isCut = (
+  rows: readonly (readonly string[])[],
+  column: number,
+  pageBytes: number,
+): boolean => Number(rows.at(-1)?.[column] ?? 0) >= pageBytes;
