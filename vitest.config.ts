@@ -11,7 +11,13 @@ const everywhere = [
  * its process (a variable, a global, fake timers) it puts back, and it leaves no timer running: `watchLeaks` would blame the next. The rest has a process for each file.
  */
 const sharing = [
-  "packages/{acceptance,api,attachments,channels,client,contracts,domain,gateways,html,log,platform,runtime,vault}/test/**/*.test.ts",
+  "packages/{acceptance,api,attachments,channels,client,contracts,domain,gateways,html,log,platform,runtime,tracing,vault}/test/**/*.test.ts",
+  "scripts/boundaries.test.ts",
+  "scripts/check/{advisories,docs,readers,tidy}.test.ts",
+  "scripts/faults/{check-funds,front}.test.ts",
+  "scripts/ops/capacity.test.ts",
+  "scripts/soak/*.test.ts",
+  "services/console/test/{door,hub,nav,own-path,routing}.test.ts",
   "services/{agents,contacts,control,conversations,delivery,dispatch,evaluations,inbound,ingress,lifecycle,mobile,operations,sandbox,suppressions,templates,usage,wallet,webhooks}/test/**/*.test.ts",
 ];
 

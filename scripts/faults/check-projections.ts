@@ -16,35 +16,53 @@ export async function projections(world: World): Promise<readonly Projection[]> 
   return body.data as readonly Projection[];
 }
 
-/** Rebuilds (or only compares) one read model and gives what came of it. */
-export async function rebuild(
-  world: World,
-  { name, environment }: Projection,
-  verifyOnly: boolean,
-): Promise<{
+type Rebuilt = {
   readonly status: string;
   readonly result: { readonly equal?: boolean; readonly differs?: readonly string[] } | null;
   readonly error: string | null;
-}> {
+};
+
+/** Asks for a read model to be rebuilt, or only compared; gives what waits for its end. */
+async function ask(
+  world: World,
+  { name, environment }: Projection,
+  verifyOnly: boolean,
+): Promise<() => Promise<Rebuilt>> {
   const admin = world.admin();
   const path = `/admin/projections/${name}/rebuild`;
   const started = await admin.post(path, { environment, verify_only: verifyOnly });
   if (started.status !== 202)
     throw new Error(`rebuild of ${name}: ${started.status} ${started.text}`);
-  return until(
-    async () => {
-      const { body } = await admin.get(`${path}/${started.body.id}`);
-      return ["done", "failed"].includes(body.status) && body;
-    },
-    { timeoutMs: 120_000, what: `the rebuild of ${name} in ${environment} ends` },
-  );
+  return () =>
+    until(
+      async () => {
+        const { body } = await admin.get(`${path}/${started.body.id}`);
+        return ["done", "failed"].includes(body.status) && body;
+      },
+      { timeoutMs: 120_000, what: `the rebuild of ${name} in ${environment} ends` },
+    );
 }
 
-/** 6: each read model, built anew beside the one that serves, is equal to it. */
+/** Rebuilds (or only compares) one read model and gives what came of it. */
+export async function rebuild(
+  world: World,
+  projection: Projection,
+  verifyOnly: boolean,
+): Promise<Rebuilt> {
+  return (await ask(world, projection, verifyOnly))();
+}
+
+/**
+ * 6: each read model, built anew beside the one that serves, is equal to it. All are asked for before the first is waited for: the product looks for what is asked once a second, and reads the
+ * log once for all that it finds.
+ */
 export async function checkProjections(world: World, verdict: Verdict): Promise<void> {
-  for (const projection of await projections(world)) {
-    if (projection.kind !== "projector") continue;
-    const { status, result, error } = await rebuild(world, projection, true);
+  const asked: { readonly projection: Projection; readonly end: () => Promise<Rebuilt> }[] = [];
+  for (const projection of await projections(world))
+    if (projection.kind === "projector")
+      asked.push({ projection, end: await ask(world, projection, true) });
+  for (const { projection, end } of asked) {
+    const { status, result, error } = await end();
     if (status !== "done" || result?.equal !== true)
       verdict.broken(
         6,
