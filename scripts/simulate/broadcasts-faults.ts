@@ -21,6 +21,7 @@ const isFailure = ofType(
   "MessageCanceled",
   "MessageBounced",
 );
+const isSent = ofType("MessageSent");
 const noMoney: ReadonlySet<string> = new Set(["insufficient_funds", "spend_limit_reached"]);
 const isUnpaid = (life: readonly RecordedEvent[]): boolean =>
   life.some(({ type, data }) => type === "MessageRejected" && noMoney.has(data.error.code));
@@ -79,6 +80,9 @@ function faultsOfOne(
       about(`counts ${row[name as keyof typeof counted]} ${name} and not ${number}`);
   if (status === "done" && count((each) => each.state === "pending") > 0)
     about("is done, and some of its audience wait");
+  const done = own.find(({ type }) => type === "BroadcastCompleted");
+  const late = requests.filter(({ stream }) => done !== undefined && isAfter(lives, stream, done));
+  if (late.length > 0) about(`was done before ${late.length} of its messages were`);
   if (row.collected)
     faultsOfAudience(created.audience, BigInt(row.started_position!), recipients, events, about);
   if (created.per_second !== undefined && created.per_second <= slowPerSecond)
@@ -89,6 +93,12 @@ function faultsOfOne(
       about,
     );
 }
+
+/** A message was neither sent nor over by then. */
+const isAfter = (lives: Messages["lives"], stream: string, done: RecordedEvent): boolean =>
+  lives
+    .get(stream)!
+    .every((event) => event.position > done.position || !(isSent(event) || isFailure(event)));
 
 /** Has one message at most, each further one after a rejection for want of money, and the one that it has came to what the table says. */
 function faultsOfRecipient(
