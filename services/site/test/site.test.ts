@@ -209,7 +209,7 @@ test("no page has a fault of HTML", async () => {
     faults.push(...(await htmlFindings(own)).map((fault) => `${path}: ${fault.slice(0, 200)}`));
   }
   expect(faults).toEqual([]);
-});
+}, 120_000);
 
 test("whoever asks by another name is not found by it, and no link repeats the name", async () => {
   const own = await get("/pricing");
