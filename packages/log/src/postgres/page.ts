@@ -95,7 +95,7 @@ async function readPlain(
   } catch (error) {
     throw asUnavailable(error);
   }
-  const rows = await bodies.fill(query.rows, { through: 0, event: 2 }, pageBytes);
+  const rows = await bodies.fill(query.found, { through: 0, event: 2 }, pageBytes);
   const cut = query.cut || isCut(rows, 0, pageBytes);
   return pageOf({ ...decoded(rows, upcast), head: query.head, cut }, after, limit, query.last);
 }
@@ -141,7 +141,8 @@ function pageOf(read: Omit<Read, "position">, after: bigint, limit: number, end:
  * young generation.
  */
 class PageRows extends pg.Query {
-  readonly rows: string[][] = [];
+  /** Not `rows`: so pg names how many rows a portal gives at a time, and asks for them in a round trip of its own. */
+  readonly found: string[][] = [];
   head = 0n;
   last = 0n;
   cut = false;
@@ -161,7 +162,7 @@ class PageRows extends pg.Query {
       this.last = BigInt(fields[1]!);
       return;
     }
-    this.rows.push(fields);
+    this.found.push(fields);
     this.#bytes += Math.max(fields[9]!.length + fields[10]!.length, LEAST_BYTES);
     this.cut = this.#bytes >= this.#pageBytes;
   }
