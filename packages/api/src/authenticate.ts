@@ -19,8 +19,8 @@ export const blocksOf = (key: Pick<KeyRecord, "allowed_cidrs">): Blocks =>
   (key.allowed_cidrs ?? []).map(parseBlock).filter((block) => block !== undefined);
 
 /**
- * Gives the identity behind an `Authorization` header: that of an API key at once, from memory, and that of a session's access token after it was looked up.
- * Throws `authentication_required`, `invalid_key`, `key_revoked`, `ip_not_allowed`, `invalid_token` or `session_revoked`, and `rate_limited` when too many failed from the address.
+ * Gives the identity behind an `Authorization` header: that of an API key at once, from memory, after a look at the log where it is not there, and that of a session's access token after it was looked up.
+ * Throws `authentication_required`, `invalid_key`, `key_revoked`, `ip_not_allowed`, `invalid_token` or `session_revoked`, `rate_limited` when too many failed from the address, and `LogUnavailable` where nobody could say whether the key is known.
  */
 export type Authenticate = (
   header: string | undefined,
@@ -68,10 +68,26 @@ function createIdentify(directory: Directory, find: FindSession | undefined): Au
         throw new PublicError("invalid_key", "The API key is malformed or mistyped.");
       sha256 = hash("sha256", text, "hex");
     }
+    // Another process may have made it a moment ago.
+    return (
+      known(sha256, text, ip, now) ??
+      directory.refreshed().then(() => {
+        const found = known(sha256, text, ip, now);
+        if (found === undefined) throw new PublicError("invalid_key", "The API key is not known.");
+        return found;
+      })
+    );
+  };
+
+  function known(
+    sha256: string,
+    text: string,
+    ip: () => string,
+    now: number,
+  ): Identity | undefined {
     const key = directory.key(sha256);
     const partner = key && directory.partner(key.partner_id);
-    if (key === undefined || partner === undefined)
-      throw new PublicError("invalid_key", "The API key is not known.");
+    if (key === undefined || partner === undefined) return undefined;
     if (hashes.size >= maxRemembered) hashes.clear();
     hashes.set(text, sha256);
     const end = endOf(key, now);
@@ -87,7 +103,7 @@ function createIdentify(directory: Directory, find: FindSession | undefined): Au
       partner: partnerIn(directory, key.environment, partner),
       admin: key.scopes.includes("admin"),
     };
-  };
+  }
 }
 
 /** Why a key opens nothing any more, in words for its holder; undefined while it does. The one rule for calls, for readers that wait, and for lists. */

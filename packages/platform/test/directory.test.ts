@@ -1,4 +1,4 @@
-import { openMemoryLog } from "@heliograph/log";
+import { LogUnavailable, openMemoryLog } from "@heliograph/log";
 import { expect, test } from "vitest";
 import { openDirectory } from "../src/directory/directory.ts";
 
@@ -104,4 +104,44 @@ test("whether there is a partner is known as soon as it is in the log", async ()
   expect(directory.partner("ptn_1AAAA")?.currency).toBe("EUR");
   expect(await directory.knows("ptn_2AAAA")).toBe(false);
   await directory.close();
+});
+
+test("whoever asks for what was registered last waits until it is folded, also while an earlier look is under way", async () => {
+  const log = openMemoryLog();
+  const directory = await openDirectory(log, noDamage);
+  const early = directory.refreshed();
+  const later = log.append([
+    {
+      stream: "key-1AAAA",
+      expected: "no_stream",
+      events: [{ id: crypto.randomUUID(), type: "KeyIssued", data: keyIssued, metadata: {} }],
+    },
+  ]);
+  const seen = later
+    .then(() => directory.refreshed())
+    .then(() => directory.key("a".repeat(64))?.key_id);
+  await early;
+  expect(await seen).toBe("key_1AAAA");
+  await directory.close();
+  await log.close();
+});
+
+test("where the log does not say where it ends, nobody is told that a key is not there", async () => {
+  const log = openMemoryLog();
+  let isAway = false;
+  const directory = await openDirectory(
+    {
+      ...log,
+      head: () => (isAway ? Promise.reject(new LogUnavailable("it is away")) : log.head()),
+      subscribe: (options) => log.subscribe(options),
+      readAll: (options) => log.readAll(options),
+    },
+    noDamage,
+  );
+  isAway = true;
+  await expect(directory.refreshed()).rejects.toThrow(LogUnavailable);
+  isAway = false;
+  await directory.refreshed();
+  await directory.close();
+  await log.close();
 });

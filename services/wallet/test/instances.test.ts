@@ -71,6 +71,14 @@ const ledgersIn = ({ running }: typeof sharing): number =>
         name.startsWith("wallet-ledger/") && state === "running" && environment === "sandbox",
     ).length;
 
+test("a key that one instance made is good at the other one at once", async () => {
+  for (let number = 0; number < 10; number++) {
+    const partner = await world.addPartner({});
+    const { status } = await at(ports[1]!, partner, "GET", "/balance");
+    expect(status).toBe(200);
+  }
+});
+
 test("100 sends at once over two instances, on funds for 50: 50 are paid, 50 are refused or rejected, and nothing is charged for these", async () => {
   const partner = await world.addPartner({ funds: "0.395" });
   const sms = { channel: "sms", to: "+15551230001", text: "hello" };

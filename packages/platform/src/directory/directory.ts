@@ -6,7 +6,7 @@ import {
   streamOf,
   type Environment,
 } from "@heliograph/contracts";
-import type { EventLog, RecordedEvent } from "@heliograph/log";
+import { LogUnavailable, type EventLog, type RecordedEvent } from "@heliograph/log";
 import type { AgentRecord, ClockState, GatewayDirectory } from "@heliograph/runtime";
 import {
   directoryTypes,
@@ -57,6 +57,8 @@ export interface Directory extends GatewayDirectory {
   readonly position: bigint;
   /** Resolves when everything up to the position is folded; rejects after the time. Read your own writes with it. */
   caughtUp(position: bigint, timeoutMs?: number): Promise<void>;
+  /** Resolves when everything is folded that the log has by now; those who ask while it looks share the next look. Throws LogUnavailable where the log does not answer, or is not followed that fast. */
+  refreshed(): Promise<void>;
   onChange(listener: () => void): () => void;
   close(): Promise<void>;
 }
@@ -149,6 +151,12 @@ export async function openDirectory(
       return position;
     },
     caughtUp,
+    refreshed: sharedLook(async () => {
+      const head = await log.head();
+      await caughtUp(head, refreshMs).catch((cause: unknown) => {
+        throw new LogUnavailable("what was registered last is not known yet", { cause });
+      });
+    }),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -209,6 +217,26 @@ function openWaiting(position: () => bigint): {
         const waiter = { target, resolve: () => (clearTimeout(timer), resolve()) };
         waiting.add(waiter);
       }),
+  };
+}
+
+/** The log's tail takes milliseconds. */
+const refreshMs = 1_000;
+
+/** One look at a time, shared by all who asked before it began: one that is under way may have passed what they ask for. */
+function sharedLook(look: () => Promise<void>): () => Promise<void> {
+  let current: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  const begin = (): Promise<void> => (current = look().finally(() => (current = undefined)));
+  return () => {
+    if (current === undefined) return begin();
+    next ??= current
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined;
+        return begin();
+      });
+    return next;
   };
 }
 
