@@ -54,21 +54,48 @@ type Given = {
 };
 
 /**
- * Reads pages of the log, of so many events and bytes. As a rule a page has far fewer bytes than it may have: then nobody adds them up but the reader, which leaves what goes beyond them as it comes. After
- * such a page PostgreSQL adds them up, until one has room again.
+ * Where pages were found to be full of bytes before they were of events. What is stored there does not change, so whoever reads it again, or goes on behind it, is right to expect the same; who reads elsewhere
+ * is not.
+ */
+export class HeavyRanges {
+  static readonly most = 64;
+  readonly #ranges: { readonly from: bigint; to: bigint }[] = [];
+
+  /** Whether a page of so many events behind a position begins in one, or right behind it. */
+  has(after: bigint, limit: number): boolean {
+    return this.#at(after, limit) !== undefined;
+  }
+
+  /** A page from behind one position to another was heavy. The oldest of too many is forgotten. */
+  add(after: bigint, to: bigint, limit: number): void {
+    const range = this.#at(after, limit);
+    if (range === undefined) this.#ranges.push({ from: after, to });
+    else if (to > range.to) range.to = to;
+    if (this.#ranges.length > HeavyRanges.most) this.#ranges.shift();
+  }
+
+  #at(after: bigint, limit: number) {
+    return this.#ranges.find(({ from, to }) => after >= from && after <= to + BigInt(limit));
+  }
+}
+
+/**
+ * Reads pages of the log, of so many events and bytes. As a rule a page has far fewer bytes than it may have: then nobody adds them up but the reader, which leaves what goes beyond them as it comes. Where
+ * one was found that has not, PostgreSQL adds them up.
  */
 export function makePageReader(given: Given): (options: ReadAllOptions) => Promise<SizedPage> {
-  let isLarge = false;
+  const heavy = new HeavyRanges();
   return async (options) => {
+    const { after, limit } = options;
     try {
-      const { cut, ...page } = await (isLarge
+      const { cut, ...page } = await (heavy.has(after, limit)
         ? readSummed(given, options)
         : readPlain(given, options));
-      isLarge = cut;
+      if (cut) heavy.add(after, page.position, limit);
       return page;
     } catch (error) {
       // A page that takes too long may be one of large events.
-      isLarge = true;
+      heavy.add(after, after, limit);
       throw error;
     }
   };
