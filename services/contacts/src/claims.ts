@@ -167,8 +167,14 @@ export async function release(
 export type Secured =
   | { readonly kind: "secured"; readonly fresh: readonly Release[] }
   | { readonly kind: "taken"; readonly external_id: ExternalIdRef; readonly contact_id: string }
-  /** Another writer is in the middle of it: `orphan` is claimed for a contact that is not there yet. */
-  | { readonly kind: "again"; readonly orphan?: NamedId };
+  | Again;
+
+/** Another writer is in the middle of it: `orphan` is claimed for a contact that is not there yet, `isMerging`: the contact is about to take it over. */
+export type Again = {
+  readonly kind: "again";
+  readonly orphan?: NamedId;
+  readonly isMerging?: boolean;
+};
 
 /**
  * Claims ids for a contact, in the order of their names, so that two who want the same ones do not hold one each. When a later one is taken, those that were
@@ -206,6 +212,9 @@ async function secureOne(
     if (contact.contact_id !== contactId)
       return { kind: "taken", external_id: id, contact_id: contact.contact_id };
     if (lists(is.by, id)) return undefined;
+    // Of one that it takes over: claimed for the survivor, it would not go back with the other one.
+    if (owner !== contactId && contact.absorbing !== undefined)
+      return { kind: "again", isMerging: true };
   }
   if (is.kind === "orphan" && is.contact_id !== contactId) return { kind: "again", orphan: id };
   if (!(await claim(context, id, contactId, revision))) return { kind: "again" };

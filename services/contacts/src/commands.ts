@@ -10,6 +10,7 @@ import {
 } from "@heliograph/contracts";
 import {
   type NamedId,
+  type Again,
   type Owner,
   contactOfClaim,
   giveBack,
@@ -48,7 +49,7 @@ const patientRounds = 10;
 const pauseMs = 25;
 const maxRounds = 40;
 
-type Round = Commanded | { readonly kind: "again"; readonly orphan?: NamedId };
+type Round = Commanded | Again;
 
 /** Makes a contact, `contactId` where it has no external id to name it by. A repetition by the same event ids gives what was made. */
 export async function createContact(
@@ -259,7 +260,10 @@ async function inRounds(context: ContactsContext, round: () => Promise<Round>): 
   for (let rounds = 0; rounds < maxRounds; rounds++) {
     const result = await round();
     if (result.kind !== "again") return result;
-    if (result.orphan === undefined) continue;
+    if (result.orphan === undefined) {
+      if (result.isMerging) await pause(pauseMs);
+      continue;
+    }
     if (rounds < patientRounds) await pause(pauseMs);
     else await complete(context, result.orphan);
   }
