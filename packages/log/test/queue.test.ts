@@ -93,6 +93,12 @@ test("what nobody waits for is told apart until somebody does for what hangs beh
   expect(counts()).toEqual([0, 0, 0]);
   for (const item of taken) queue.settle(item, { kind: "conflict", actual: 0 });
   expect(counts()).toEqual([2, 1, 1]);
+  // Somebody waits behind two in a row, of which the second comes to its turn only now.
+  queue.add(patient("three"));
+  queue.add(patient("three"));
+  queue.add(waiting("a", 1, "three"));
+  for (const item of queue.take()) queue.settle(item, { kind: "conflict", actual: 0 });
+  expect(counts()).toEqual([1, 1, 0]);
 });
 
 test("many who have little each fill whole flushes together", () => {

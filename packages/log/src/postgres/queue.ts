@@ -171,7 +171,9 @@ export class Queue {
     this.#size--;
     this.#bytes -= item.bytes;
     const follower = this.#order.leave(item);
-    if (follower !== undefined) this.#push(follower);
+    if (follower === undefined) return;
+    this.#push(follower);
+    if (this.#order.isWaitedFor(follower)) this.#patient = 0;
   }
 }
 
@@ -192,6 +194,9 @@ function makeStreamOrder() {
       else behind.push(item);
       return false;
     },
+    /** Whether somebody waits for what hangs behind it. */
+    isWaitedFor: ({ append: { stream } }: Waiting): boolean =>
+      busy.get(stream)?.some(({ append }) => append.patient !== true) ?? false,
     /** Gives who comes first in the stream now. */
     leave({ append: { stream } }: Waiting): Waiting | undefined {
       const follower = busy.get(stream)?.shift();
