@@ -22,13 +22,14 @@ export const erasureReactor = reactor({
   migrations: [],
   start: ({ context, checkpoint, stopping }) => ({
     async handle(batch: Batch<"ContactErasureRequested">) {
-      const gone: Gone[] = [];
-      for (const event of batch.events) gone.push(await destroy(context, event));
-      // What is told is true of every process: until then another one may remember a key.
-      if (gone.length > 0) {
+      let gone = await destroyAll(context, batch.events);
+      // What is told is true of every process: until then another one may remember a key. Who was matching a message when the keys went may have told of it since, and what it came as goes too.
+      for (let before = -1; gone.length > 0 && before !== keysOf(gone);) {
+        before = keysOf(gone);
         await pause(rememberedMs, stopping);
         // The next owner destroys again, which changes nothing, and waits for itself.
         if (stopping.aborted) return;
+        gone = await destroyAll(context, batch.events);
       }
       for (const each of gone) await conclude(context, each);
       await checkpoint.commit(batch.position);
@@ -43,6 +44,18 @@ type Gone = {
   readonly erased: Erased;
   readonly keys: Awaited<ReturnType<Tools["vault"]["destroy"]>>;
 };
+
+async function destroyAll(
+  tools: Tools,
+  events: readonly RecordedEvent<"ContactErasureRequested">[],
+): Promise<readonly Gone[]> {
+  const gone: Gone[] = [];
+  for (const event of events) gone.push(await destroy(tools, event));
+  return gone;
+}
+
+const keysOf = (gone: readonly Gone[]): number =>
+  gone.reduce((sum, { keys }) => sum + keys.length, 0);
 
 async function destroy(
   { log, vault }: Tools,
