@@ -19,6 +19,7 @@ const small: Readonly<Record<string, readonly string[]>> = {
     "webhooks.endpoints",
     "webhooks.sequences",
     "webhooks.failing",
+    "webhooks.set_backs",
   ],
   "what somebody asks for by hand; looked through once a minute or less, or only the newest are kept":
     [
