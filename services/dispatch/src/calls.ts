@@ -6,7 +6,7 @@ import type { Lane } from "./lanes.ts";
 import { isUntimely } from "./leave.ts";
 import { callOf, comeBack, comeBackWithFiles, giveBack, settle, strand } from "./outcomes.ts";
 import { slowAfterMs } from "./pace.ts";
-import { tellsOfFault } from "./retry.ts";
+import { tellsOfAbsence, tellsOfFault } from "./retry.ts";
 
 /** Their intent is durable: one recipient's are called one after another, different recipients' at once. */
 export function announced(turn: Turn, jobs: readonly Admitted[]): void {
@@ -125,7 +125,7 @@ function count(
   if (result.type === "not_called") return breaker.abandoned(ticket);
   const fault = tellsOfFault(result);
   stats.record(durationMs, !fault);
-  if (result.type === "unavailable") breaker.unreachable(ticket, now);
+  if (tellsOfAbsence(result)) breaker.unreachable(ticket, now);
   // How long files take says how large they are.
   else if (sending.media !== undefined) breaker.record(ticket, fault, now);
   else breaker.record(ticket, fault, now, { tookMs: durationMs, boundMs: slowAfterMs(config) });

@@ -94,6 +94,10 @@ export const tellsOfFault = (result: SendResult): boolean =>
     ? result.thisRecipient !== true && isGatewayFault(result.error)
     : result.type !== "accepted";
 
+/** Whether nothing is gained by trying it with others: it cannot be reached. A provider that takes no more for now was, and may take more from others, so its refusals are counted as any fault is. */
+export const tellsOfAbsence = (result: SendResult): boolean =>
+  result.type === "unavailable" && result.error.code !== "provider_throttled";
+
 export type RetryDecision =
   | { readonly next: "retry"; readonly retryAt: number; readonly reason: string }
   | { readonly next: "failover"; readonly reason: string }

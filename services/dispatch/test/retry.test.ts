@@ -9,6 +9,7 @@ import {
   ordinary,
   scheduleOf,
   spend,
+  tellsOfAbsence,
   tellsOfFault,
   type Spent,
 } from "../src/retry.ts";
@@ -59,6 +60,11 @@ test("the breaker counts what is the gateway's own fault, and no recipients whom
   expect(tellsOfFault({ type: "rejected", error: failure({ class: "recipient" }) })).toBe(false);
   expect(tellsOfFault({ type: "unavailable", error })).toBe(true);
   expect(tellsOfFault({ type: "uncertain", cause: "timeout" })).toBe(true);
+  // One chat of Telegram that has had enough is no reason to keep everybody from the gateway.
+  const throttled = failure({ code: "provider_throttled" });
+  expect(tellsOfFault({ type: "unavailable", error: throttled, retryAfterMs: 9 })).toBe(true);
+  expect(tellsOfAbsence({ type: "unavailable", error: throttled, retryAfterMs: 9 })).toBe(false);
+  expect(tellsOfAbsence({ type: "unavailable", error })).toBe(true);
   expect(tellsOfFault({ type: "accepted", providerMessageId: "p", status: "accepted" })).toBe(
     false,
   );
