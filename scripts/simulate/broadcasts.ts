@@ -10,7 +10,7 @@ import {
   type Created,
 } from "../../services/ingress/src/broadcasts/decide.ts";
 import { broadcastsReactor } from "../../services/ingress/src/broadcasts/reactor.ts";
-import { BroadcastsKept, ContactsKept } from "./kept-models.ts";
+import { BroadcastsKept, contactsKept } from "./kept-models.ts";
 import type { Player } from "./owner.ts";
 import type { People } from "./people.ts";
 import { asReactor } from "./projecting.ts";
@@ -36,7 +36,7 @@ export type Stop = { readonly id: string; readonly position: bigint; readonly ow
 /** Broadcasts to the contacts that there are, with their reactor and the lists of contacts that it reads. */
 export class Broadcasts {
   readonly ids: string[] = [];
-  readonly contacts = new ContactsKept();
+  readonly contacts = contactsKept();
   readonly kept = new BroadcastsKept(this.contacts);
   readonly stops: Stop[] = [];
   readonly #sim: Sim;

@@ -5,10 +5,19 @@ import { Tables as BroadcastTables } from "../../services/ingress/test/sim-table
 import { Tables as UsageTables } from "../../services/usage/test/sim-tables.ts";
 import { Kept, type Query, type Rows } from "./kept.ts";
 
-/** Of usage. */
-export class UsageKept extends Kept {
-  readonly tables = new UsageTables();
+type ModelTables = {
+  apply(parts: readonly WritePart[]): void;
+  query(query: Query): Promise<Rows>;
+};
 
+/** What is kept in tables of its own. */
+class KeptTables<Tables extends ModelTables> extends Kept {
+  readonly tables: Tables;
+
+  constructor(tables: Tables) {
+    super();
+    this.tables = tables;
+  }
   protected override apply(parts: readonly WritePart[]): void {
     this.tables.apply(parts);
   }
@@ -16,30 +25,21 @@ export class UsageKept extends Kept {
     return this.tables.query(query);
   }
 }
+
+export type UsageKept = KeptTables<UsageTables>;
+export const usageKept = (): UsageKept => new KeptTables(new UsageTables());
 
 /** Of the lists of contacts. */
-export class ContactsKept extends Kept {
-  readonly tables = new ContactTables();
-
-  protected override apply(parts: readonly WritePart[]): void {
-    this.tables.apply(parts);
-  }
-  override query(query: Query): Promise<Rows> {
-    return this.tables.query(query);
-  }
-}
+export type ContactsKept = KeptTables<ContactTables>;
+export const contactsKept = (): ContactsKept => new KeptTables(new ContactTables());
 
 /** Of broadcasts, with what they read of contacts. */
-export class BroadcastsKept extends Kept {
-  readonly tables = new BroadcastTables();
+export class BroadcastsKept extends KeptTables<BroadcastTables> {
   readonly #contacts: ContactsKept;
 
   constructor(contacts: ContactsKept) {
-    super();
+    super(new BroadcastTables());
     this.#contacts = contacts;
-  }
-  protected override apply(parts: readonly WritePart[]): void {
-    this.tables.apply(parts);
   }
   override async query(query: Query): Promise<Rows> {
     const { name = "", text } = query;

@@ -28,7 +28,9 @@ const { values } = parseArgs({
 type Option = "seed" | "messages" | "each" | "minutes" | "workers";
 const numberOf = (name: Option): number => {
   const number = Number(values[name]);
-  if (!Number.isSafeInteger(number) || number < 0) throw new Error(`--${name} is a whole number`);
+  const least = name === "seed" ? 0 : 1;
+  if (!Number.isSafeInteger(number) || number < least)
+    throw new Error(`--${name} is a whole number from ${least} on`);
   return number;
 };
 
@@ -43,11 +45,11 @@ function show({ seed, what, play: given, shrinks }: Failure): void {
   console.log(`again: npm run simulate -- --play '${JSON.stringify(given)}'`);
 }
 
-/** Each round has a seed of its own, and whichever process is free plays the next: the same ones whatever the number of processes. */
+/** Each round has a seed of its own, and whichever process is free plays the next. What has begun is played to its end, so there may be some thousand messages more than were asked for. */
 async function playAll(): Promise<void> {
   const [first, messages, each] = [numberOf("seed"), numberOf("messages"), numberOf("each")];
   const untilMs = values.minutes === undefined ? undefined : numberOf("minutes") * 60_000;
-  const count = Math.max(1, numberOf("workers"));
+  const count = numberOf("workers");
   const begun = performance.now();
   const ranMs = (): number => performance.now() - begun;
   const sum = { plays: 0, messages: 0, seconds: 0, failures: 0 };

@@ -11,7 +11,7 @@ import { usageProjector } from "../../services/usage/src/projector.ts";
 import { Broadcasts } from "./broadcasts.ts";
 import { Owners, type Edit } from "./endpoints.ts";
 import { Receivers } from "./hooks.ts";
-import { UsageKept } from "./kept-models.ts";
+import { type UsageKept, usageKept } from "./kept-models.ts";
 import { LedgerKept, ReceiptsKept, WebhooksKept } from "./kept.ts";
 import type { Ways } from "./chance.ts";
 import { Owner, type Player } from "./owner.ts";
@@ -102,7 +102,7 @@ export class Platform {
       if (broadcasts > 0) players.push(...platform.#sends(platform.people));
     }
     if (usage) {
-      platform.usage = new UsageKept();
+      platform.usage = usageKept();
       players.push({
         kept: platform.usage,
         reactor: () => asReactor(usageProjector),

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { choose, type Candidate } from "../src/choose.ts";
 import { createBreaker, type Breaker } from "../src/breaker.ts";
+import { choose, type Candidate } from "../src/choose.ts";
+import { gateway, route } from "./candidates.ts";
 
 const results = (breaker: Breaker, faults: readonly boolean[], now = 0) => {
   for (const fault of faults) breaker.record(breaker.begin(now), fault, now);
@@ -188,24 +189,6 @@ test("of a slow gateway faults count on, and close it to all; calls that tell no
   expect(files.state(0)).toBe("closed");
 });
 
-const gateway = (name: string, changes: Partial<Candidate> = {}): Candidate => ({
-  name,
-  weight: 1,
-  cost: undefined,
-  unhealthy: undefined,
-  slow: undefined,
-  full: false,
-  asking: false,
-  ...changes,
-});
-type Route = Parameters<typeof choose<Candidate>>[0];
-const route = (candidates: readonly Candidate[], more: Partial<Route> = {}): Route => ({
-  candidates,
-  policy: "weighted",
-  failover: true,
-  rule: undefined,
-  ...more,
-});
 const chosen = (choice: ReturnType<typeof choose<Candidate>>) =>
   choice.type === "chosen" ? [choice.candidate.name, choice.choice.reason] : choice.type;
 

@@ -7,8 +7,9 @@ import { createBucket } from "../src/bucket.ts";
 import { choose, type Candidate } from "../src/choose.ts";
 import { decideStep, decideUnknown } from "../src/decide.ts";
 import { createFloor } from "../src/floor.ts";
-import { type Routed, type RouteTo, routeOf, rulesByChannel } from "../src/routing.ts";
+import { type Routed, routeOf, rulesByChannel } from "../src/routing.ts";
 import { fold } from "../src/state.ts";
+import { gateway, route } from "./candidates.ts";
 
 const failure = (changes: Partial<Failure> = {}): Failure => ({
   code: "x",
@@ -16,28 +17,6 @@ const failure = (changes: Partial<Failure> = {}): Failure => ({
   permanent: false,
   ...changes,
 });
-const gateway = (name: string, changes: Partial<Candidate> = {}): Candidate => ({
-  name,
-  weight: 1,
-  cost: undefined,
-  unhealthy: undefined,
-  slow: undefined,
-  full: false,
-  asking: false,
-  ...changes,
-});
-
-const route = (
-  candidates: readonly Candidate[],
-  more: Partial<Omit<RouteTo<Candidate>, "candidates">> = {},
-): RouteTo<Candidate> => ({
-  candidates,
-  policy: "weighted",
-  failover: true,
-  rule: undefined,
-  ...more,
-});
-
 test("gateways are drawn by weight from the healthy ones with room that have not just failed", () => {
   const two = route([gateway("a", { weight: 30 }), gateway("b", { weight: 70 })]);
   const drawn = Array.from({ length: 100 }, (_, index) => choose(two, [], index / 100)).filter(

@@ -6,20 +6,12 @@ import { loosely } from "@heliograph/testkit";
 import { expect, test } from "vitest";
 import { createJudge } from "../src/backtests/judge.ts";
 import { noBucket } from "../src/bucket.ts";
-import { type Candidate, choose } from "../src/choose.ts";
+import { choose } from "../src/choose.ts";
 import { alternatives, routeOf, takenThere } from "../src/routing.ts";
 import { requestOf, rule as routingRule } from "./backtests-scene.ts";
+import { gateway } from "./candidates.ts";
 import { loneConnections } from "./lone-connections.ts";
 
-const gateway = (name: string): Candidate => ({
-  name,
-  weight: 1,
-  cost: undefined,
-  unhealthy: undefined,
-  slow: undefined,
-  full: false,
-  asking: false,
-});
 const of = (name: string, kind: string, settings: object) => ({
   ...gateway(name),
   config: { gateway_id: `gtw_${name}`, name, channel: "sms", kind, settings } as GatewayConfig,
