@@ -1,7 +1,7 @@
 import type { Failure } from "@heliograph/contracts";
 import { Agent, type Dispatcher } from "undici";
 import { jsonIn } from "./json-in.ts";
-import type { GatewayConfig, SendResult } from "./types.ts";
+import type { GatewayConfig, SendResult, Throttles } from "./types.ts";
 
 /** A provider that takes longer than this to take a connection is as good as away; the call's own timeout may be shorter. */
 export const maxConnectMs = 10_000;
@@ -151,8 +151,23 @@ export function unanswered(
     : { type: "unavailable", error: word("gateway_unreachable", { code: outcome.why }) };
 }
 
+/** A provider takes no more for now, and took nothing: that was no attempt. */
+export function throttled(
+  { headers }: Pick<HttpAnswer, "headers">,
+  error: Failure,
+  throttles: Throttles,
+): SendResult {
+  const retryAfterMs = retryAfter(headers["retry-after"]);
+  return {
+    type: "unavailable",
+    error,
+    throttles,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
+}
+
 /**
- * What a refusal means by its status, where the provider's own code says no more. 429 took nothing, so it was no attempt where a time is named. Of the 5xx only 503 says that nothing was done (RFC 9110,
+ * What a refusal means by its status, where the provider's own code says no more. 429 took nothing, so it was no attempt; nor was 503 where a time is named. Of the 5xx only 503 says that nothing was done (RFC 9110,
  * 15.6): behind any other the message may be on its way. A redirect took nothing either.
  */
 export function refusedByStatus(
@@ -160,8 +175,9 @@ export function refusedByStatus(
   word: Word,
   said: { readonly code: string; readonly text?: string },
 ): SendResult {
-  if (status === 429 || status === 503) {
-    const error = word(status === 429 ? "provider_throttled" : "provider_unavailable", said);
+  if (status === 429) return throttled({ headers }, word("provider_throttled", said), "gateway");
+  if (status === 503) {
+    const error = word("provider_unavailable", said);
     const retryAfterMs = retryAfter(headers["retry-after"]);
     return retryAfterMs === undefined
       ? { type: "rejected", error }

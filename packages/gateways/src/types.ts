@@ -72,12 +72,20 @@ export type ProviderAnswer =
   | { readonly type: "uncertain"; readonly cause: "timeout" | "connection_lost" };
 
 /**
- * What a call came to. `unavailable`: no connection could be made, so nothing was sent and it was no attempt; the message waits or goes elsewhere, not before
- * `retryAfterMs` where the gateway knows a time.
+ * What a call came to. `unavailable`: no connection could be made, or the provider takes no more for now, so nothing was taken and it was no attempt; the message waits or goes elsewhere, not before
+ * `retryAfterMs` where the gateway knows a time. `throttles`: whom the provider takes no more for.
  */
 export type SendResult =
   | ProviderAnswer
-  | { readonly type: "unavailable"; readonly error: Failure; readonly retryAfterMs?: number };
+  | {
+      readonly type: "unavailable";
+      readonly error: Failure;
+      readonly retryAfterMs?: number;
+      readonly throttles?: Throttles;
+    };
+
+/** Whom a provider takes no more for: anybody, this recipient alone, or the one or the other where it does not say which. */
+export type Throttles = "gateway" | "recipient" | "unknown";
 
 /** A connection to an upstream provider for one channel. */
 export type Gateway = {

@@ -103,15 +103,15 @@ test("what APNs cannot carry is refused for good before it is asked: 4,096 bytes
 
 test("a refusal is classed by its reason, else by its status, and only an app that is gone makes a device go", async () => {
   const timestamp = 1_700_000_000_123;
-  for (const [status, reason, code, permanent, gone] of [
+  for (const [status, reason, code, permanent, gone, throttles] of [
     [410, "Unregistered", "recipient_unreachable", true, { since: timestamp }],
     [410, "ExpiredToken", "recipient_unreachable", true, { since: timestamp }],
     [400, "BadDeviceToken", "invalid_recipient", true, undefined],
     [400, "DeviceTokenNotForTopic", "invalid_recipient", true, undefined],
     [413, "PayloadTooLarge", "content_rejected", true, undefined],
-    [429, "TooManyRequests", "recipient_unavailable", false, undefined],
-    [429, "TooManyProviderTokenUpdates", "provider_throttled", false, undefined],
-    [429, "SomethingNew", "provider_throttled", false, undefined],
+    [429, "TooManyRequests", "provider_throttled", false, undefined, "recipient"],
+    [429, "TooManyProviderTokenUpdates", "provider_throttled", false, undefined, "gateway"],
+    [429, "SomethingNew", "provider_throttled", false, undefined, "gateway"],
     [403, "InvalidProviderToken", "gateway_authentication_failed", false, undefined],
     [400, "TopicDisallowed", "gateway_authentication_failed", false, undefined],
     [403, "SomethingNew", "gateway_authentication_failed", false, undefined],
@@ -123,7 +123,7 @@ test("a refusal is classed by its reason, else by its status, and only an app th
     refuse(status, reason, { ...(status === 410 && { timestamp }) });
     const result = await send();
     expect(result).toMatchObject({
-      type: "rejected",
+      ...(throttles === undefined ? { type: "rejected" } : { type: "unavailable", throttles }),
       error: { code, permanent, provider: { code: reason } },
     });
     expect([reason, "gone" in result ? result.gone : undefined]).toEqual([reason, gone]);
@@ -215,18 +215,6 @@ test("after a GOAWAY that closes nothing the rest goes over a new session at onc
   const sent = await Promise.all(Array.from({ length: 5 }, () => send()));
   expect(new Set(sent.map(({ type }) => type))).toEqual(new Set(["accepted"]));
   expect([double.counts.opened, double.notifications.length]).toEqual([opened + 1, taken + 5]);
-});
-
-test("what a provider closes unread is sent again, three times at most, and then may go elsewhere", async () => {
-  const taken = double.notifications.length;
-  double.behave({ type: "refuse_stream", times: 2 });
-  expect((await send()).type).toBe("accepted");
-  double.behave({ type: "refuse_stream", times: 3 });
-  expect(await send()).toMatchObject({
-    type: "unavailable",
-    error: { provider: { code: "REFUSED_STREAM" } },
-  });
-  expect(double.notifications.length).toBe(taken + 1);
 });
 
 test("what was under way when the connection broke is uncertain, and the next goes over another", async () => {

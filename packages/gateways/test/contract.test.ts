@@ -82,6 +82,9 @@ describe.each(gatewayKinds.map(({ kind }) => kind))("a gateway of kind %s", (kin
       const types = permanent ? ["rejected"] : ["rejected", "unavailable"];
       expect(types).toContain(result.type);
       expect(result).toMatchObject({ error: { permanent } });
+      // Whoever takes no more for now says of whom, so that dispatch knows what rests.
+      if (result.type === "unavailable")
+        expect(["gateway", "recipient", "unknown"]).toContain(result.throttles);
       declared(result);
       expect(provider.taken() ?? []).toEqual([]);
     }

@@ -151,6 +151,8 @@ test("a quota is waited for as long as FCM says, else a minute; 503 without a ti
       type: "unavailable",
       error: { code: "provider_throttled", provider: { code: "QUOTA_EXCEEDED" } },
       retryAfterMs,
+      // Of the device or of the project.
+      throttles: "unknown",
     });
   }
   refuse(503, "UNAVAILABLE", { errorCode: "UNAVAILABLE", retryAfter: "30" });

@@ -91,10 +91,12 @@ test("answers mean what is configured, else what their status says; a redirect i
   const outcome = async (status: number, body: unknown) => {
     answer(status, body);
     const { result } = await sent({ errors, success: { status: [200, 202], id: "/m/0/id" } });
+    if (result.type === "unavailable") return [result.error.code, result.throttles];
     return result.type === "rejected" ? result.error.code : result.type;
   };
   expect(await outcome(202, { m: [{ id: 12 }] })).toBe("accepted");
-  expect(await outcome(200, { error: "limit" })).toBe("provider_throttled");
+  expect(await outcome(200, { error: "limit" })).toEqual(["provider_throttled", "gateway"]);
+  expect(await outcome(429, {})).toEqual(["provider_throttled", "gateway"]);
   expect(await outcome(200, { error: "other" })).toBe("provider_rejected");
   expect(await outcome(400, { why: "out of credit" })).toBe("gateway_authentication_failed");
   expect(await outcome(201, { m: [{ id: 12 }] })).toBe("uncertain");

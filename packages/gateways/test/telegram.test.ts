@@ -125,7 +125,7 @@ test("one file is one call of its kind, several are an album, and what one call 
 });
 
 test("a refusal is classed by its words, and by its status where they are not known; they are kept, without whom it was for", async () => {
-  for (const [status, description, code, permanent] of [
+  for (const [status, description, code, permanent, throttles] of [
     [403, "Forbidden: bot was blocked by the user", "recipient_blocked", true],
     [403, "Forbidden: user is deactivated", "recipient_unreachable", true],
     [403, "Forbidden: something new in 88112233", "recipient_unreachable", true],
@@ -140,12 +140,12 @@ test("a refusal is classed by its words, and by its status where they are not kn
     [400, "Bad Request: something new", "provider_rejected", true],
     [401, "Unauthorized", "gateway_authentication_failed", false],
     [404, "Not Found", "gateway_authentication_failed", false],
-    [429, "Too Many Requests: the message is too long", "provider_throttled", false],
+    [429, "Too Many Requests: the message is too long", "provider_throttled", false, "unknown"],
   ] as const) {
     double.behave({ type: "refuse", status, description });
     const result = await send();
     expect(result).toMatchObject({
-      type: "rejected",
+      ...(throttles === undefined ? { type: "rejected" } : { type: "unavailable", throttles }),
       error: { code, permanent, provider: { code: String(status) } },
     });
     expect(JSON.stringify(result)).not.toContain("88112233");
@@ -155,7 +155,12 @@ test("a refusal is classed by its words, and by its status where they are not kn
 test("the time that Telegram names is waited in full, and no attempt is spent", async () => {
   const description = "Too Many Requests: retry after 2282";
   double.behave({ type: "refuse", status: 429, description, parameters: { retry_after: 2_282 } });
-  expect(await send()).toMatchObject({ type: "unavailable", retryAfterMs: 2_282_000 });
+  expect(await send()).toMatchObject({
+    type: "unavailable",
+    retryAfterMs: 2_282_000,
+    // Whether of the chat or of the bot it does not say.
+    throttles: "unknown",
+  });
   double.behave({ type: "refuse", status: 429, description, parameters: { retry_after: 1e12 } });
   expect(await send()).toMatchObject({ type: "unavailable", retryAfterMs: 86_400_000 });
 });

@@ -90,11 +90,13 @@ test("the provider's words name no recipient, however it writes the number", () 
 });
 
 test("a refusal is classed by its code, and by its status where the code is not known; the code is kept", async () => {
-  for (const [status, code, reason, permanent] of [
+  for (const [status, code, reason, permanent, throttles] of [
     [400, 21211, "invalid_recipient", true],
     [400, 21610, "recipient_opted_out", true],
     [400, 21617, "content_rejected", true],
-    [400, 21611, "provider_throttled", false],
+    [400, 21611, "provider_throttled", false, "recipient"],
+    [429, 20429, "provider_throttled", false, "gateway"],
+    [429, undefined, "provider_throttled", false, "gateway"],
     [400, 39_999, "provider_rejected", true],
     [401, 20003, "gateway_authentication_failed", false],
     [403, 29_999, "gateway_authentication_failed", false],
@@ -105,7 +107,7 @@ test("a refusal is classed by its code, and by its status where the code is not 
     twilio.behave({ type: "refuse", status, message, ...(code !== undefined && { code }) });
     const result = await gateway.send(attemptOf("+15550000001"), never);
     expect(result).toMatchObject({
-      type: "rejected",
+      ...(throttles === undefined ? { type: "rejected" } : { type: "unavailable", throttles }),
       error: { code: reason, permanent, provider: { code: String(code ?? status) } },
     });
     // Nobody's number stands in what is kept for ever.

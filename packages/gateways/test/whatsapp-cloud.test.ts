@@ -209,13 +209,13 @@ test("what Meta would refuse is refused before it is sent, with its path", async
 });
 
 test("a refusal is classed by its code, else by its status; the code is kept, and nobody's number", async () => {
-  for (const [status, code, reason, permanent] of [
+  for (const [status, code, reason, permanent, throttles] of [
     [400, 131047, "session_window_closed", true],
     [404, 132001, "template_rejected", true],
     [400, 131026, "recipient_unreachable", true],
     [400, 131050, "recipient_opted_out", true],
-    [400, 131056, "recipient_unavailable", false],
-    [400, 131048, "provider_throttled", false],
+    [400, 131056, "provider_throttled", false, "recipient"],
+    [400, 131048, "provider_throttled", false, "gateway"],
     [400, 131049, "recipient_unreachable", true],
     [400, 131057, "provider_unavailable", false],
     [403, 131031, "account_not_allowed", true],
@@ -226,7 +226,7 @@ test("a refusal is classed by its code, else by its status; the code is kept, an
     double.behave({ type: "refuse", status, code, message: "15550000001 is not it" });
     const result = await send();
     expect(result).toMatchObject({
-      type: "rejected",
+      ...(throttles === undefined ? { type: "rejected" } : { type: "unavailable", throttles }),
       error: { code: reason, permanent, provider: { code: String(code) } },
     });
     expect(JSON.stringify(result)).not.toContain("5550000001");

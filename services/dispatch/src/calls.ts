@@ -1,12 +1,20 @@
 import type { CallResult } from "./call-files.ts";
 import type { Connection, Place } from "./connections.ts";
 import type { Turn } from "./desk.ts";
-import type { Admitted, Called } from "./job.ts";
+import { type Admitted, type Announced, type Called, recipientOf } from "./job.ts";
 import type { Lane } from "./lanes.ts";
 import { isUntimely } from "./leave.ts";
-import { callOf, comeBack, comeBackWithFiles, giveBack, settle, strand } from "./outcomes.ts";
+import {
+  callOf,
+  comeBack,
+  comeBackThrottled,
+  comeBackWithFiles,
+  giveBack,
+  settle,
+  strand,
+} from "./outcomes.ts";
 import { slowAfterMs } from "./pace.ts";
-import { tellsOfAbsence, tellsOfFault } from "./retry.ts";
+import { tellsOfAbsence, tellsOfFault, throttles } from "./retry.ts";
 
 /** Their intent is durable: one recipient's are called one after another, different recipients' at once. */
 export function announced(turn: Turn, jobs: readonly Admitted[]): void {
@@ -43,7 +51,7 @@ export function placed(turn: Turn, { lane: key, connection }: Place): void {
 /** Calls what is next in the lane. What goes to another gateway needs a place of that one. */
 function callNext(turn: Turn, key: string): void {
   const { jobs, lanes } = turn.desk;
-  withdrawUntimely(turn, key);
+  withdrawVain(turn, key);
   const lane = lanes.of(key);
   if (lane === undefined) return;
   const { place } = lane;
@@ -59,17 +67,20 @@ function callNext(turn: Turn, key: string): void {
   if (next !== undefined) start(turn, lane);
 }
 
-/** Announced calls wait behind slow ones of their recipient: what could be sent then need not be now. */
-function withdrawUntimely(turn: Turn, key: string): void {
+/** Announced calls wait behind slow ones of their recipient: what could be sent then need not be now, nor by a gateway whose provider takes no more since. */
+function withdrawVain(turn: Turn, key: string): void {
   const { lanes } = turn.desk;
   for (;;) {
     const next = lanes.of(key)?.ready.peek();
-    if (next === undefined || !isUntimely(turn.at, next.task)) return;
+    if (next === undefined || !isVain(turn, next)) return;
     lanes.next(key);
     giveBack(turn, next);
     lanes.left(key);
   }
 }
+
+const isVain = ({ at }: Turn, { task, given: { connection } }: Announced): boolean =>
+  isUntimely(at, task) || connection.rest.until(at.now, recipientOf(task)) !== undefined;
 
 function freePlace({ effects }: Turn, connection: Connection): void {
   connection.active--;
@@ -87,12 +98,14 @@ export function answered(turn: Turn, called: Called, result: CallResult, duratio
   if (!desk.jobs.isAs(called)) return;
   const { messageId, task, given } = called;
   const job = desk.jobs.put({ phase: "answered", messageId, task, given });
-  count(given, result, durationMs, at.now);
+  count(called, result, durationMs, at.now);
   try {
     const answer = result.type === "not_called" ? result.refused : result;
     if (answer === undefined) comeBackWithFiles(turn, job);
-    else if (answer.type === "unavailable") comeBack(turn, job, answer.retryAfterMs);
-    else settle(turn, { job, stream: task.stream, moment: task.moment, call: callOf(job) }, answer);
+    else if (answer.type !== "unavailable")
+      settle(turn, { job, stream: task.stream, moment: task.moment, call: callOf(job) }, answer);
+    else if (answer.throttles === undefined) comeBack(turn, job, answer.retryAfterMs);
+    else comeBackThrottled(turn, job);
   } catch (error) {
     strand(turn, job, error);
   }
@@ -115,17 +128,22 @@ function goOn(turn: Turn, { task: { lane } }: Called, durationMs: number): void 
 
 /** What the gateway's health and pace are judged by. */
 function count(
-  { connection, sending, ticket }: Called["given"],
+  { task, given: { connection, sending, ticket } }: Called,
   result: CallResult,
   durationMs: number,
   now: number,
 ): void {
-  const { stats, breaker, config } = connection;
+  const { stats, breaker, config, rest } = connection;
   // Nobody was called, which tells nothing of the gateway; if this was the probe, another call may be.
   if (result.type === "not_called") return breaker.abandoned(ticket);
   const fault = tellsOfFault(result);
   stats.record(durationMs, !fault);
-  if (tellsOfAbsence(result)) breaker.unreachable(ticket, now);
+  const to = recipientOf(task);
+  if (result.type === "accepted") rest.took(to, now);
+  // Who has said so says it to all calls that are under way: that is one failure.
+  if (throttles(result) && rest.throttled({ to, ...result }, now) === "gateway still")
+    breaker.abandoned(ticket);
+  else if (tellsOfAbsence(result)) breaker.unreachable(ticket, now);
   // How long files take says how large they are.
   else if (sending.media !== undefined) breaker.record(ticket, fault, now);
   else breaker.record(ticket, fault, now, { tookMs: durationMs, boundMs: slowAfterMs(config) });

@@ -25,21 +25,22 @@ export type Choice<Item> =
 
 /**
  * Takes one healthy gateway of a route with room: at random by weight, the first, or the cheapest. Gateways that have just failed this message are passed over as long as
- * another healthy one exists, and slow ones while another has room. Without fail-over there is no other: the first or the cheapest is waited for, and who is drawn is drawn anew for each try. `random` is from [0, 1).
+ * another healthy one exists, and slow ones while another has room. Without fail-over there is no other: the first or the cheapest is waited for, and who is drawn is drawn anew for each try. `random` is from [0, 1), `unhealthy` is why the message cannot go by one now.
  */
 export function choose<Item extends Candidate>(
   { candidates: all, policy, failover, rule, excluded }: RouteTo<Item>,
   failed: readonly string[],
   random: number,
+  unhealthy: (item: Item) => string | undefined = (item) => item.unhealthy,
 ): Choice<Item> {
-  const candidates = failover ? all : onlyOne(all, policy);
+  const candidates = mayHave({ candidates: all, policy, failover });
   if (candidates.length === 0) return { type: "none" };
   if (candidates.length === 1) {
     const candidate = candidates[0]!;
-    if (candidate.full || candidate.unhealthy !== undefined) return { type: "wait" };
+    if (candidate.full || unhealthy(candidate) !== undefined) return { type: "wait" };
     return { type: "chosen", candidate, choice: onlyChoice(candidate, rule, excluded) };
   }
-  const healthy = candidates.filter((candidate) => candidate.unhealthy === undefined);
+  const healthy = candidates.filter((candidate) => unhealthy(candidate) === undefined);
   const fresh = healthy.filter((candidate) => !failed.includes(candidate.name));
   const usable = fresh.length > 0 ? fresh : healthy;
   const open = usable.filter((candidate) => !candidate.full || candidate.asking);
@@ -58,7 +59,7 @@ export function choose<Item extends Candidate>(
       considered: [
         ...(failover ? candidates : [candidate]).map((item) => ({
           gateway: item.name,
-          verdict: verdict(item, candidate, failed, policy),
+          verdict: unhealthy(item) ?? verdict(item, candidate, failed, policy),
         })),
         ...notAtAll(excluded),
       ],
@@ -88,6 +89,14 @@ type Excluded = RouteTo<unknown>["excluded"];
 /** Said beside the others, and never taken. */
 export const notAtAll = (excluded: Excluded = []): NonNullable<GatewayChoice["considered"]> =>
   excluded.map(({ name, why }) => ({ gateway: name, verdict: why.slice(0, 200), excluded: true }));
+
+/** Those that may come to have the message: without fail-over that is the one that is waited for. */
+export const mayHave = <Item extends Candidate>({
+  candidates,
+  policy,
+  failover,
+}: Pick<RouteTo<Item>, "candidates" | "policy" | "failover">): readonly Item[] =>
+  failover ? candidates : onlyOne(candidates, policy);
 
 const onlyOne = <Item extends Candidate>(all: readonly Item[], policy: Policy): readonly Item[] =>
   policy === "weighted" ? all : inOrder(all, policy).slice(0, 1);
@@ -126,7 +135,6 @@ function verdict(
   policy: Policy,
 ): string {
   if (item === chosen) return "chosen";
-  if (item.unhealthy !== undefined) return item.unhealthy;
   if (failed.includes(item.name)) return "has just failed this message";
   if (item.full) return "at its limit";
   if (item.slow !== undefined) return item.slow;

@@ -28,6 +28,7 @@ import {
   takenThere,
 } from "./routing.ts";
 import { slowWords } from "./pace.ts";
+import { createRest, type Rest, restWords } from "./rest.ts";
 import { createStats, type Stats } from "./stats.ts";
 
 /** Admitted calls of one gateway that have no outcome yet: what a crash may leave uncertain at most. */
@@ -52,6 +53,8 @@ export type Connection = Candidate & {
   given: GatewayConfig;
   readonly gateway: Gateway;
   readonly breaker: Breaker;
+  /** Whether its provider takes no more for now. */
+  readonly rest: Rest;
   bucket: Bucket;
   readonly stats: Stats;
   readonly count: ReturnType<typeof callMetrics>;
@@ -276,6 +279,7 @@ function newConnection(config: GatewayConfig, gateway: Gateway, options: Options
     stats,
     count: callMetrics(environment, config.name),
     breaker,
+    rest: createRest(retryScale),
     bucket: bucketOf(config),
     open: 0,
     active: 0,
@@ -288,6 +292,8 @@ function newConnection(config: GatewayConfig, gateway: Gateway, options: Options
       return connection.config.cost;
     },
     get unhealthy() {
+      const until = connection.rest.until(now());
+      if (until !== undefined) return restWords(until);
       return breaker.admits(now())
         ? undefined
         : `its circuit breaker is ${breaker.state(now()).replace("_", " ")}`;
@@ -304,6 +310,8 @@ function newConnection(config: GatewayConfig, gateway: Gateway, options: Options
     },
     nextAt() {
       const at = now();
+      const restsUntil = connection.rest.until(at);
+      if (restsUntil !== undefined) return Math.max(restsUntil, breaker.opensAt);
       if (!breaker.admits(at)) return breaker.opensAt > at ? breaker.opensAt : undefined;
       const token = connection.bucket.nextAt(at);
       return token > at ? token : undefined;

@@ -1,4 +1,4 @@
-import { gatewaysDdl, slowDdl } from "./tables/gateways.ts";
+import { gatewaysDdl, slowDdl, throttledDdl } from "./tables/gateways.ts";
 import { troubleDdl } from "./tables/trouble.ts";
 import { limitTables, prepareTables, reactor, type Reactor } from "@heliograph/runtime";
 import { startDispatcher } from "./dispatcher.ts";
@@ -29,6 +29,7 @@ export function dispatchReactor(): Reactor {
       troubleDdl,
       setAtDdl,
       slowDdl,
+      throttledDdl,
     ],
     async start(tools) {
       const { pool: database, settings } = tools.context;

@@ -68,7 +68,7 @@ function outsideQuiet(state: State, step: Step, now: number): Step {
   if (until === "never") return { type: "refuse", reason: "its quiet hours have no end" };
   if (quiet?.policy === "reject")
     return { type: "refuse", reason: `it is due in quiet hours, until ${formatTime(until)}` };
-  return state.quietUntil === until
+  return state.delays.includes(until)
     ? { type: "wait", at: Math.min(until, Date.parse(expires_at)), why: "quiet" }
     : { type: "delay", until };
 }

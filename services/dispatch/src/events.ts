@@ -159,6 +159,20 @@ export function queued(state: State, causation: string): NewEvent {
   return event(state, "MessageQueued", data, causation);
 }
 
+/** It waits for a provider that takes no more for now. */
+export function throttled(
+  state: State,
+  gateway: string,
+  until: number,
+  causation: string,
+): NewEvent {
+  const { message_id } = state.request;
+  const end = formatTime(until);
+  const reason = `every gateway that may have it is throttled by its provider: ${gateway} until ${end}`;
+  const data: EventData<"SendDelayed"> = { message_id, until: end, reason };
+  return event(state, "SendDelayed", data, causation, until);
+}
+
 export function delayed(state: State, until: number, causation: string): NewEvent {
   const { message_id, expires_at } = state.request;
   const end = formatTime(until);

@@ -1,6 +1,7 @@
 import type { GatewayChoice } from "@heliograph/contracts";
 import { type GatewayConfig, throughFault } from "@heliograph/gateways";
 import { type Candidate, type Choice, notAtAll } from "./choose.ts";
+import { restWords } from "./rest.ts";
 import type { RouteTo } from "./routing.ts";
 import type { GatewayHealth } from "./tables/gateways.ts";
 
@@ -19,11 +20,19 @@ type HealthNow = Pick<Candidate, "unhealthy" | "slow">;
 export function healthNow(
   config: GatewayConfig,
   gateways: readonly GatewayConfig[],
-  { breaker, slow }: Pick<GatewayHealth, "breaker" | "slow">,
+  {
+    breaker,
+    slow,
+    throttled_until: restsUntil,
+  }: Pick<GatewayHealth, "breaker" | "slow" | "throttled_until">,
+  now = Date.now(),
 ): HealthNow {
   const isOpen = breaker === "open";
   const unhealthy =
     throughFault(config, gateways) ??
+    (restsUntil !== null && restsUntil.getTime() > now
+      ? restWords(restsUntil.getTime())
+      : undefined) ??
     (isOpen && slow === null ? "its circuit breaker is open" : undefined);
   return { unhealthy, slow: isOpen && slow !== null ? slow : undefined };
 }

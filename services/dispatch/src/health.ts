@@ -21,13 +21,15 @@ export function publishHealth(
 
   async function publish(): Promise<void> {
     const rows: GatewayHealth[] = [];
-    for (const { config, breaker, stats, open } of connections.all) {
+    for (const { config, breaker, rest, stats, open } of connections.all) {
       const { calls, successRate, p50, p95 } = stats.summary();
       const slow = breaker.slow(now());
+      const restsUntil = rest.until(now());
       const row: GatewayHealth = {
         gateway_id: config.gateway_id,
         breaker: breaker.state(now()),
         slow: slow === undefined ? null : slowWords(slow),
+        throttled_until: restsUntil === undefined ? null : new Date(restsUntil),
         success_rate: successRate,
         latency_p50_ms: p50,
         latency_p95_ms: p95,

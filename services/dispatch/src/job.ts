@@ -70,9 +70,14 @@ export type Job = LookedAt | Waiting | Admitted | Announced | Called | Answered 
 export const partnerOf = (job: Job): string | undefined =>
   job.phase === "looked_at" ? job.look.partner : job.task.moment.partner;
 
-/** What decides where it may go. */
-export const routedOf = ({
-  state: { request, requestEvent },
+/** Whom it is for; readable. */
+export const recipientOf = ({
+  state: { request },
   opened,
-}: Pick<Task, "state" | "opened">): Routed =>
-  routedAs(request, opened?.to ?? request.to, requestEvent.metadata.partner);
+}: Pick<Task, "state" | "opened">): string => opened?.to ?? request.to;
+
+/** What decides where it may go. */
+export const routedOf = (task: Pick<Task, "state" | "opened">): Routed => {
+  const { request, requestEvent } = task.state;
+  return routedAs(request, recipientOf(task), requestEvent.metadata.partner);
+};

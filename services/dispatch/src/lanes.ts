@@ -2,10 +2,11 @@ import type { GatewayChoice } from "@heliograph/contracts";
 import type { Ticket } from "./breaker.ts";
 import { choose } from "./choose.ts";
 import type { Connection, Connections } from "./connections.ts";
-import { estimateWaits } from "./estimate.ts";
+import { estimateWaits, type Wait } from "./estimate.ts";
 import { Fifo } from "./fifo.ts";
-import { type Announced, routedOf, type Task, type Waiting } from "./job.ts";
+import { type Announced, recipientOf, routedOf, type Task, type Waiting } from "./job.ts";
 import { PartnerTurns } from "./partner-turns.ts";
+import { unhealthyFor } from "./rest.ts";
 
 /** Calls admitted for one recipient at a time: grows with each quick call, and is one after a slow call, which would hold the others up. */
 const FIRST_DEPTH = 32;
@@ -102,6 +103,8 @@ export type Chosen = {
 };
 /** Its validity ended, or its channel has no gateway. */
 export type Unfit = { readonly job: Waiting; readonly why: "untimely" | "no_gateway" };
+/** It has waited too long in memory. */
+export type Spilled = { readonly job: Waiting } & Wait;
 export type Admission = { readonly chosen: Chosen[]; readonly unfit: Unfit[] };
 
 /** What admission asks for. */
@@ -177,13 +180,9 @@ export class Lanes {
     lane.open--;
     this.#list(lane);
   }
-  /** Takes out jobs that have waited since before `since`, each with an estimate of how long it would have to wait on, in ms. */
-  spill(
-    since: number,
-    gateways: Connections,
-    now: number,
-  ): readonly { readonly job: Waiting; readonly forMs: number }[] {
-    const spilled: { job: Waiting; forMs: number }[] = [];
+  /** Takes out jobs that have waited since before `since`, each with an estimate of how long it would have to wait on. */
+  spill(since: number, gateways: Connections, now: number): readonly Spilled[] {
+    const spilled: Spilled[] = [];
     if (this.#waiting === 0) return spilled;
     const estimate = estimateWaits(gateways, now);
     for (const lane of this.#lanes.values()) {
@@ -195,7 +194,8 @@ export class Lanes {
         this.#waiting--;
         const job = lane.waiting.shift()!;
         const behindOwnMs = lane.open >= lane.depth ? lane.lastMs * ahead : 0;
-        spilled.push({ job, forMs: Math.max(behindOwnMs, estimate(job.task)) });
+        const { forMs, rest } = estimate(job.task);
+        spilled.push({ job, forMs: Math.max(behindOwnMs, forMs), rest });
       }
       this.#discard(lane);
     }
@@ -282,7 +282,12 @@ export class Lanes {
     const untimely = around.isUntimely(job.task);
     const choice = untimely
       ? undefined
-      : choose(around.gateways.routeOf(routedOf(job.task)), job.task.state.failed, around.random());
+      : choose(
+          around.gateways.routeOf(routedOf(job.task)),
+          job.task.state.failed,
+          around.random(),
+          unhealthyFor(recipientOf(job.task), around.now),
+        );
     if (choice?.type === "wait") return false;
     lane.waiting.shift();
     this.#waiting--;

@@ -7,8 +7,8 @@ import { decideStep, decideUnknown, type Step } from "./decide.ts";
 import { announcementOver, toLog } from "./decisions.ts";
 import type { Case, LookEntry, Turn, Written } from "./desk.ts";
 import { delayed, queued, uncertain, type Call } from "./events.ts";
-import type { Look, LookedAt, Task } from "./job.ts";
-import { claim, halt, leave, lookAgain, orHalt, wait } from "./leave.ts";
+import type { Look, LookedAt, Task, Waiting } from "./job.ts";
+import { claim, halt, leave, lookAgain, lookAt, orHalt, wait } from "./leave.ts";
 import { momentMs, stamped } from "./moment.ts";
 import type { Opened } from "./opened.ts";
 import { settle } from "./outcomes.ts";
@@ -90,6 +90,14 @@ function record(
   const events = stamped(turn.at.clock, moment, [decided].flat());
   const append = { stream: job.look.stream, expected: state.revision, events };
   toLog(turn, { type: "look", row: undefined, append, job, state, next });
+}
+
+/** It waits in memory, and its stream says so before it waits on in a row. */
+export function tellOfWait(turn: Turn, waiting: Waiting, told: NewEvent): void {
+  const { messageId, mark, task } = waiting;
+  const { stream, moment, state } = task;
+  const look = { messageId, stream, mark, waited: state.revision, ...moment };
+  record(turn, lookAt(turn, look), state, told, "look again");
 }
 
 /** A step of the message ends; where the next one follows, it begins at once. */

@@ -1,14 +1,25 @@
 import { billedBy } from "@heliograph/domain";
 import type { ProviderAnswer } from "@heliograph/gateways";
 import type { NewEvent, RecordedEvent } from "@heliograph/log";
+import { mayHave } from "./choose.ts";
 import type { Connection } from "./connections.ts";
 import type { OutcomeEntry, Turn, Written } from "./desk.ts";
 import { announcementOver, toLog } from "./decisions.ts";
 import { waitAfter } from "./decide.ts";
-import { accepted, attemptFailed, uncertain, type Call } from "./events.ts";
-import type { Admitted, Announced, Answered, Called, LookedAt } from "./job.ts";
+import { accepted, attemptFailed, throttled, uncertain, type Call } from "./events.ts";
+import {
+  type Admitted,
+  type Announced,
+  type Answered,
+  type Called,
+  type LookedAt,
+  recipientOf,
+  routedOf,
+  type Task,
+} from "./job.ts";
 import { claim, halt, leave, leaveMemory, putOff, rowOf } from "./leave.ts";
 import { momentMs, stamped, type Moment } from "./moment.ts";
+import { restOfAll, type Rested } from "./rest.ts";
 import { decideRetry } from "./retry.ts";
 import { alternatives } from "./routing.ts";
 import { endStep } from "./steps.ts";
@@ -20,6 +31,21 @@ export const NO_GATEWAY_MS = 5_000;
 /** A mail whose files are not to be had now is looked at again after this, and then ever later. */
 const LEAST_FILES_MS = 2_000;
 const LONGEST_FILES_MS = 20_000;
+
+/** Waits for a provider that takes no more, or for quiet hours, that the stream of a message tells of: one that is put off again and again tells no more of it. */
+const MOST_TOLD = 20;
+
+/** That it waits for a provider that takes no more for now, where its stream does not say so already. */
+export function throttledUntil(
+  { at: { clock } }: Turn,
+  { state, moment, causation }: Task,
+  { until, gateway }: Rested,
+): NewEvent | undefined {
+  const told = until + clock.aheadMs(moment.partner);
+  return state.delays.length >= MOST_TOLD || state.delays.includes(told)
+    ? undefined
+    : throttled(state, gateway, told, causation);
+}
 
 /** A call that has come to something. */
 export type Target = {
@@ -202,6 +228,22 @@ export function comeBack(turn: Turn, job: Answered, retryAfterMs: number | undef
   const row = rowOf(turn, job.task, triedAgainAt(turn, job, retryAfterMs));
   turn.desk.rows.set(job.messageId, row);
   finish(turn, job, "notMade");
+}
+
+/**
+ * The provider takes no more for now, of it or of anybody: that was no attempt. Another gateway may have it at once; where every one that may rests, its stream says until when it waits. Who waits for
+ * its turn at one that is healthy and full waits with the others.
+ */
+export function comeBackThrottled(turn: Turn, job: Answered): void {
+  const { at } = turn;
+  const { task } = job;
+  const rest = restOfAll(mayHave(at.gateways.routeOf(routedOf(task))), recipientOf(task), at.now);
+  if (rest === undefined) return comeBack(turn, job, 0);
+  const told = throttledUntil(turn, task, rest);
+  if (told === undefined) return comeBack(turn, job, rest.until - at.now);
+  const { dueAt, kind } = rowOf(turn, task, rest.until);
+  const target = { job, stream: task.stream, moment: task.moment, call: callOf(job) };
+  return record(turn, target, [told], { at: dueAt, kind });
 }
 
 /** Its files were not to be had: it waits as long as it has waited already, within bounds, so that many of them ask less and less. No other gateway has them either. */

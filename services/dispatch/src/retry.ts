@@ -1,5 +1,5 @@
 import type { Failure } from "@heliograph/contracts";
-import type { SendResult } from "@heliograph/gateways";
+import type { SendResult, Throttles } from "@heliograph/gateways";
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -89,14 +89,30 @@ function isGatewayFault(error: Failure): boolean {
 }
 
 /** Whether the breaker counts what a call came to against the gateway. Recipients whom their server refuses say nothing of it, whatever the server has against us. */
-export const tellsOfFault = (result: SendResult): boolean =>
-  result.type === "rejected"
-    ? result.thisRecipient !== true && isGatewayFault(result.error)
-    : result.type !== "accepted";
+export function tellsOfFault(result: SendResult): boolean {
+  switch (result.type) {
+    case "accepted":
+      return false;
+    case "rejected":
+      return result.thisRecipient !== true && isGatewayFault(result.error);
+    case "unavailable":
+      return result.throttles === undefined || result.throttles === "gateway";
+    case "uncertain":
+      return true;
+    default:
+      return result satisfies never;
+  }
+}
 
-/** Whether nothing is gained by trying it with others: it cannot be reached. A provider that takes no more for now was, and may take more from others, so its refusals are counted as any fault is. */
+/** Whether nothing is gained by trying it with others: it cannot be reached. A provider that takes no more for now was. */
 export const tellsOfAbsence = (result: SendResult): boolean =>
-  result.type === "unavailable" && result.error.code !== "provider_throttled";
+  result.type === "unavailable" && result.throttles === undefined;
+
+/** Whether the provider takes no more for now. */
+export const throttles = (
+  result: SendResult | { readonly type: "not_called" },
+): result is Extract<SendResult, { type: "unavailable" }> & { readonly throttles: Throttles } =>
+  result.type === "unavailable" && result.throttles !== undefined;
 
 export type RetryDecision =
   | { readonly next: "retry"; readonly retryAt: number; readonly reason: string }

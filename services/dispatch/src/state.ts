@@ -42,8 +42,8 @@ export type State = {
   readonly sent: boolean;
   /** When it did last, epoch ms by the partner's clock. */
   readonly sentAt: number;
-  /** The end of the quiet hours that the message waits for, or waited for last; epoch ms. */
-  readonly quietUntil: number;
+  /** Until when the message was said to wait, for the end of quiet hours or for a provider that takes no more, oldest first; epoch ms. */
+  readonly delays: readonly number[];
   /** Gateways that failed since the last wait; a fail-over goes to another. */
   readonly failed: readonly string[];
   /** The first attempt, by gateway, that the recipient's server asked to repeat later, since the last one that was taken. */
@@ -71,7 +71,7 @@ const begun = (event: RecordedEvent<"MessageRequested">): State => ({
   spent: nothingSpent,
   sent: false,
   sentAt: 0,
-  quietUntil: 0,
+  delays: [],
   failed: [],
   putOff: new Map(),
   error: undefined,
@@ -169,7 +169,7 @@ function after(state: State, event: RecordedEvent): State {
         uncertain: undefined,
       };
     case "SendDelayed":
-      return { ...next, quietUntil: Date.parse(data.until) };
+      return { ...next, delays: [...state.delays, Date.parse(data.until)] };
     case "FailoverStarted":
       return state.phase === "settled" ? next : begin(changed, data);
     case "MessageSettled":

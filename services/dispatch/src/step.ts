@@ -4,11 +4,17 @@ import type { At, Desk, Effect, Input, Reader, Turn, WholeInput } from "./desk.t
 import { rowsRead, rowsTaken, takeWhatIsDue } from "./due.ts";
 import { batchRead, intakeRead, takeUp } from "./intake.ts";
 import { claim, halt, putOff } from "./leave.ts";
-import { asked, cleared, lookWritten, receiptsRead, streamsRead } from "./looks.ts";
-import { abandon, giveBack, outcomeWritten, overtaken } from "./outcomes.ts";
+import { asked, cleared, lookWritten, receiptsRead, streamsRead, tellOfWait } from "./looks.ts";
+import { abandon, giveBack, outcomeWritten, overtaken, throttledUntil } from "./outcomes.ts";
 
 /** What waits longer for a gateway becomes a row, so that the checkpoint can move on and memory is free for others. */
 const LONGEST_WAIT_MS = 1_000;
+/** It is looked at again after so long at most: another gateway may have it by then. */
+const LONGEST_LOOK_MS = 30_000;
+/** And after so long where none but those that their providers throttle may have it: many may wait for them, and for an hour. */
+const LONGEST_REST_LOOK_MS = 120_000;
+/** What waits at least so long for a provider that takes no more is told of it. */
+const LEAST_TOLD_MS = 10_000;
 
 /**
  * Takes what has come up, changes the desk, and says what is to be done. It does nothing itself: it asks no clock, no log and no database, so the same desk, inputs and moment give the
@@ -128,8 +134,18 @@ function allRead(turn: Turn, reader: Reader): void {
 function lookOver(turn: Turn): void {
   const { desk, at } = turn;
   if (desk.life !== "open") return;
-  for (const { job, forMs } of desk.lanes.spill(at.now - LONGEST_WAIT_MS, at.gateways, at.now))
-    putOff(turn, job, at.now + Math.min(30_000, Math.max(250, forMs)));
+  for (const spilled of desk.lanes.spill(at.now - LONGEST_WAIT_MS, at.gateways, at.now)) {
+    const { job, forMs, rest } = spilled;
+    const told =
+      rest !== undefined && forMs >= LEAST_TOLD_MS
+        ? throttledUntil(turn, job.task, rest)
+        : undefined;
+    if (told !== undefined) tellOfWait(turn, job, told);
+    else {
+      const longestMs = rest === undefined ? LONGEST_LOOK_MS : LONGEST_REST_LOOK_MS;
+      putOff(turn, job, at.now + Math.min(longestMs, Math.max(250, forMs)));
+    }
+  }
 }
 
 /** Nothing new begins. Announced jobs that are not called yet become rows again; what is called runs to its end. */

@@ -14,6 +14,7 @@ import {
   type Turn,
 } from "../src/desk.ts";
 import type { Admitted, Called } from "../src/job.ts";
+import { createRest } from "../src/rest.ts";
 import { rowsTaken, takeWhatIsDue } from "../src/due.ts";
 import { step } from "../src/step.ts";
 
@@ -105,6 +106,7 @@ const connection = (): Connection =>
     blocked: new FairQueue(),
     stats: { record: () => undefined },
     breaker: { record: () => undefined },
+    rest: createRest(1),
   });
 const admitted = (partner: string, messageId: string, given: Connection): Admitted => ({
   phase: "admitted",
@@ -115,10 +117,11 @@ const admitted = (partner: string, messageId: string, given: Connection): Admitt
     expiresAt: Number.POSITIVE_INFINITY,
     moment: {},
     state: {
-      request: { channel: "sms", to: "+1" },
+      request: { channel: "sms", to: "+1", price: {}, segments: {} },
       requestEvent: { id: "1", metadata: { partner } },
       spent: { ordinary: 0, deferred: 0 },
       failed: [],
+      delays: [],
       calls: 0,
     },
   }),
@@ -288,4 +291,35 @@ test("a bounce of a message whose outcome cannot be recorded does not hold the c
   });
   step(desk, [{ type: "batch", events: [bounce], position: 5n }], at());
   expect([desk.floor.position(), desk.rows.isSetting("a")]).toEqual([5n, true]);
+});
+
+test("calls that were under way when a provider takes no more are one failure, and what was announced to it is not made", () => {
+  const recorded: unknown[] = [];
+  const given = connection();
+  Object.assign(given, { open: 4, config: { max_concurrent: 9 } });
+  Object.assign(given.breaker, {
+    record: () => recorded.push("failed"),
+    abandoned: () => recorded.push("nothing"),
+  });
+  const gateways = loosely({ routeOf: () => ({ candidates: [given], failover: true }) });
+  const turn: Turn = { desk: newDesk(), at: at({ gateways }), effects: [] };
+  const jobs = ["a", "b", "c"].map((id) => admitted("one", id, given));
+  const behind = admitted("one", "behind", given);
+  Object.assign(behind.task, { lane: "a" });
+  announced(turn, [...jobs, behind]);
+  const calls = turn.effects.splice(0) as { readonly type: "call"; readonly job: Called }[];
+  expect(calls.map(({ job }) => job.messageId)).toEqual(["a", "b", "c"]);
+  const throttled = { type: "unavailable", error: loosely({}), throttles: "gateway" } as const;
+  for (const { job } of calls) answered(turn, job, throttled, 1);
+  // The last is what was withdrawn: nobody was called for it.
+  expect(recorded.toSorted()).toEqual(["failed", "nothing", "nothing", "nothing"]);
+  expect(turn.effects.filter(({ type }) => type === "call")).toEqual([]);
+  // Places are given back with the outcomes.
+  expect([given.active, given.open]).toEqual([0, 3]);
+  expect(turn.desk.rows.isSetting("behind")).toBe(true);
+  // The others say in their streams until when they wait.
+  const told = turn.effects.flatMap((each) => (each.type === "append" ? [each.entry] : []));
+  expect(told.flatMap(({ append }) => append.events.map(({ type }) => type))).toEqual(
+    Array(3).fill("SendDelayed"),
+  );
 });

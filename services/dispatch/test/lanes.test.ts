@@ -7,6 +7,7 @@ import type { Connections } from "../src/connections.ts";
 import { Inbox } from "../src/inbox.ts";
 import type { Task, Waiting } from "../src/job.ts";
 import { type Chosen, Lanes } from "../src/lanes.ts";
+import { createRest } from "../src/rest.ts";
 import { newLogger } from "@heliograph/runtime";
 import { loosely } from "@heliograph/testkit";
 import { simulator } from "./harness.ts";
@@ -294,6 +295,7 @@ test("lanes whose messages went back to their rows are forgotten while no gatewa
     open: 0,
     bucket: noBucket,
     breaker: alwaysClosed,
+    rest: createRest(1),
     nextAt: () => undefined,
   });
   const gateways: Connections = loosely({

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Failure } from "@heliograph/contracts";
+import type { Throttles } from "@heliograph/gateways";
 import { expect, test } from "vitest";
 import {
   backoffMs,
@@ -61,9 +62,13 @@ test("the breaker counts what is the gateway's own fault, and no recipients whom
   expect(tellsOfFault({ type: "unavailable", error })).toBe(true);
   expect(tellsOfFault({ type: "uncertain", cause: "timeout" })).toBe(true);
   // One chat of Telegram that has had enough is no reason to keep everybody from the gateway.
-  const throttled = failure({ code: "provider_throttled" });
-  expect(tellsOfFault({ type: "unavailable", error: throttled, retryAfterMs: 9 })).toBe(true);
-  expect(tellsOfAbsence({ type: "unavailable", error: throttled, retryAfterMs: 9 })).toBe(false);
+  const throttled = (whom: Throttles) => ({ type: "unavailable", error, throttles: whom }) as const;
+  expect(tellsOfFault(throttled("gateway"))).toBe(true);
+  expect([tellsOfFault(throttled("recipient")), tellsOfFault(throttled("unknown"))]).toEqual([
+    false,
+    false,
+  ]);
+  expect(tellsOfAbsence(throttled("gateway"))).toBe(false);
   expect(tellsOfAbsence({ type: "unavailable", error })).toBe(true);
   expect(tellsOfFault({ type: "accepted", providerMessageId: "p", status: "accepted" })).toBe(
     false,

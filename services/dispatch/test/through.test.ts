@@ -64,6 +64,12 @@ test("what goes through another gateway has the rates of both, and is a call of 
   expect((await sent).type).toBe("accepted");
   expect(other.open).toBe(0);
 
+  other.rest.throttled({ to: "1", throttles: "gateway", retryAfterMs: 60_000 }, now);
+  expect([other.unhealthy, other.nextAt()]).toEqual([
+    "throttled by its provider until 1970-01-01T00:01:00.220Z",
+    60_220,
+  ]);
+
   connections.reconcile([news, { ...via, enabled: false }], []);
   expect((await send()).type).toBe("unavailable");
   expect(one.bucket.nextAt(now)).toBe(now);
@@ -75,8 +81,11 @@ test("an explanation takes no gateway whose own one is disabled or gone, and say
     gateways: readonly GatewayConfig[],
     breaker: "closed" | "open" = "closed",
     slow: string | null = null,
+    until: Date | null = null,
   ) => {
-    const candidates = [withRoom(news, healthNow(news, gateways, { breaker, slow }))];
+    const candidates = [
+      withRoom(news, healthNow(news, gateways, { breaker, slow, throttled_until: until }, 1_000)),
+    ];
     const found = { candidates, policy: "priority", failover: false } as const;
     return explained(found as never, choose(found as never, [], 0));
   };
@@ -94,4 +103,10 @@ test("an explanation takes no gateway whose own one is disabled or gone, and say
     considered: [{ gateway: "news", verdict: "via is disabled" }],
   });
   expect(explain([news])).toMatchObject({ gateway: null });
+  expect(explain([news, via], "closed", null, new Date(1_000))).toMatchObject({ gateway: "news" });
+  const verdict = "throttled by its provider until 1970-01-01T00:00:01.001Z";
+  expect(explain([news, via], "open", null, new Date(1_001))).toMatchObject({
+    gateway: null,
+    considered: [{ gateway: "news", verdict }],
+  });
 });

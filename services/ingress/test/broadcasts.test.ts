@@ -159,10 +159,6 @@ test("One that is paused sends nothing until it is resumed, and nothing after it
   expect((await post(versions, english("Newer"))).status).toBe(201);
   const [earlier, partner] = [await accepted(), world.partners[0]!.id];
   await until(async () => (await accepted()) > earlier + 1);
-  const { counts, started_at } = await get(`/broadcasts/${id}`);
-  // Four a second at most, each behind a quarter of one; a clock of whole milliseconds may be one behind.
-  const tookMs = Date.now() - Date.parse(started_at) + 1;
-  expect(tookMs).toBeGreaterThanOrEqual((counts.accepted - 1) * 250);
   expect((await post(`/broadcasts/${id}/pause`)).body).toMatchObject({
     status: "paused",
     paused_for: { code: "requested" },

@@ -260,7 +260,7 @@ export const DeliveryFailed = defineEvent(
 export const SendDelayed = defineEvent(
   "SendDelayed",
   1,
-  "An attempt is due in the quiet hours of the recipient: it waits for their end.",
+  "An attempt is due in the quiet hours of the recipient: it waits for their end. Or every gateway that may have it is throttled by its provider: it waits until one is not.",
   z.strictObject({ message_id: Id, until: Time, reason: z.string().max(500) }),
 );
 

@@ -1,4 +1,4 @@
-import { refusedByStatus, unanswered, type HttpOutcome } from "../call.ts";
+import { refusedByStatus, throttled, unanswered, type HttpOutcome } from "../call.ts";
 import { createHttp2Caller } from "../http2-call.ts";
 import { isUnsendable } from "../push-recipient.ts";
 import type { Attempt, Gateway, GatewayConfig, SendResult } from "../types.ts";
@@ -74,6 +74,8 @@ export function createApnsGateway({ config, settings, secrets }: Parts): Gateway
 const reasonIn = (outcome: HttpOutcome): string | undefined =>
   outcome.kind === "answered" ? refusalIn(outcome.answer.body)?.reason : undefined;
 
+const isOfDevice = (reason: string): boolean => reason === "TooManyRequests";
+
 /** An answer that cannot be read says nothing: the notification may be on its way. */
 function meaningOf(gateway: string, outcome: HttpOutcome, to: string, id: string): SendResult {
   if (outcome.kind !== "answered")
@@ -96,7 +98,7 @@ function meaningOf(gateway: string, outcome: HttpOutcome, to: string, id: string
   if (known === undefined)
     return refusedByStatus({ ...answer, status: status === 404 ? 401 : status }, failure, said);
   if (known === "provider_throttled")
-    return refusedByStatus({ ...answer, status: 429 }, failure, said);
+    return throttled(answer, failure(known), isOfDevice(said.code) ? "recipient" : "gateway");
   // A bad token may be one for the other APNs, that of trials: only what Apple says of an app that is gone makes a device go.
   const gone = status === 410 && apnsErrors[known].class === "recipient";
   const since = refusal!.timestamp;

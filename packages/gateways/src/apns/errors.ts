@@ -11,7 +11,6 @@ export const apnsErrors = {
   ...httpErrors,
   invalid_recipient: { class: "recipient", permanent: true },
   recipient_unreachable: { class: "recipient", permanent: true },
-  recipient_unavailable: { class: "recipient", permanent: false },
   content_rejected: { class: "content", permanent: true },
 } as const satisfies Record<string, Class>;
 export type ApnsError = keyof typeof apnsErrors;
@@ -34,8 +33,8 @@ const reasons: Readonly<Record<string, ApnsError>> = {
   DeviceTokenNotForTopic: "invalid_recipient",
   Unregistered: "recipient_unreachable",
   ExpiredToken: "recipient_unreachable",
-  // Of one device, so it says nothing about the gateway.
-  TooManyRequests: "recipient_unavailable",
+  // Of one device.
+  TooManyRequests: "provider_throttled",
   PayloadEmpty: "content_rejected",
   PayloadTooLarge: "content_rejected",
   TooManyProviderTokenUpdates: "provider_throttled",

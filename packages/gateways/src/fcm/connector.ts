@@ -124,9 +124,10 @@ function refused(gateway: string, answer: HttpAnswer, to: string): SendResult {
   // Messages were delivered that FCM had called unavailable: only where it says when to come again did it take nothing.
   if (status === 503 && waitMs === undefined)
     return { type: "uncertain", cause: "connection_lost" };
+  // A quota may be that of the device as well as that of the project.
   if (status === 429) {
     const error = failure("provider_throttled");
-    return { type: "unavailable", error, retryAfterMs: waitMs ?? quotaMs };
+    return { type: "unavailable", error, retryAfterMs: waitMs ?? quotaMs, throttles: "unknown" };
   }
   const known =
     refusal !== undefined && status >= 400 && status < 500 ? fcmError(refusal) : undefined;

@@ -1,5 +1,5 @@
 import { callbackUrl } from "../callback-address.ts";
-import { createCaller, refusedByStatus, unanswered, type HttpAnswer } from "../call.ts";
+import { createCaller, refusedByStatus, throttled, unanswered, type HttpAnswer } from "../call.ts";
 import type { Gateway, GatewayConfig, GatewayTools, SendResult } from "../types.ts";
 import { configuredError, genericFailure, type GenericError } from "./errors.ts";
 import { billedAs } from "../failure.ts";
@@ -60,8 +60,7 @@ function meaningOf(
 ): SendResult {
   const said = { code: String(answer.status) };
   const { reason, isBillable = false } = configuredError(answer, errors) ?? {};
-  if (reason === "provider_throttled")
-    return refusedByStatus({ ...answer, status: 429 }, word, said);
+  if (reason === "provider_throttled") return throttled(answer, word(reason, said), "gateway");
   if (reason !== undefined)
     return { type: "rejected", error: billedAs(word(reason, said), isBillable) };
   if (!isSuccess(answer.status, success.status)) return refusedByStatus(answer, word, said);

@@ -130,7 +130,12 @@ class Sender {
     // Nothing that was sent is open: what was taken is kept, and the rest comes again.
     const throttled = results.find((result) => result.type === "throttled");
     if (throttled !== undefined)
-      return { type: "unavailable", error: refusal(name, throttled.status) };
+      return {
+        type: "unavailable",
+        error: refusal(name, throttled.status),
+        // A bind that is throttled rests by itself, for everybody, and others may not be.
+        throttles: "recipient",
+      };
     const absent = results.find((result) => result.type === "away");
     if (absent === undefined) return overdue(name);
     const { away, retryAfterMs } = absent;

@@ -2,6 +2,7 @@ import {
   createCaller,
   maxRetryAfterMs,
   refusedByStatus,
+  throttled,
   unanswered,
   type HttpOutcome,
 } from "../call.ts";
@@ -110,14 +111,17 @@ function meaningOf(gateway: string, outcome: HttpOutcome, to: string): SendResul
   const description = answer.type === "refused" ? answer.description : "";
   const said = { code: String(status), ...(description !== "" && { text: description }) };
   const failure = (reason: TelegramError) => telegramFailure(gateway, reason, said, to);
+  // Limits are those of a chat, or of the bot, and the answer is the same.
   if (answer.type === "refused" && answer.retryAfterSeconds !== undefined) {
     const retryAfterMs = Math.min(answer.retryAfterSeconds * 1_000, maxRetryAfterMs);
-    return { type: "unavailable", error: failure("provider_throttled"), retryAfterMs };
+    const error = failure("provider_throttled");
+    return { type: "unavailable", error, retryAfterMs, throttles: "unknown" };
   }
+  if (status === 429) return throttled({ headers }, failure("provider_throttled"), "unknown");
   // What is forbidden is forbidden in that chat.
   const known =
     telegramError(description) ?? (status === 403 ? "recipient_unreachable" : undefined);
-  if (known !== undefined && status >= 400 && status < 500 && status !== 429)
+  if (known !== undefined && status >= 400 && status < 500)
     return { type: "rejected", error: failure(known) };
   // The token stands in the path: where nothing is, it is not one.
   return refusedByStatus({ status: status === 404 ? 401 : status, headers, body }, failure, said);

@@ -3,12 +3,13 @@ import {
   createCaller,
   objectIn,
   refusedByStatus,
+  throttled,
   unanswered,
   type HttpAnswer,
   type HttpRequest,
 } from "../call.ts";
 import type { Attempt, Gateway, GatewayConfig, GatewayTools, SendResult } from "../types.ts";
-import { twilioError, twilioErrors, twilioFailure, type TwilioError } from "./errors.ts";
+import { twilioError, twilioFailure, type TwilioError } from "./errors.ts";
 import type { TwilioSecrets, TwilioSettings } from "./settings.ts";
 
 const defaultBase = "https://api.twilio.com";
@@ -98,6 +99,9 @@ export function createTwilioGateway({
   };
 }
 
+/** The queue of the number that sends is full: that of another one need not be. */
+const queueOfSender = "21611";
+
 const textIn = (value: unknown): string | undefined =>
   typeof value === "string" ? value : undefined;
 
@@ -120,11 +124,8 @@ function meaningOf(gateway: string, answer: HttpAnswer, to: string): SendResult 
   };
   const failure = (reason: TwilioError) => twilioFailure(gateway, reason, said, to);
   const known = status < 500 && status >= 400 ? twilioError(said.code) : undefined;
-  if (known === undefined || twilioErrors[known] === twilioErrors.provider_throttled)
-    return refusedByStatus(
-      known === undefined ? answer : { ...answer, status: 429 },
-      failure,
-      said,
-    );
+  if (known === "provider_throttled")
+    return throttled(answer, failure(known), said.code === queueOfSender ? "recipient" : "gateway");
+  if (known === undefined) return refusedByStatus(answer, failure, said);
   return { type: "rejected", error: failure(known) };
 }

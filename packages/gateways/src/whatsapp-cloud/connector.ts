@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   createCaller,
   refusedByStatus,
+  throttled,
   unanswered,
   type HttpOutcome,
   type HttpRequest,
@@ -9,7 +10,7 @@ import {
 import { jsonIn } from "../json-in.ts";
 import type { Gateway, GatewayConfig, SendResult } from "../types.ts";
 import { whatsappContent } from "./content.ts";
-import { whatsappError, whatsappErrors, whatsappFailure, type WhatsappError } from "./errors.ts";
+import { whatsappError, whatsappFailure, type WhatsappError } from "./errors.ts";
 import type { WhatsappSecrets, WhatsappSettings } from "./settings.ts";
 
 const defaultBase = "https://graph.facebook.com";
@@ -94,6 +95,9 @@ function refusalIn(body: string): { readonly code: number; readonly text: string
   return { code: error.code, text: text.slice(0, 1_000) };
 }
 
+/** So much was sent from this number to this person that the two have to pause; others have not. */
+const ofPair = 131056;
+
 /** An answer that cannot be read says nothing: the message may be on its way. */
 function meaningOf(gateway: string, outcome: HttpOutcome, to: string): SendResult {
   if (outcome.kind !== "answered")
@@ -115,11 +119,8 @@ function meaningOf(gateway: string, outcome: HttpOutcome, to: string): SendResul
     refusal !== undefined && status >= 400 && status < 500
       ? whatsappError(refusal.code)
       : undefined;
-  if (known === undefined || whatsappErrors[known] === whatsappErrors.provider_throttled)
-    return refusedByStatus(
-      known === undefined ? answer : { ...answer, status: 429 },
-      failure,
-      said,
-    );
+  if (known === "provider_throttled")
+    return throttled(answer, failure(known), refusal!.code === ofPair ? "recipient" : "gateway");
+  if (known === undefined) return refusedByStatus(answer, failure, said);
   return { type: "rejected", error: failure(known) };
 }

@@ -9,7 +9,6 @@ export const whatsappErrors = {
   ...httpErrors,
   invalid_recipient: { class: "recipient", permanent: true },
   recipient_unreachable: { class: "recipient", permanent: true },
-  recipient_unavailable: { class: "recipient", permanent: false },
   recipient_opted_out: { class: "recipient", permanent: true },
   session_window_closed: { class: "content", permanent: true },
   template_rejected: { class: "content", permanent: true },
@@ -52,8 +51,8 @@ const codes: Readonly<Record<number, WhatsappError>> = {
   131051: "content_rejected",
   131052: "content_rejected",
   131053: "content_rejected",
-  // Of this pair of numbers, so it says nothing about the gateway.
-  131056: "recipient_unavailable",
+  // Of this pair of numbers.
+  131056: "provider_throttled",
   131057: "provider_unavailable",
   132000: "template_rejected",
   132001: "template_rejected",

@@ -20,9 +20,7 @@ export type ApnsWeather =
   /** Takes the notification, and answers with this and no id. */
   | { type: "answer"; status: number; body: string }
   /** Says GOAWAY before it looks at the notification, and leaves the connection open. */
-  | { type: "goaway" }
-  /** Closes the stream with REFUSED_STREAM before it looks at the notification, so many times. */
-  | { type: "refuse_stream"; times: number };
+  | { type: "goaway" };
 
 export type ApnsNotification = {
   readonly device: string;
@@ -44,7 +42,7 @@ const ownCertificate = () =>
 type Answer = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, body: string) => void;
 
 /** HTTP/2 behind TLS on localhost, and what went on there. */
-async function listen(answer: Answer, moods: { leaves(): boolean; refuses(): boolean }) {
+async function listen(answer: Answer, wantsToLeave: () => boolean) {
   const { key, certificate: cert } = await ownCertificate();
   const sessions = new Set<ServerHttp2Session>();
   /** Those that were told to go: nothing more is looked at on them. */
@@ -60,8 +58,7 @@ async function listen(answer: Answer, moods: { leaves(): boolean; refuses(): boo
     counts.mostUnderWay = Math.max(counts.mostUnderWay, ++counts.underWay);
     stream.on("close", () => counts.underWay--).on("error", () => undefined);
     const session = stream.session!;
-    if (moods.refuses()) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
-    if (moods.leaves()) {
+    if (wantsToLeave()) {
       left.add(session);
       // The streams before this one are looked at, this one and later ones are not.
       session.goaway(constants.NGHTTP2_NO_ERROR, stream.id! - 2);
@@ -125,20 +122,13 @@ export async function apnsDouble({
     }
     stream.respond({ ":status": 200, "apns-id": headers["apns-id"] ?? "" }, { endStream: true });
   };
-  const place = await listen(answer, {
-    /** Once: who comes back is welcome. */
-    leaves() {
-      if (weather.type !== "goaway") return false;
-      weather = { type: "accept" };
-      return true;
-    },
-    refuses() {
-      if (weather.type !== "refuse_stream") return false;
-      const { times } = weather;
-      weather = times > 1 ? { ...weather, times: times - 1 } : { type: "accept" };
-      return true;
-    },
-  });
+  /** Once: who comes back is welcome. */
+  function wantsToLeave(): boolean {
+    if (weather.type !== "goaway") return false;
+    weather = { type: "accept" };
+    return true;
+  }
+  const place = await listen(answer, wantsToLeave);
   return {
     ...place,
     url: `https://localhost:${place.port}`,

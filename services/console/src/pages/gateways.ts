@@ -16,6 +16,7 @@ import {
   refusal,
   table,
   type Column,
+  time,
 } from "../view/parts.ts";
 
 type Gateway = Answers["Gateway"];
@@ -39,7 +40,11 @@ const health: readonly Column<Gateway>[] = [
   { label: "Channel", cell: ({ channel }) => channel },
   { label: "Kind", cell: ({ kind }) => kind },
   { label: "Status", cell: ({ status }) => pill(status) },
-  { label: "Breaker", cell: ({ breaker }) => breakers[breaker] ?? pill(breaker) },
+  {
+    label: "Breaker",
+    cell: ({ breaker, throttled_until: until }) =>
+      html`${breakers[breaker] ?? pill(breaker)}${until && html` <span class="pill going">throttled until ${time(until)}</span>`}`,
+  },
   {
     label: "Success",
     figures: true,

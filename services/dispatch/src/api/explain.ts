@@ -80,7 +80,11 @@ async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promi
   const ofChannel = gateways
     .filter((gateway) => gateway.enabled && gateway.channel === channel)
     .map((config) => {
-      const now = health.get(config.gateway_id) ?? { breaker: "closed", slow: null };
+      const now = health.get(config.gateway_id) ?? {
+        breaker: "closed",
+        slow: null,
+        throttled_until: null,
+      };
       return withRoom(config, healthNow(config, gateways, now));
     });
   const { country } = recipient.value;

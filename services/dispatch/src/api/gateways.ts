@@ -29,6 +29,11 @@ const GatewayView = z
         "Why only what has no other way goes by it: its calls have become slow. null: that is not so.",
       example: null,
     }),
+    throttled_until: z.string().nullable().meta({
+      description:
+        "Until when nothing goes by it, because its provider takes no more for now (429). null: that is not so.",
+      example: null,
+    }),
     success_rate: z.number().nullable().meta({ description: "Of the last calls, 0 to 1." }),
     latency_ms: z.object({ p50: latency, p95: latency }),
     max_per_second: z.number().nullable(),
@@ -43,10 +48,15 @@ const gatewayView = (gateway: Gateway, health: GatewayHealth | undefined): objec
   status: gateway.enabled ? "enabled" : "disabled",
   breaker: health?.breaker ?? "closed",
   slow: health?.slow ?? null,
+  throttled_until: restsUntil(health)?.toISOString() ?? null,
   success_rate: health?.success_rate ?? null,
   latency_ms: { p50: health?.latency_p50_ms ?? null, p95: health?.latency_p95_ms ?? null },
   max_per_second: paced(gateway).max_per_second ?? null,
 });
+
+/** What was written last may be over: a dispatch that stopped writes no more. */
+const restsUntil = ({ throttled_until: until }: Partial<GatewayHealth> = {}): Date | undefined =>
+  until != null && until.getTime() > Date.now() ? until : undefined;
 
 async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
   const page = pageOf(call, "gateways");

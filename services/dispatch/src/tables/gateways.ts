@@ -20,11 +20,18 @@ export const slowDdl = `
 alter table gateways.health add column if not exists slow text;
 `;
 
+/** Until when a gateway rests because its provider takes no more. */
+export const throttledDdl = `
+alter table gateways.health add column if not exists throttled_until timestamptz;
+`;
+
 export type GatewayHealth = {
   readonly gateway_id: string;
   readonly breaker: "closed" | "open" | "half_open";
   /** Why only what has no other way goes by it; null where that is not so. */
   readonly slow: string | null;
+  /** Until when its provider takes no more; null where it does. */
+  readonly throttled_until: Date | null;
   /** Share of the calls that did not fail by the gateway's or provider's own fault, 0 to 1. */
   readonly success_rate: number | null;
   readonly latency_p50_ms: number | null;
@@ -42,11 +49,11 @@ export async function writeGatewayHealth(
   const column = <Key extends keyof GatewayHealth>(key: Key) => rows.map((row) => row[key]);
   await pool.query({
     name: "gateways_health_write",
-    text: `insert into gateways.health (gateway_id, breaker, success_rate, latency_p50_ms, latency_p95_ms, calls, in_flight, slow)
-      select * from unnest($1::text[], $2::text[], $3::float8[], $4::float8[], $5::float8[], $6::bigint[], $7::int[], $8::text[])
+    text: `insert into gateways.health (gateway_id, breaker, success_rate, latency_p50_ms, latency_p95_ms, calls, in_flight, slow, throttled_until)
+      select * from unnest($1::text[], $2::text[], $3::float8[], $4::float8[], $5::float8[], $6::bigint[], $7::int[], $8::text[], $9::timestamptz[])
       on conflict (gateway_id) do update set breaker = excluded.breaker, success_rate = excluded.success_rate,
         latency_p50_ms = excluded.latency_p50_ms, latency_p95_ms = excluded.latency_p95_ms, calls = excluded.calls,
-        in_flight = excluded.in_flight, slow = excluded.slow, updated_at = now()`,
+        in_flight = excluded.in_flight, slow = excluded.slow, throttled_until = excluded.throttled_until, updated_at = now()`,
     values: [
       column("gateway_id"),
       column("breaker"),
@@ -56,6 +63,7 @@ export async function writeGatewayHealth(
       column("calls"),
       column("in_flight"),
       column("slow"),
+      column("throttled_until"),
     ],
   });
 }
@@ -67,7 +75,7 @@ export async function readGatewayHealth(
   try {
     const { rows } = await pool.query({
       name: "gateways_health",
-      text: `select gateway_id, breaker, success_rate, latency_p50_ms, latency_p95_ms, calls::float8 as calls, in_flight, to_jsonb(health) ->> 'slow' as slow from gateways.health`,
+      text: `select gateway_id, breaker, success_rate, latency_p50_ms, latency_p95_ms, calls::float8 as calls, in_flight, to_jsonb(health) ->> 'slow' as slow, (to_jsonb(health) ->> 'throttled_until')::timestamptz as throttled_until from gateways.health`,
     });
     return new Map(rows.map((row: GatewayHealth) => [row.gateway_id, row]));
   } catch (error) {
