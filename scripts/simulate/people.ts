@@ -3,7 +3,7 @@ import { syncBuiltinESMExports } from "node:module";
 import { sealRequests } from "@heliograph/acceptance";
 import { deterministicId, PublicError, uuid5, type EventData } from "@heliograph/contracts";
 import { recordInbound, type GatewayConfig } from "@heliograph/gateways";
-import { LogUnavailable } from "@heliograph/log";
+import { LogUnavailable, type RecordedEvent } from "@heliograph/log";
 import { loosely } from "@heliograph/testkit";
 import { openVault, type Vault } from "@heliograph/vault";
 import { Keys } from "../../packages/vault/test/sim-keys.ts";
@@ -65,6 +65,8 @@ export class People {
   readonly plain: Vault;
   readonly written: Written[] = [];
   readonly faults: string[] = [];
+  /** How far keywords were read when the erasure of a contact began. */
+  readonly heard = new Map<string, bigint>();
   haveTags = false;
   readonly #sim: Sim;
   readonly #partner: string;
@@ -122,11 +124,19 @@ export class People {
       mergeReactor,
       erasureReactor,
     ];
+    const keywords = new PeopleKept();
     return reactors.map((each) => ({
       ...this.tools,
-      kept: new PeopleKept(),
+      kept: each === keywordsReactor ? keywords : new PeopleKept(),
       reactor: () => each,
+      note: (events) => this.#noteErasures(events, keywords.position),
     }));
+  }
+
+  #noteErasures(events: readonly RecordedEvent[], heard: bigint): void {
+    for (const { type, data } of events)
+      if (type === "ContactErasureRequested" && !this.heard.has(data.contact_id))
+        this.heard.set(data.contact_id, heard);
   }
 
   /** What is personal in it is sealed, as chance has it. */

@@ -71,10 +71,12 @@ function faultsOfReceived(
 /** Whether a keyword stops somebody is as he last wrote. */
 async function faultsOfKeywords(
   { sim }: Platform,
-  { plain, written, numbers }: People,
+  { plain, written, numbers, heard }: People,
 ): Promise<readonly string[]> {
   const faults: string[] = [];
   const head = await sim.log.head();
+  const { events: all } = await sim.log.readAll({ after: 0n, limit: 1_000_000 });
+  const unheard = unheardOf(all, heard);
   const idsIn = async (type: "InboundParked" | "InboundMatched"): Promise<Set<string>> => {
     const { events } = await sim.log.readAll({ after: 0n, limit: 1_000_000, types: [type] });
     return new Set(events.map(({ data }) => data.inbound_id));
@@ -92,6 +94,8 @@ async function faultsOfKeywords(
     // Of two owners one may have set a message aside and the other matched it: then it may have been heard or not.
     if (keywords.some(({ inboundId }) => forgotten.has(inboundId) && matched.has(inboundId)))
       continue;
+    // One that was not read yet when its contact's erasure began may have gone with the contact.
+    if (keywords.some(({ messageId }) => unheard.has(messageId))) continue;
     const said = keywords.findLast(({ inboundId }) => !forgotten.has(inboundId));
     const active = periods.filter(
       ({ started, ended }) => started.reason === "keyword" && ended === undefined,
@@ -103,6 +107,22 @@ async function faultsOfKeywords(
       );
   }
   return faults;
+}
+
+/** Messages of contacts that were erased, which were not looked at for keywords when that began. */
+function unheardOf(events: readonly RecordedEvent[], heard: People["heard"]): ReadonlySet<string> {
+  const until = new Map<string, bigint>();
+  for (const { type, data } of events)
+    if (type === "ContactErased")
+      for (const id of [data.contact_id, ...data.with])
+        until.set(id, heard.get(data.contact_id) ?? 0n);
+  return new Set(
+    events.flatMap(({ type, data, position }) =>
+      type === "MessageReceived" && position > (until.get(data.contact_id) ?? position)
+        ? data.message_id
+        : [],
+    ),
+  );
 }
 
 /** Who is suppressed gets nothing, and everybody else is not refused for that. */
