@@ -315,6 +315,40 @@ const known: readonly {
     },
     types: ["InboundMatched", "ContactErased"],
   },
+  {
+    what: "a broadcast was canceled while a page of it was sent and not counted",
+    given: {
+      seed: 256_577_043,
+      messages: 3,
+      turns: 901,
+      crashes: 2,
+      moves: true,
+      gateways: 1,
+      policy: "at_most_once",
+      funds: "0",
+      hooks: 3,
+      people: 4,
+      sleeps: true,
+      broadcasts: 3,
+    },
+    types: ["BroadcastCanceled"],
+  },
+  {
+    what: "a STOP had not been read when the erasure of its contact began",
+    given: {
+      seed: 2_147_483_618,
+      messages: 4,
+      turns: 592,
+      crashes: 0,
+      moves: true,
+      gateways: 1,
+      policy: "ask_provider",
+      funds: "1000",
+      people: 2,
+      quiet: true,
+    },
+    types: ["ContactErased"],
+  },
 ];
 
 test.each(known)("$what: it holds", async ({ given, types = [] }) => {

@@ -252,6 +252,11 @@ test("Whoever was merged or erased since is sent to as the contact that there is
   // Its message is in the log, and nobody knows: the append had no answer.
   const sent = (await stored(id, `and contact_id = '${known}'`))[0]!["message_id"];
   await told(sent, "MessageBounced", bounce);
+  // Whatever becomes of the broadcast: it was accepted, since it has an outcome.
+  await until(async () => {
+    const accepted = await recipients(id, "&status=accepted");
+    return accepted.some(({ message_id }) => message_id === sent);
+  });
   expect(new Set(all)).toEqual(
     new Set([
       ...left,

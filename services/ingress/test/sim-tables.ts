@@ -147,12 +147,17 @@ export class Tables {
     switch (name) {
       case "broadcasts_outcomes":
         for (const { row, outcome } of this.#outcomes(first, second, third))
-          this.#setRecipient({ ...row, outcome });
+          this.#setRecipient({
+            ...row,
+            outcome,
+            state: row.state === "pending" ? "accepted" : row.state,
+          });
         return;
       case "broadcasts_outcome_counts": {
         const changes = this.#outcomes(first, second, third);
         for (const [id, own] of Map.groupBy(changes, ({ row }) => row.broadcast_id))
-          this.#set(id, ({ sent, failed }) => ({
+          this.#set(id, ({ accepted, sent, failed }) => ({
+            accepted: accepted + count(own, ({ row }) => row.state === "pending"),
             sent:
               sent +
               count(own, ({ outcome }) => outcome === "sent") -

@@ -74,7 +74,7 @@ function view({ created, status, pause, startedAt, endedAt }: Shown, counts: Cou
     ...created.send,
     send_at: created.send_at ?? null,
     per_second: created.per_second ?? null,
-    // A page is counted when all of it is accepted; some of it may have been sent by then.
+    // An older process left pages that it had not counted as they were, whatever came of them.
     counts: { audience, accepted: Math.max(accepted, sent + failed), sent, failed, skipped },
     created_at: created.created_at,
     started_at: startedAt ?? null,

@@ -158,7 +158,10 @@ export type Outcome = {
   readonly corrects: boolean;
 };
 
-/** Notes outcomes: the first one, that what was sent was reported as not delivered, and corrections. Each message is there once. */
+/**
+ * Notes outcomes: the first one, that what was sent was reported as not delivered, and corrections. Each message is there once. What has an outcome was accepted: whoever accepted it may have died before
+ * he counted it, and a broadcast that was paused or canceled meanwhile sends no page again by which it would be found.
+ */
 export function outcomeParts(outcomes: readonly Outcome[]): readonly WritePart[] {
   const values = [
     outcomes.map((each) => each.message_id),
@@ -170,13 +173,13 @@ export function outcomeParts(outcomes: readonly Outcome[]): readonly WritePart[]
   return [
     {
       name: "broadcasts_outcomes",
-      sql: `update {schema}.recipients t set outcome = o.outcome ${changed} where t.message_id = o.message_id`,
+      sql: `update {schema}.recipients t set outcome = o.outcome, state = case r.state when 'pending' then 'accepted' else r.state end ${changed} where t.message_id = o.message_id`,
       values,
     },
     {
       name: "broadcasts_outcome_counts",
-      sql: `update {schema}.broadcasts b set sent = b.sent + d.sent, failed = b.failed + d.failed
-        from (select r.broadcast_id, count(*) filter (where o.outcome = 'failed') - count(*) filter (where r.outcome = 'failed') as failed,
+      sql: `update {schema}.broadcasts b set accepted = b.accepted + d.accepted, sent = b.sent + d.sent, failed = b.failed + d.failed
+        from (select r.broadcast_id, count(*) filter (where r.state = 'pending') as accepted, count(*) filter (where o.outcome = 'failed') - count(*) filter (where r.outcome = 'failed') as failed,
             count(*) filter (where o.outcome = 'sent') - count(*) filter (where r.outcome = 'sent') as sent
           ${changed} group by r.broadcast_id) d
         where b.id = d.broadcast_id`,
