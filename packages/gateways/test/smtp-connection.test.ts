@@ -182,6 +182,21 @@ test("a connection on which something went wrong carries no further mail, and a 
   }
 });
 
+test("a mail for which a connection that carried others is closed is not sent again by itself: the server may have it, and dispatch decides", async () => {
+  for (const at of ["MAIL", "RCPT", "DATA"]) {
+    let mails = 0;
+    const server = await scripted((line) => {
+      if (line.startsWith("MAIL")) mails++;
+      return mails === 2 && line.startsWith(at) ? "hang-up" : plainly(line);
+    });
+    const gateway = gatewayTo(`smtp://127.0.0.1:${server.port}`);
+    expect((await gateway.send(to("ada@example.com"), never)).type, at).toBe("accepted");
+    expect((await gateway.send(to("bea@example.com"), never)).type, at).not.toBe("accepted");
+    // A second connection would carry the mail once more.
+    expect([server.connections(), mails], at).toEqual([1, 2]);
+  }
+});
+
 test("after a mail that was refused, or answered by what is no answer, the next one begins once that is undone, or on a connection of its own", async () => {
   for (const said of ["550 5.1.1 nobody", "%PDF-1.7"]) {
     const server = await scripted((line) =>

@@ -56,7 +56,7 @@ const gatewayView = (gateway: Gateway, health: GatewayHealth | undefined): objec
 
 /** What was written last may be over: a dispatch that stopped writes no more. */
 const restsUntil = ({ throttled_until: until }: Partial<GatewayHealth> = {}): Date | undefined =>
-  until != null && until.getTime() > Date.now() ? until : undefined;
+  until && until.getTime() > Date.now() ? until : undefined;
 
 async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
   const page = pageOf(call, "gateways");
