@@ -1,15 +1,13 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { freePort, programMissing, startKannel, until } from "@heliograph/testkit";
+import { freePort, programMissing, startKannel } from "@heliograph/testkit";
 import { stopChild } from "./instance.ts";
+import { type Seen, seenAll } from "./smpp-seen.ts";
 
 /** So many are handed to Kannel over HTTP before it has anybody to submit them to: that takes longer than to submit them. */
 const submits = 20_000;
 /** Calls of its HTTP interface at once. */
 const lanes = 32;
-const longestMs = 120_000;
-
-export type Seen = { readonly perSecond: number; readonly cpuMs: number };
 
 /** Submits of Kannel on one transceiver, and what they cost it; undefined, with the reason on the terminal, where it is not installed. */
 export async function kannelSubmits(window: number, text: string): Promise<Seen | undefined> {
@@ -31,18 +29,11 @@ export async function kannelSubmits(window: number, text: string): Promise<Seen 
     const before = await kannel.cpuMs();
     centre = fork(new URL("smpp-centre.ts", import.meta.url), [String(port)]);
     await once(centre, "message");
-    const { ms } = await until(() => allSeen(centre!), { timeoutMs: longestMs });
+    const ms = await seenAll(centre, submits);
     const cpuMs = ((await kannel.cpuMs()) - before) / submits;
     return { perSecond: submits / (ms / 1_000), cpuMs };
   } finally {
     await kannel.close();
     if (centre !== undefined) await stopChild(centre);
   }
-}
-
-/** How long the centre took from the first submit to the last, once all are there. */
-async function allSeen(centre: ChildProcess): Promise<{ readonly ms: number } | undefined> {
-  centre.send("seen");
-  const [seen] = (await once(centre, "message")) as [{ count: number; ms: number }];
-  return seen.count >= submits ? seen : undefined;
 }

@@ -5,7 +5,9 @@ import { deterministicId } from "@heliograph/contracts";
 import { configured, createGateway, type Attempt } from "@heliograph/gateways";
 import { stopChild } from "./instance.ts";
 import { limitRow, ratioRow, type Row } from "./row.ts";
-import { kannelSubmits, type Seen } from "./smpp-kannel.ts";
+import { jasminSubmits } from "./smpp-jasmin.ts";
+import { kannelSubmits } from "./smpp-kannel.ts";
+import type { Seen } from "./smpp-seen.ts";
 
 const submits = 100_000;
 const warmUp = 20_000;
@@ -14,7 +16,7 @@ const text = "Your order TR-204821 is on its way. It should be with you by Frida
 
 /**
  * Submits through the gateway of kind smpp, on one bind and on four, and beside it in the same run a loop that writes ready PDUs to the same message centre. Each has the same window;
- * the centre is a process of its own and does next to nothing, so what is measured is the sender. Kannel has a row where it is installed.
+ * the centre is a process of its own and does next to nothing, so what is measured is the sender. Kannel and Jasmin have rows where they are installed.
  */
 export async function benchSmpp(): Promise<Row[]> {
   const centre = fork(new URL("smpp-centre.ts", import.meta.url));
@@ -44,7 +46,7 @@ export async function benchSmpp(): Promise<Row[]> {
           undefined,
           `the bare loop: ${round(bare.cpuMs)} ms`,
         ),
-        ...(binds === 1 ? await besideKannel(ours) : []),
+        ...(binds === 1 ? await besideOthers(ours) : []),
       );
     }
     return rows;
@@ -53,15 +55,23 @@ export async function benchSmpp(): Promise<Row[]> {
   }
 }
 
-async function besideKannel(ours: Seen): Promise<readonly Row[]> {
-  const kannel = await kannelSubmits(window, text);
-  if (kannel === undefined) return [];
-  const of = { value: kannel.perSecond, of: "Kannel" };
+async function besideOthers(ours: Seen): Promise<readonly Row[]> {
+  const [kannel, jasmin] = [await kannelSubmits(window, text), await jasminSubmits(text)];
+  return [
+    ...besideOne("Kannel", ours, kannel, `a window of ${window} each; from its queue in memory`),
+    ...besideOne("Jasmin", ours, jasmin, "from its queue in RabbitMQ, as many at once as it takes"),
+  ];
+}
+
+function besideOne(of: string, ours: Seen, theirs: Seen | undefined, how: string): readonly Row[] {
+  if (theirs === undefined) return [];
+  const name = `smpp: submits on one bind beside ${of}`;
+  const baseline = { value: theirs.perSecond, of };
   return [
     {
-      ...ratioRow("smpp: submits on one bind beside Kannel", "/s", ours.perSecond, of, 0),
+      ...ratioRow(name, "/s", ours.perSecond, baseline, 0),
       goal: "",
-      note: `a window of ${window} each; Kannel's from its queue in memory, ${round(kannel.cpuMs)} ms of the processors each`,
+      note: `${how}, ${round(theirs.cpuMs)} ms of the processors each`,
     },
   ];
 }
