@@ -21,7 +21,7 @@ const isFailure = ofType(
   "MessageCanceled",
   "MessageBounced",
 );
-const isSent = ofType("MessageSent");
+const isSent = ofType("MessageSent", "MessageDelivered", "MessageRead");
 const noMoney: ReadonlySet<string> = new Set(["insufficient_funds", "spend_limit_reached"]);
 const isUnpaid = (life: readonly RecordedEvent[]): boolean =>
   life.some(({ type, data }) => type === "MessageRejected" && noMoney.has(data.error.code));
@@ -120,7 +120,7 @@ function faultsOfRecipient(
   if (isThere !== (state === "accepted"))
     about(`has ${contact_id} as ${state}, and its message is ${isThere ? "" : "not "}there`);
   const failed = life.some(isFailure);
-  const sent = life.some(({ type }) => type === "MessageSent");
+  const sent = life.some((each) => isSent(each));
   const expected = failed ? "failed" : sent ? "sent" : null;
   if (outcome !== expected) about(`has ${message_id} as ${outcome}, and it is ${expected}`);
 }

@@ -349,6 +349,26 @@ const known: readonly {
     },
     types: ["ContactErased"],
   },
+  {
+    what: "a message of a broadcast was uncertain until its receipt said that it was delivered",
+    given: {
+      seed: 474_927_610,
+      messages: 1,
+      turns: 789,
+      crashes: 4,
+      moves: false,
+      gateways: 1,
+      policy: "at_least_once",
+      funds: "1",
+      hooks: 2,
+      people: 4,
+      quiet: true,
+      sleeps: true,
+      usage: true,
+      broadcasts: 3,
+    },
+    types: ["BroadcastCompleted"],
+  },
 ];
 
 test.each(known)("$what: it holds", async ({ given, types = [] }) => {

@@ -234,6 +234,10 @@ test("Mail that came back has failed, and a correction takes back whatever was t
   expect(outcomeOf(sent, bounced, corrected("delivered"))).toBe("sent");
   expect(outcomeOf(sent, corrected("bounced"))).toBe("failed");
   expect(outcomeOf(sent, corrected("failed"), corrected("sent"), bounced)).toBe("failed");
+  // Of what was uncertain a receipt alone may tell that it was sent.
+  const [delivered, read] = [event("MessageDelivered", {}), event("MessageRead", {})];
+  expect([outcomeOf(delivered), outcomeOf(read)]).toEqual(["sent", "sent"]);
+  expect(outcomeOf(bounced, delivered)).toBe("failed");
 });
 
 test("A broadcast is read once, and then what came since", async () => {

@@ -36,6 +36,15 @@ test("two calls for one message are both woken, and others are not", async () =>
   expect(await other.wait(1, signal)).toBe(false);
 });
 
+test("what was uncertain is waited for until its receipt", async () => {
+  for (const type of ["MessageDelivered", "MessageRead", "MessageBounced"]) {
+    const outcomes = new Outcomes();
+    const waiting = outcomes.expect("msg_1").wait(2_000, signal);
+    outcomes.seen(event("msg_1", 1, type, {}));
+    expect(await waiting, type).toBe(true);
+  }
+});
+
 test("what a waiting caller is told is what the message's events have made of it", async () => {
   const outcomes = new Outcomes();
   const waiting = outcomes.expect("msg_1");

@@ -27,8 +27,11 @@ import {
 import { FanOut } from "./fan-out.ts";
 import { messageIdOf } from "./sends.ts";
 
+/** What was uncertain and is reported as delivered, or read, was never told to be sent. */
+const sentTypes = ["MessageSent", "MessageDelivered", "MessageRead"] as const;
+const isSent = ofType(...sentTypes);
 const outcomeTypes = [
-  "MessageSent",
+  ...sentTypes,
   "MessageFailed",
   "MessageRejected",
   "MessageExpired",
@@ -124,7 +127,7 @@ const isUnpaid = (event: Ended): event is RecordedEvent<"MessageRejected"> =>
 export function outcomeAfter(before: Outcome | undefined, event: Ended): Outcome {
   const { message_id } = event.data;
   const corrects = before?.corrects ?? false;
-  if (event.type === "MessageSent") return before ?? { message_id, outcome: "sent", corrects };
+  if (isSent(event)) return before ?? { message_id, outcome: "sent", corrects };
   if (event.type !== "MessageCorrected") return { message_id, outcome: "failed", corrects };
   const { status } = event.data;
   const isFailed = status === "failed" || status === "bounced";

@@ -6,9 +6,12 @@ import { ofType, type RecordedEvent } from "@heliograph/log";
 export const messageTypes = typesIn("message") as readonly EventTypeOf<"message">[];
 type MessageEvent = RecordedEvent<EventTypeOf<"message">>;
 
-/** What ends `Prefer: wait`: the provider took the message, or it never will. */
+/** What ends `Prefer: wait`: the provider took the message, which of an uncertain one only its receipt may tell, or it never will. */
 const isOutcome = ofType(
   "MessageSent",
+  "MessageDelivered",
+  "MessageRead",
+  "MessageBounced",
   "MessageFailed",
   "MessageRejected",
   "MessageExpired",
