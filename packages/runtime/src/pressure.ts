@@ -23,9 +23,10 @@ function backlogOf(
   let slowest: bigint | undefined;
   let backlog = 0;
   for (const status of statuses) {
-    // One that stands still is for the watchdog: waiting for it would make its trouble everybody's.
+    // One that stands still is for the watchdog: waiting for it would make its trouble everybody's. One that rests would be done if it had wanted to.
     if (
       status.state !== "running" ||
+      performance.now() < status.restsUntil ||
       (status.behindSince !== undefined && now - status.behindSince > standingStillMs)
     )
       continue;

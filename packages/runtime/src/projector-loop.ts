@@ -16,6 +16,8 @@ import type { Projector, ProjectorInstance, ServiceContext } from "./types.ts";
  * written at all.
  */
 const idleCheckpointMs = 250;
+/** What came during a rest takes so much of the rest's time to project; whoever takes longer is short of time. */
+const catchUpShare = 0.5;
 /** How often a loop looks for dead letters that an operator wants tried again. */
 export const retryLookMs = 500;
 
@@ -143,6 +145,7 @@ class ProjectorRun {
 
   /** What comes meanwhile shares a commit; whoever waits for it ends the pause. */
   #pause(ms: number): Promise<void> {
+    this.#status.restsUntil = performance.now() + ms * (1 + catchUpShare);
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.#endPause?.(), ms);
       const end = (): void => {

@@ -22,6 +22,8 @@ export type ConsumerStatus = {
   /** Whether that was the machinery's fault, which passes, and not one that waiting does not mend. */
   lastErrorPasses: boolean;
   behindSince: number | undefined;
+  /** Until when it is behind because it rests, or has just rested, and not because there is too much; by the clock that nobody sets. */
+  restsUntil: number;
   rate: number;
 };
 
@@ -38,6 +40,7 @@ export const newStatus = (environment: string, unit: Unit): ConsumerStatus => ({
   lastErrorAt: 0,
   lastErrorPasses: true,
   behindSince: undefined,
+  restsUntil: -Infinity,
   rate: 0,
 });
 

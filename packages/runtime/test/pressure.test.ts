@@ -57,3 +57,11 @@ test("one that does not run, or stands still for more than five seconds, holds n
   expect(await heldUpMs(behind(20_000, { behindSince: Date.now() - 5_001 }))).toBe(0);
   expect(await heldUpMs(behind(20_000, { behindSince: Date.now() - 5_000 }))).toBe(500);
 });
+
+test("one that rests, or has just rested, holds nobody up for what came meanwhile", async () => {
+  const rested = behind(20_000, { restsUntil: performance.now() + 1_500 });
+  expect(await heldUpMs(rested)).toBe(0);
+  await vi.advanceTimersByTimeAsync(1_500);
+  expect(await heldUpMs(rested)).toBe(500);
+  expect(await heldUpMs(behind(8_000), { ...rested, restsUntil: Infinity })).toBe(125);
+});
