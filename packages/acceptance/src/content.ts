@@ -1,4 +1,11 @@
-import { channelModule, contentFaults, shapeFaults, valueFaults } from "@heliograph/channels";
+import {
+  channelModule,
+  contentFaults,
+  pushFaults,
+  shapeFaults,
+  togetherFaults,
+  valueFaults,
+} from "@heliograph/channels";
 import { type EventData, type FieldError, PublicError, type Replaced } from "@heliograph/contracts";
 import {
   type TemplateAt,
@@ -87,11 +94,14 @@ export function contentOf(
     for (const path of ["text", "html", "subject"] as const)
       if (body[path] !== undefined)
         throw invalid([{ path, code: "not_allowed", message: "stands in the template" }]);
-  const { content, replaced } = encoded(
+  const { channel, push } = body;
+  const said = encoded(
     body,
     body.template === undefined ? written(body) : fromTemplate(body, template),
   );
-  const errors = contentFaults(body.channel, content);
+  const content = { ...said.content, ...(push !== undefined && { push }) };
+  const errors = [...contentFaults(channel, content), ...pushFaults(channel, push)];
+  if (errors.length === 0) errors.push(...togetherFaults(channel, content, []));
   if (errors.length > 0) throw invalid(errors);
   if (isTooLarge(content))
     throw invalid([
@@ -106,7 +116,7 @@ export function contentOf(
         message: `the content has more than ${maxContentBytes} bytes as JSON`,
       },
     ]);
-  return { content, replaced };
+  return { content, replaced: said.replaced };
 }
 
 /** With smart encoding, where it is asked for. */

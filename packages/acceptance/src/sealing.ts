@@ -78,7 +78,7 @@ function sealed(
 }
 
 function sealedContent(
-  { text, html, subject, media, template }: Requested["content"],
+  { text, html, subject, media, push, template }: Requested["content"],
   words: Seal,
 ): Requested["content"] {
   const variables =
@@ -91,9 +91,19 @@ function sealedContent(
     ...(html !== undefined && { html: words(html) }),
     ...(subject !== undefined && { subject: words(subject) }),
     ...(media && { media: media.map((each) => sealedMedia(each, words)) }),
+    ...(push && { push: sealedPush(push, words) }),
     ...(template && { template: { ...template, variables: variables! } }),
   };
 }
+
+/** What an application is told may be of the person as much as the words; how a device shows it is not. */
+const sealedPush = ({ data, ...shown }: Push, words: Seal): Push => ({
+  ...shown,
+  ...(data && {
+    data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, words(value)])),
+  }),
+});
+type Push = NonNullable<Requested["content"]["push"]>;
 
 /** The attachment too: once the key is gone nobody is given a link to it. */
 const sealedMedia = (media: Media, words: Seal): Media => {

@@ -1,4 +1,4 @@
-import type { Channel, FailoverTrigger, QuietHours } from "@heliograph/contracts";
+import type { Channel, Content, FailoverTrigger, QuietHours } from "@heliograph/contracts";
 
 /** What is asked for, as `POST /messages` takes it. */
 export type SendMessage = {
@@ -23,6 +23,7 @@ export type SendMessage = {
   readonly metadata?: Record<string, unknown> | undefined;
   readonly client_ref?: string | undefined;
   readonly smart_encoding?: boolean | undefined;
+  readonly push?: Content["push"] | undefined;
   readonly failover?: readonly SendStep[] | undefined;
   readonly quiet_hours?: AskedQuiet | undefined;
   readonly media?: readonly Media[] | undefined;
@@ -52,7 +53,8 @@ type Said =
   | "template"
   | "language"
   | "variables"
-  | "smart_encoding";
+  | "smart_encoding"
+  | "push";
 
 /** One of `url` and `attachment_id`. */
 type Media = {

@@ -12,6 +12,7 @@ const request = (to: string, contact_id?: string): EventData<"MessageRequested">
   to,
   content: {
     text: "Hello Ada",
+    push: { data: { greets: "Ada" }, badge: 1, sound: "ding", collapse_key: "hello" },
     template: {
       id: newId("tpl"),
       slug: "hello",
@@ -53,15 +54,20 @@ test("a send is sealed under its address, a reply's words under its contact, and
     const own = await vault.keysOf(partner, [{ subject: contact }]);
     expect(
       [send!, reply!].map(({ data: { to, content }, fingerprint }) =>
-        [to, content.text!, fingerprint!, ...Object.values(content.template!.variables)].map(
-          (token) => keyIdOf(String(token)),
-        ),
+        [
+          to,
+          content.text!,
+          content.push!.data!["greets"],
+          fingerprint!,
+          ...Object.values(content.template!.variables),
+        ].map((token) => keyIdOf(String(token))),
       ),
-    ).toEqual([Array(5).fill(address[0]), [address[0], ...Array(4).fill(own[0])]]);
+    ).toEqual([Array(6).fill(address[0]), [address[0], ...Array(5).fill(own[0])]]);
     expect(isSealed(reply!.data.channel)).toBe(false);
     const open = await vault.open(partner, reply);
     expect(open(reply!.data).content).toEqual({
       text: "Hello Ada",
+      push: all[1]!.content.push,
       template: { ...all[1]!.content.template, variables: { name: "Ada", code: "1234" } },
     });
   } finally {

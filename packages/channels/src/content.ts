@@ -1,6 +1,7 @@
 import type { Channel, FieldError } from "@heliograph/contracts";
 import { isLongerThan } from "@heliograph/domain";
 import type { Body, Field, FileLook } from "./channel.ts";
+import { bytesOfPush, type PushOptions } from "./push-options.ts";
 import { channelModule } from "./registry.ts";
 
 const fields: readonly Field[] = ["text", "html", "subject"];
@@ -60,18 +61,19 @@ export function fileFaults(
 const linkBytes = 250;
 const bytesOf = (text = ""): number => Buffer.byteLength(JSON.stringify(text)) - 2;
 
-/** Why a channel does not carry these words beside these files, each of which it would carry alone. */
+/** Why a channel does not carry these words beside these files and options of a push, each of which it would carry alone. */
 export function togetherFaults(
   channel: Channel,
-  { text, subject }: Body,
+  { text, subject, push }: Body & { readonly push?: PushOptions | undefined },
   files: readonly { readonly url?: string | undefined }[],
 ): readonly FieldError[] {
   const { noun, bytesWithMedia: most } = channelModule(channel);
-  if (most === undefined || files.length === 0) return [];
+  if (most === undefined || (files.length === 0 && push === undefined)) return [];
   const ofFiles = files.reduce((sum, { url }) => sum + (url ? bytesOf(url) : linkBytes), 0);
-  if (bytesOf(text) + bytesOf(subject) + ofFiles <= most) return [];
-  const message = `${noun} may have at most ${most} bytes of text, subject and the address of its file together`;
-  return [{ path: "media", code: "too_long", message }];
+  if (bytesOf(text) + bytesOf(subject) + ofFiles + bytesOfPush(push) <= most) return [];
+  const others = push === undefined ? "" : ", and of data, badge and sound,";
+  const message = `${noun} may have at most ${most} bytes of text, subject and the address of its file${others} together`;
+  return [{ path: push === undefined ? "media" : "push", code: "too_long", message }];
 }
 
 /** Which values of a template's variables its channel does not carry. Paths are `variables.` and the name. */

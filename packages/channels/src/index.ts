@@ -15,6 +15,7 @@ export {
   normalExternalId,
 } from "./external-id.ts";
 export { inboxAddress } from "./inbox.ts";
+export { maxPushData, pushFaults, type PushOptions } from "./push-options.ts";
 export { channelModule, magicOutcome, storedRecipient } from "./registry.ts";
 export {
   type Email,

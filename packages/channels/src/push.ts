@@ -22,6 +22,7 @@ export const push: ChannelModule = {
   limits: { text: 900, subject: 100 },
   // The picture of the notification, which the device fetches.
   media: 1,
+  pushes: true,
   // What is left of the 4 KB beside the names of fields and the message's id.
   bytesWithMedia: 3_900,
   file: (file) =>

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   contentFaults,
   magicOutcome,
+  pushFaults,
   shapeFaults,
   togetherFaults,
   valueFaults,
@@ -9,6 +10,58 @@ import {
 
 const codes = (faults: readonly { path: string; code: string }[]) =>
   faults.map(({ path, code }) => `${path} ${code}`);
+
+describe("what a push takes besides", () => {
+  it("is for a push alone, and has no name that a provider or the platform keeps for itself", () => {
+    expect(pushFaults("push", undefined)).toEqual([]);
+    expect(codes(pushFaults("sms", { badge: 1 }))).toEqual(["push not_allowed"]);
+    const keys = [
+      "from",
+      "message_type",
+      "google",
+      "googleX",
+      "gcm.n.e",
+      "gcm",
+      "aps",
+      "fcm_options",
+    ];
+    const all = [...keys, "message_id", "image", "order", "From", "a.google"];
+    const data = Object.fromEntries(all.map((key) => [key, "1"]));
+    expect(codes(pushFaults("push", { data }))).toEqual(
+      [...keys, "message_id", "image"].map((key) => `push.data.${key} reserved`),
+    );
+    const many = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, ""]));
+    expect(pushFaults("push", { data: many(50) })).toEqual([]);
+    expect(codes(pushFaults("push", { data: many(51) }))).toEqual(["push.data too_many"]);
+    for (const [key, fault] of [
+      ["order-7", []],
+      ["x".repeat(64), []],
+      ["x".repeat(65), ["push.collapse_key invalid_format"]],
+      ["a b", ["push.collapse_key invalid_format"]],
+      ["Größe", ["push.collapse_key invalid_format"]],
+    ] as const)
+      expect(codes(pushFaults("push", { collapse_key: key }))).toEqual(fault);
+  });
+
+  it("counts with its words and its picture, as JSON has it", () => {
+    const of = (length: number, more: object = {}) => ({
+      data: { k: "x".repeat(length) },
+      ...more,
+    });
+    const most = 3_900 - 1 - 7;
+    const faults = (push: object, files: object[] = []) =>
+      codes(togetherFaults("push", { text: "a", push }, files));
+    expect(faults(of(most))).toEqual([]);
+    expect(faults(of(most + 1))).toEqual(["push too_long"]);
+    expect(faults(of(most, { badge: 1 }))).toEqual(["push too_long"]);
+    expect(faults(of(most, { sound: "a" }))).toEqual(["push too_long"]);
+    expect(faults(of(most), [{ url: "b" }])).toEqual(["push too_long"]);
+    // Neither of them goes into what APNs weighs.
+    expect(faults(of(most, { channel_id: "a", collapse_key: "b" }))).toEqual([]);
+    expect(faults({ data: { k: '"'.repeat(1_950) } })).toEqual(["push too_long"]);
+  });
+});
 
 describe("a body", () => {
   it("has what its channel carries and needs", () => {

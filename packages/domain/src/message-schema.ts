@@ -171,6 +171,19 @@ export const Message = z
           }),
         )
         .optional(),
+      push: z
+        .object({
+          data: z.record(z.string(), z.string()).optional(),
+          badge: z.int().optional().meta({ description: "The number on the icon." }),
+          sound: z.string().optional().meta({ description: "Of the notification." }),
+          channel_id: z.string().optional().meta({ description: "Of Android." }),
+          collapse_key: z
+            .string()
+            .optional()
+            .meta({ description: "A newer push with it takes the place of the older." }),
+        })
+        .optional()
+        .meta({ description: "Of a push: what the application is told, and how it is shown." }),
       template: z
         .object({
           slug: z.string(),

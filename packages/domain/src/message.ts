@@ -266,6 +266,7 @@ function charactersOf(content: Requested["content"]): number {
     (content.text?.length ?? 0) + (content.html?.length ?? 0) + (content.subject?.length ?? 0);
   for (const { url, name, caption } of content.media ?? [])
     characters += (url?.length ?? 0) + (name?.length ?? 0) + (caption?.length ?? 0);
+  for (const value of Object.values(content.push?.data ?? {})) characters += value.length;
   for (const value of Object.values(content.template?.variables ?? {}))
     characters += typeof value === "string" ? value.length : 8;
   return characters;

@@ -1,5 +1,6 @@
 import { apnsDouble, networkLink, until, type ApnsDouble } from "@heliograph/testkit";
 import { generateKeyPairSync } from "node:crypto";
+import { togetherFaults } from "@heliograph/channels";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { providerTokens } from "../src/apns/provider-tokens.ts";
 import { sealedConfig } from "../src/configuration.ts";
@@ -78,6 +79,36 @@ test("subject and text are title and body, and the message's own number and end 
   const image = "https://cdn.example/a.png";
   await send({ media: [{ url: image }] });
   expect(last().payload).toMatchObject({ image, aps: { "mutable-content": 1 } });
+});
+
+test("the sender's own data stand beside `aps`, its badge and sound in it, and its collapse key is the one of the notification", async () => {
+  const push = { data: { order: "7" }, badge: 0, sound: "ding.aiff", collapse_key: "order-7" };
+  const shown = { text: "Hi", push: { ...push, channel_id: "orders" } };
+  await send({ content: shown });
+  expect(last().payload).toEqual({
+    aps: { alert: { body: "Hi" }, badge: 0, sound: "ding.aiff" },
+    message_id: attempt().messageId,
+    order: "7",
+  });
+  expect(last().headers["apns-collapse-id"]).toBe("order-7");
+});
+
+test("what is just not too much for a push when it is sent is not too much for APNs", async () => {
+  for (const [letter, media] of [
+    ["x", []],
+    ["é", [{ url: "https://cdn.example/a.png" }]],
+    ['"', [{ url: "https://cdn.example/a.png" }]],
+  ] as const) {
+    const data = Object.fromEntries(Array.from({ length: 49 }, (_, at) => [`key${at}`, letter]));
+    const content = (fill: number) => ({
+      subject: "Shop",
+      text: "It is here",
+      push: { data: { ...data, z: letter.repeat(fill) }, badge: 99_999, sound: "default" },
+    });
+    let fill = 1;
+    while (fill < 4_096 && togetherFaults("push", content(fill + 1), media).length === 0) fill++;
+    expect((await send({ content: content(fill), media })).type).toBe("accepted");
+  }
 });
 
 test("what APNs cannot carry is refused for good before it is asked: 4,096 bytes as they are sent go, and no more", async () => {

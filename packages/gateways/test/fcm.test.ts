@@ -68,6 +68,29 @@ test("subject and text are title and body; the data says which message it is, an
   });
 });
 
+test("the sender's own data, badge, sound, channel and collapse key go to Android and to iOS", async () => {
+  const push = { data: { order: "7" }, badge: 3, sound: "ding", collapse_key: "order-7" };
+  await send({ content: { text: "Hi", push: { ...push, channel_id: "orders" } } });
+  const tag = "order-7";
+  expect(last().message).toMatchObject({
+    data: { order: "7", message_id: attempt().messageId },
+    android: {
+      collapse_key: "order-7",
+      notification: { tag, sound: "ding", channel_id: "orders", notification_count: 3 },
+    },
+    apns: {
+      headers: { "apns-collapse-id": "order-7" },
+      payload: { aps: { badge: 3, sound: "ding" } },
+    },
+    webpush: { notification: { tag } },
+  });
+  // On iOS 0 takes the number away; Android would count by itself.
+  await send({ content: { text: "Hi", push: { badge: 0 } } });
+  expect(last().message).toMatchObject({ apns: { payload: { aps: { badge: 0 } } } });
+  const { android } = last().message as Record<string, { notification: object }>;
+  expect(android!.notification).toEqual({ tag: attempt().messageId });
+});
+
 test("what FCM cannot carry is refused for good before it is asked", async () => {
   const before = double.messages.length;
   for (const [changes, code] of [

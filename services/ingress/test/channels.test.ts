@@ -1,4 +1,4 @@
-import { loosely } from "@heliograph/testkit";
+import { loosely, until } from "@heliograph/testkit";
 import { newId, streamOf } from "@heliograph/contracts";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -27,6 +27,58 @@ const template = (channel: string, body: object, variables: object = {}, rest: o
     variables,
     ...rest,
   });
+
+describe("a push", () => {
+  const push = {
+    data: { order: "204821" },
+    badge: 2,
+    sound: "default",
+    channel_id: "orders",
+    collapse_key: "o1",
+  };
+  const body = { channel: "push", to: "dev_1", text: "It is here" };
+
+  test("keeps what its application is told and how it is shown, also as a further step", async () => {
+    const step = { channel: "push", to: "dev_2", push, on: ["failed"] };
+    const [plain, later] = [
+      await send({ ...body, push }),
+      await send({ ...sms, text: "It is here", failover: [step] }),
+    ];
+    expect([plain.status, later.status]).toEqual([202, 202]);
+    const { content } = loosely(await request(plain.body.id));
+    expect(content.push).toEqual(push);
+    const { failover } = loosely(await request(later.body.id));
+    expect(failover[0].content.push).toMatchObject({ badge: 2, collapse_key: "o1" });
+    const shown = await until(async () => {
+      const path = `/api/v1/messages/${plain.body.id}`;
+      const { status, body: message } = await world.call("GET", path, { key: partner.key });
+      return status === 200 && message;
+    });
+    expect(shown.content).toEqual({ text: "It is here", push });
+  });
+
+  test.each([
+    [{ push: { data: { google_id: "1" } } }, "push.data.google_id", "reserved"],
+    [{ push: { data: { order: "x".repeat(1_990), more: "x".repeat(1_990) } } }, "push", "too_long"],
+    [{ push: { collapse_key: "a b" } }, "push.collapse_key", "invalid_format"],
+    [{ ...sms, text: "x", push: { badge: 1 } }, "push", "not_allowed"],
+  ])("%j is refused at %s", async (more, path, code) => {
+    const { status, body: refused } = await send({ ...body, ...more });
+    expect([status, refused.errors]).toEqual([422, [expect.objectContaining({ path, code })]]);
+    if ("channel" in more) return;
+    const step = { ...more, channel: "push", to: "dev_1", on: ["failed"] };
+    const later = await send({ ...sms, text: "x", failover: [step] });
+    expect(later.body.errors[0].path).toBe(`failover.0.${path}`);
+  });
+
+  test.each([{ data: { order: 7 } }, { badge: -1 }, { badge: 1.5 }, { sound: "" }, { title: "x" }])(
+    "%j has no such options",
+    async (wrong) => {
+      const { status, body: refused } = await send({ ...body, push: wrong });
+      expect([status, refused.errors[0].path.startsWith("push")]).toEqual([422, true]);
+    },
+  );
+});
 
 describe("what is validated is what is stored and sent", () => {
   test.each([

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { defineEvent } from "../define.ts";
 import { plainText } from "../plain.ts";
 import { Category, Channel, Id, Time, maxAudienceAttributes } from "./common.ts";
-import { sender } from "./content.ts";
+import { PushOptions, sender } from "./content.ts";
 
 /** Whom it is for; a contact must meet all that is given. */
 const Audience = z.strictObject({
@@ -39,6 +39,7 @@ const Said = z.strictObject({
   language: z.union([z.string().max(35), OfContact]).optional(),
   variables: z.record(z.string(), z.union([value, OfContact])).optional(),
   smart_encoding: z.boolean().optional(),
+  push: PushOptions.optional(),
   category: Category.optional(),
   validity_seconds: z.int().optional(),
   tags: z.array(z.string().max(64)).max(20).optional(),

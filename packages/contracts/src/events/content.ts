@@ -35,12 +35,22 @@ const SentMedia = z.strictObject({
   bytes: z.int().min(0).optional(),
 });
 
+/** What the application on a device is told beside the words, and how the device shows them. */
+export const PushOptions = z.strictObject({
+  data: z.record(z.string().max(64), z.string()).optional(),
+  badge: z.int().min(0).optional(),
+  sound: z.string().max(100).optional(),
+  channel_id: z.string().max(100).optional(),
+  collapse_key: z.string().max(64).optional(),
+});
+
 /** What the provider is asked to carry, rendered at accept so that a later template edit changes nothing that was accepted. */
 export const Content = z.strictObject({
   text: z.string().optional(),
   html: z.string().optional(),
   subject: z.string().optional(),
   media: z.array(SentMedia).max(10).optional(),
+  push: PushOptions.optional(),
   template: z
     .strictObject({
       id: Id,

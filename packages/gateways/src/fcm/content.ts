@@ -1,4 +1,5 @@
 import { isApnsToken, isDeviceId, unknownDevice, type Unsendable } from "../push-recipient.ts";
+import type { PushOptions } from "@heliograph/channels";
 import type { Attempt } from "../types.ts";
 
 /** Of notification and data together, keys and values (FCM, `INVALID_ARGUMENT`). */
@@ -16,7 +17,7 @@ const bytesIn = (fields: Readonly<Record<string, string>>): number =>
  */
 export function fcmMessage(attempt: Attempt, nowMs: number): object | Unsendable {
   const { to, toList, content, category, messageId, validForSeconds } = attempt;
-  const { subject, text = "" } = content;
+  const { subject, text = "", push = {} } = content;
   if (!toList && isDeviceId(to)) return { reason: "invalid_recipient", text: unknownDevice };
   if (!toList && isApnsToken(to))
     return { reason: "invalid_recipient", text: "it is a token of APNs" };
@@ -27,10 +28,18 @@ export function fcmMessage(attempt: Attempt, nowMs: number): object | Unsendable
     body: text,
     ...(image !== undefined && { image }),
   };
-  const data = { ...attempt.data, message_id: messageId };
+  const data = { ...attempt.data, ...push.data, message_id: messageId };
   const most = toList ? maxTopicBytes : maxPayloadBytes;
   if (bytesIn(notification) + bytesIn(data) > most)
     return { reason: "content_rejected", text: `it is larger than ${most} bytes` };
+  // A device shows one of what has the same: a repeat, or what the sender says is the same.
+  const tag = push.collapse_key ?? messageId;
+  const aps = {
+    ...(push.badge !== undefined && { badge: push.badge }),
+    ...(push.sound !== undefined && { sound: push.sound }),
+    // What shows a picture on iOS is an extension of the application, which only such a push wakes.
+    ...(image !== undefined && { "mutable-content": 1 }),
+  };
   const isUrgent = category !== "marketing";
   const ttl =
     validForSeconds === undefined
@@ -43,26 +52,32 @@ export function fcmMessage(attempt: Attempt, nowMs: number): object | Unsendable
     android: {
       priority: isUrgent ? "HIGH" : "NORMAL",
       ...(ttl !== undefined && { ttl: `${ttl}s` }),
-      notification: { tag: messageId },
+      ...(push.collapse_key !== undefined && { collapse_key: push.collapse_key }),
+      notification: onAndroid(push, tag),
     },
     apns: {
       headers: {
         "apns-priority": isUrgent ? "10" : "5",
-        "apns-collapse-id": messageId,
+        "apns-collapse-id": tag,
         ...(ttl !== undefined && { "apns-expiration": String(Math.floor(nowMs / 1_000) + ttl) }),
       },
-      // What shows a picture on iOS is an extension of the application, which only such a push wakes.
-      ...(image !== undefined && {
-        payload: { aps: { "mutable-content": 1 } },
-        fcm_options: { image },
-      }),
+      ...(Object.keys(aps).length > 0 && { payload: { aps } }),
+      ...(image !== undefined && { fcm_options: { image } }),
     },
     webpush: {
       headers: {
         Urgency: isUrgent ? "high" : "normal",
         ...(ttl !== undefined && { TTL: String(ttl) }),
       },
-      notification: { tag: messageId },
+      notification: { tag },
     },
   };
 }
+
+/** 0 says nothing there: Android counts by itself. */
+const onAndroid = ({ sound, channel_id, badge = 0 }: PushOptions, tag: string): object => ({
+  tag,
+  ...(sound !== undefined && { sound }),
+  ...(channel_id !== undefined && { channel_id }),
+  ...(badge > 0 && { notification_count: badge }),
+});

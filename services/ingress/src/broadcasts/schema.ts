@@ -89,6 +89,7 @@ const said = {
       example: { name: { contact: "name", default: "friend" } },
     }),
   smart_encoding: sendFields.smart_encoding,
+  push: sendFields.push,
   category: sendFields.category,
   validity_seconds: sendFields.validity_seconds,
   tags: sendFields.tags,

@@ -87,6 +87,39 @@ const smartEncoding = z.boolean().optional().meta({
   description:
     "SMS: quotation marks, dashes, spaces and the like that would make the text UCS-2 become what looks alike in GSM-7, where that makes all of it GSM-7; `segments.replaced` lists each change.",
 });
+/** `maxPushData` values: the channel's rules say so, with their path. */
+const Push = z
+  .strictObject({
+    data: z
+      .record(z.string().min(1).max(64), z.string().max(2_000))
+      .optional()
+      .meta({
+        description:
+          "What your application is told: at most 50 values. `from`, `message_type`, `aps`, `fcm_options`, `message_id`, `image` and what begins with `google` or `gcm` are kept by FCM, APNs and the platform.",
+        example: { order: "204821" },
+      }),
+    badge: z.int().min(0).max(99_999).optional().meta({
+      description: "The number on the application's icon; 0 takes it away on iOS.",
+    }),
+    sound: z.string().min(1).max(100).optional().meta({
+      description: "The sound of the notification: a file of your application, or `default`.",
+      example: "default",
+    }),
+    channel_id: z.string().min(1).max(100).optional().meta({
+      description: "The notification channel on Android, which your application made.",
+      example: "orders",
+    }),
+    collapse_key: z.string().min(1).max(64).optional().meta({
+      description:
+        "A newer push with the same one takes the place of the older on the device. At most 64 characters of ASCII without a space.",
+      example: "order-204821",
+    }),
+  })
+  .meta({ id: "PushOptions" });
+const push = Push.optional().meta({
+  description:
+    "Push: what your application is told, and how the device shows it. Text, subject, the address of the picture, data, badge and sound are at most 3,900 bytes together.",
+});
 const recipient = z.string().min(1).max(320);
 
 const TimeOfDay = z
@@ -107,6 +140,7 @@ const Step = z
     to: recipient.optional().meta({ description: "The message's own when left out." }),
     ...content,
     smart_encoding: smartEncoding,
+    push,
     on: z
       .array(FailoverTrigger)
       .min(1)
@@ -149,6 +183,7 @@ export const sendFields = {
     .meta({ description: "At most 2 KB as JSON." }),
   client_ref: z.string().max(255).optional(),
   smart_encoding: smartEncoding,
+  push,
   failover: z.array(Step).min(1).max(5).optional().meta({
     description:
       "Other channels to try, in this order, each once and each when its `on` names what became of the step before. One message, one id: the step that is delivered is charged, and what is held until then is the price of the dearest.",
