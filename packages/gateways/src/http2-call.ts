@@ -22,8 +22,6 @@ type Link = {
   heardAt: number;
   /** It takes nothing new; what is under way ends. One that is not is the current one. */
   retired: boolean;
-  /** After a GOAWAY: the last stream that the provider looks at. */
-  lastStream: number;
   alive: Promise<boolean> | undefined;
 };
 
@@ -109,15 +107,11 @@ class Http2Caller implements HttpCaller {
       active: 0,
       heardAt: performance.now(),
       retired: false,
-      lastStream: Infinity,
       alive: undefined,
     };
     this.#links.add(link);
     session.on("remoteSettings", () => this.#wakeAll());
-    session.on("goaway", (_code, lastStream) => {
-      link.lastStream = lastStream;
-      this.#retire(link);
-    });
+    session.on("goaway", () => this.#retire(link));
     session.on("close", () => {
       this.#links.delete(link);
       this.#retire(link);
@@ -159,8 +153,8 @@ class Http2Caller implements HttpCaller {
     if (link.retired) this.#retire(link);
     else this.#wakeOne();
     if (outcome !== undefined) return outcome;
-    const refused = stream?.rstCode === constants.NGHTTP2_REFUSED_STREAM;
-    if (stream === undefined || refused || (stream.id ?? 0) > link.lastStream)
+    // Those behind the last that a GOAWAY names are closed with the same code, by nghttp2.
+    if (stream === undefined || stream.rstCode === constants.NGHTTP2_REFUSED_STREAM)
       return "not processed";
     return { kind: "uncertain", cause: signal.aborted ? "timeout" : "connection_lost" };
   }

@@ -248,6 +248,18 @@ test("after a GOAWAY that closes nothing the rest goes over a new session at onc
   expect([double.counts.opened, double.notifications.length]).toEqual([opened + 1, taken + 5]);
 });
 
+test("what a provider closes unread is sent again, three times at most, and then may go elsewhere", async () => {
+  const taken = double.notifications.length;
+  double.behave({ type: "refuse_stream", times: 2 });
+  expect((await send()).type).toBe("accepted");
+  double.behave({ type: "refuse_stream", times: 3 });
+  expect(await send()).toMatchObject({
+    type: "unavailable",
+    error: { provider: { code: "REFUSED_STREAM" } },
+  });
+  expect(double.notifications.length).toBe(taken + 1);
+});
+
 test("what was under way when the connection broke is uncertain, and the next goes over another", async () => {
   const opened = double.counts.opened;
   await send();

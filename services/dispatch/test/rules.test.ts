@@ -61,6 +61,10 @@ test("a rule's first gateway, or its cheapest, is taken while it can be; another
     "c",
     "rule 1: the cheapest of 3 usable gateways",
   ]);
+  // As numbers: 9.5 is less than 10, and what costs nothing is the cheapest; of whom that is not known is not.
+  const costs = ["10", "9.5", undefined, "0"].map((cost, index) => gateway(`${index}`, { cost }));
+  expect(chosen(choose(route(costs, cheap), ["3"], 0))[0]).toBe("1");
+  expect(chosen(choose(route(costs, cheap), [], 0))[0]).toBe("3");
   const full = gateway("c", { cost: "0.01", full: true });
   expect(chosen(choose(route([a, b, full], cheap), [], 0))[0]).toBe("b");
   expect(choose(route([a, b, full], { ...cheap, failover: false }), ["c"], 0)).toEqual({

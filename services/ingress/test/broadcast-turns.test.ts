@@ -5,7 +5,7 @@ import { expect, test, vi } from "vitest";
 import { isDone } from "../src/broadcasts/fan-out.ts";
 import { Lives } from "../src/broadcasts/lives.ts";
 import { outcomeAfter } from "../src/broadcasts/reactor.ts";
-import { roundOf, withRest } from "../src/broadcasts/turns.ts";
+import { afterPageMs, nextPageOf, roundOf, withRest } from "../src/broadcasts/turns.ts";
 import { sendSome } from "../src/broadcasts/page.ts";
 import { isUrgent } from "../src/broadcasts/sends.ts";
 import { verdictOf } from "../src/broadcasts/verdict.ts";
@@ -39,6 +39,22 @@ test("In a round each partner has one turn: of whichever of its broadcasts waits
   expect([ids(round), round.waitMs]).toEqual([["a2", "b1"], 0]);
   const alone = roundOf(jobs.slice(3), ({ id }) => due[id]!);
   expect([ids(alone), alone.waitMs]).toEqual([["b1"], 700]);
+});
+
+test("A page is as long as the pace, what is under way and the others leave room for", () => {
+  const busy = job("a", "a", { audience: 9_000, accepted: 3_000, sent: 2_000, failed: 30 });
+  expect([nextPageOf(job("a", "a"), undefined, false), nextPageOf(busy, undefined, false)]).toEqual(
+    [100, 30],
+  );
+  expect(nextPageOf({ ...busy, failed: 0 }, undefined, false)).toBe(0);
+  expect(nextPageOf({ ...busy, accepted: 9_000 }, undefined, false)).toBe(0);
+  expect(nextPageOf(busy, undefined, true)).toBe(20);
+  expect([1, 36, 1_000].map((perSecond) => nextPageOf(job("a", "a"), perSecond, false))).toEqual([
+    1, 9, 100,
+  ]);
+  // As many a second as it may, whatever a page came to.
+  expect([afterPageMs(9, 36), afterPageMs(1, 4), afterPageMs(0, 4)]).toEqual([250, 250, 0]);
+  expect(afterPageMs(100, undefined)).toBe(0);
 });
 
 test("After each turn the process rests as long as it took, unless it is to end", async () => {

@@ -178,6 +178,7 @@ describe("a centre that throttles", () => {
     const again = attemptOf(to, { attempt: 2, content: { text } });
     expect(await gateway.send(again, never)).toMatchObject({ type: "accepted" });
     expect(smsc.submits.slice(before).map(({ message }) => message[5])).toEqual([2]);
+    expect(new Set(smsc.submits.map(({ message }) => message[3])).size).toBe(1);
   });
 });
 

@@ -1,7 +1,7 @@
 import { until } from "@heliograph/testkit";
 import { afterEach, describe, expect, test } from "vitest";
 import { Pool } from "../../src/smpp/pool.ts";
-import { smppSetting, type Setting } from "./setting.ts";
+import { never, smppSetting, textOf, type Setting } from "./setting.ts";
 
 const open: Setting[] = [];
 afterEach(async () => {
@@ -39,6 +39,25 @@ describe("a connection", () => {
     const odd = said.filter(({ message }) => message === "a PDU that cannot be read");
     expect(odd.length).toBe(100);
     expect(odd.at(-1)!.fields).toHaveProperty("further");
+  });
+
+  test("takes no answer to another question for the one to a submit, and a nack without a reason for a refusal", async () => {
+    const { gateway, smsc, said } = await set();
+    smsc.behave(() => ({ type: "silent" }));
+    const sent = gateway.send(textOf("Hello"), never);
+    await until(() => smsc.submits.length === 1);
+    const header = (command: number): Buffer => {
+      const bytes = Buffer.alloc(16);
+      for (const [index, word] of [16, command, 0, smsc.submits[0]!.sequence].entries())
+        bytes.writeUInt32BE(word, 4 * index);
+      return bytes;
+    };
+    smsc.write(header(0x8000_0015));
+    await until(() =>
+      said.some(({ message }) => message === "an answer to nothing that was asked"),
+    );
+    smsc.write(header(0x8000_0000));
+    expect(await sent).toMatchObject({ type: "rejected", error: { permanent: false } });
   });
 
   test("is no place for who has given up", async () => {

@@ -20,7 +20,9 @@ export type ApnsWeather =
   /** Takes the notification, and answers with this and no id. */
   | { type: "answer"; status: number; body: string }
   /** Says GOAWAY before it looks at the notification, and leaves the connection open. */
-  | { type: "goaway" };
+  | { type: "goaway" }
+  /** Closes the stream with REFUSED_STREAM before it looks at the notification, so many times. */
+  | { type: "refuse_stream"; times: number };
 
 export type ApnsNotification = {
   readonly device: string;
@@ -42,7 +44,7 @@ const ownCertificate = () =>
 type Answer = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, body: string) => void;
 
 /** HTTP/2 behind TLS on localhost, and what went on there. */
-async function listen(answer: Answer, wantsToLeave: () => boolean) {
+async function listen(answer: Answer, moods: { leaves(): boolean; refuses(): boolean }) {
   const { key, certificate: cert } = await ownCertificate();
   const sessions = new Set<ServerHttp2Session>();
   /** Those that were told to go: nothing more is looked at on them. */
@@ -58,7 +60,8 @@ async function listen(answer: Answer, wantsToLeave: () => boolean) {
     counts.mostUnderWay = Math.max(counts.mostUnderWay, ++counts.underWay);
     stream.on("close", () => counts.underWay--).on("error", () => undefined);
     const session = stream.session!;
-    if (wantsToLeave()) {
+    if (moods.refuses()) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    if (moods.leaves()) {
       left.add(session);
       // The streams before this one are looked at, this one and later ones are not.
       session.goaway(constants.NGHTTP2_NO_ERROR, stream.id! - 2);
@@ -122,13 +125,20 @@ export async function apnsDouble({
     }
     stream.respond({ ":status": 200, "apns-id": headers["apns-id"] ?? "" }, { endStream: true });
   };
-  /** Once: who comes back is welcome. */
-  function wantsToLeave(): boolean {
-    if (weather.type !== "goaway") return false;
-    weather = { type: "accept" };
-    return true;
-  }
-  const place = await listen(answer, wantsToLeave);
+  const place = await listen(answer, {
+    /** Once: who comes back is welcome. */
+    leaves() {
+      if (weather.type !== "goaway") return false;
+      weather = { type: "accept" };
+      return true;
+    },
+    refuses() {
+      if (weather.type !== "refuse_stream") return false;
+      const { times } = weather;
+      weather = times > 1 ? { ...weather, times: times - 1 } : { type: "accept" };
+      return true;
+    },
+  });
   return {
     ...place,
     url: `https://localhost:${place.port}`,

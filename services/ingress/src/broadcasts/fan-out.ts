@@ -17,20 +17,12 @@ import { Lives } from "./lives.ts";
 import { sendPage } from "./page.ts";
 import { newestVersion, pinned } from "./personal.ts";
 import { messageIdOf, openSends, type Sends } from "./sends.ts";
-import { roundOf, withRest } from "./turns.ts";
+import { afterPageMs, nextPageOf, roundOf, withRest } from "./turns.ts";
 
-/** Accepted between two looks at what is asked: so soon a pause or a cancel takes effect, and so much a crash makes be done again. */
-const pageLength = 100;
-/** The same where others send too: a page then takes its time. */
-const pageBesideOthers = 20;
 /** Broadcasts that are looked at in a round; further ones have theirs in the next. */
 const jobsOfRound = 1_000;
 /** Contacts that are read at once into an audience. */
 const collectLength = 2_000;
-/** Messages of one broadcast that are accepted and neither sent nor ended: what waits in front of a gateway is no more than that, however large the audience. */
-const mostInFlight = 1_000;
-/** A paced broadcast sends so often in a second, at most. */
-const pagesPerSecond = 4;
 /** Somebody may have to wait for contacts to be read, or for the log to tell of what was just done. */
 const soonMs = 100;
 const contactsWithinMs = 1_000;
@@ -220,10 +212,7 @@ export class FanOut {
     const send = pinned(life.created.send, life.templateVersion);
     const collected = job.collected ? "all" : await this.#collect(job, audience);
     if (collected === "waits") return soon;
-    const room = mostInFlight - (job.accepted - job.sent - job.failed);
-    const paced = per_second === undefined ? pageLength : Math.ceil(per_second / pagesPerSecond);
-    const longest = sends.others.areThere ? pageBesideOthers : pageLength;
-    const limit = Math.min(longest, room, paced);
+    const limit = nextPageOf(job, per_second, sends.others.areThere);
     const rows = limit > 0 ? await nextRecipients(this.#tools.context.pool, job.id, limit) : [];
     if (rows.length === 0) {
       if (collected === "more") return { afterMs: 0 };
@@ -242,7 +231,7 @@ export class FanOut {
       return soon;
     }
     if (stop?.kind === "later") return { afterMs: stop.afterMs };
-    return { afterMs: per_second === undefined ? 0 : (page.accepted * 1_000) / per_second };
+    return { afterMs: afterPageMs(page.accepted, per_second) };
   }
 
   /** Adds contacts to the audience: those that were there when it started, once the read model has seen all of them. */

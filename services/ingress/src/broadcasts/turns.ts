@@ -21,6 +21,30 @@ export function roundOf(jobs: readonly Job[], dueInMs: (job: Job) => number): Ro
   return { turns: [...turns.values()].map(({ job }) => job), waitMs };
 }
 
+/** Accepted between two looks at what is asked: so soon a pause or a cancel takes effect, and so much a crash makes be done again. */
+const pageLength = 100;
+/** The same where others send too: a page then takes its time. */
+const pageBesideOthers = 20;
+/** Messages of one broadcast that are accepted and neither sent nor ended: what waits in front of a gateway is no more than that, however large the audience. */
+const mostInFlight = 1_000;
+/** A paced broadcast sends so often in a second, at most. */
+const pagesPerSecond = 4;
+
+/** How many a broadcast sends to at most in its next turn; none while enough of it is under way. */
+export function nextPageOf(
+  { accepted, sent, failed }: Job,
+  perSecond: number | undefined,
+  othersSend: boolean,
+): number {
+  const room = mostInFlight - (accepted - sent - failed);
+  const paced = perSecond === undefined ? pageLength : Math.ceil(perSecond / pagesPerSecond);
+  return Math.max(0, Math.min(othersSend ? pageBesideOthers : pageLength, room, paced));
+}
+
+/** From the begin of a turn in which so many were accepted until the next one may begin, ms. */
+export const afterPageMs = (accepted: number, perSecond: number | undefined): number =>
+  perSecond === undefined ? 0 : (accepted * 1_000) / perSecond;
+
 /** The most that a rest is drawn out by while a send is under way, in times of what was rested for. */
 const gapOfRest = 2;
 
