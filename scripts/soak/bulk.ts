@@ -20,6 +20,8 @@ export type Bulk = {
 };
 
 const callTimeoutMs = 15_000;
+/** A proof reads all of a wallet: two events of each message, of which an engine may have some thousand a second. */
+const proofMs = 280_000;
 const retryPauseMs = 200;
 const funds = "1000000000";
 
@@ -160,7 +162,8 @@ async function check(
   const most = world.journal.interruptions * 500;
   if (client.again > most)
     wrong.push(`the webhook got ${client.again} events again, of ${most} that faults explain`);
-  const api: ApiClient = apiClient(world.instance.baseUrl, key, { checked: false });
+  const patient = { checked: false, timeoutMs: proofMs };
+  const api: ApiClient = apiClient(world.instance.baseUrl, key, patient);
   const proof = (await api.get("/wallet/proof")).body;
   if (proof.matches !== true) wrong.push(`the ledger does not add up: ${JSON.stringify(proof)}`);
   const balance = (await api.get("/balance")).body;

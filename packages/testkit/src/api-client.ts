@@ -68,13 +68,16 @@ async function check(baseUrl: string, answer: Checked): Promise<void> {
 }
 
 /**
- * Calls of one key. Paths are below `/api/v1`. Rejects when there is no answer within 35 s, and when an answer does not fit the instance's OpenAPI document;
+ * Calls of one key. Paths are below `/api/v1`. Rejects when there is no answer within 35 s or `timeoutMs`, and when an answer does not fit the instance's OpenAPI document;
  * `checked: false` for an instance of another release, which may not keep to its own.
  */
 export function apiClient(
   baseUrl: string,
   key: string,
-  { checked = true }: { readonly checked?: boolean } = {},
+  {
+    checked = true,
+    timeoutMs = 35_000,
+  }: { readonly checked?: boolean; readonly timeoutMs?: number } = {},
 ): ApiClient {
   async function call(
     method: string,
@@ -91,7 +94,7 @@ export function apiClient(
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       redirect: "manual",
-      signal: AbortSignal.timeout(35_000),
+      signal: AbortSignal.timeout(timeoutMs),
     });
     const text = await answer.text();
     const { status, headers } = answer;
