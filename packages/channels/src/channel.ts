@@ -43,8 +43,8 @@ export type ChannelModule = {
   readonly media?: number;
   /** Most bytes of them together; left out where the provider decides. */
   readonly mediaBytes?: number;
-  /** Most bytes of its words, the addresses of its files and the options of a push together, as JSON has them; left out where words alone are bounded. */
-  readonly bytesWithMedia?: number;
+  /** Most bytes of its words, the addresses of its files and the options of a push together, as JSON has them; left out where each is bounded alone. */
+  readonly bytesTogether?: number;
   /** Whether it takes what an application on a device is told, and how the device shows it. */
   readonly pushes?: true;
   /** Whether an address of a file is fetched when the message is accepted: its messages carry the files themselves. */

@@ -61,19 +61,20 @@ export function fileFaults(
 const linkBytes = 250;
 const bytesOf = (text = ""): number => Buffer.byteLength(JSON.stringify(text)) - 2;
 
-/** Why a channel does not carry these words beside these files and options of a push, each of which it would carry alone. */
+/** Why a channel does not carry these words with these files and options of a push, each of which has a length that it takes: a character may be four bytes, and one of control six. */
 export function togetherFaults(
   channel: Channel,
   { text, subject, push }: Body & { readonly push?: PushOptions | undefined },
   files: readonly { readonly url?: string | undefined }[],
 ): readonly FieldError[] {
-  const { noun, bytesWithMedia: most } = channelModule(channel);
-  if (most === undefined || (files.length === 0 && push === undefined)) return [];
+  const { noun, bytesTogether: most } = channelModule(channel);
+  if (most === undefined) return [];
   const ofFiles = files.reduce((sum, { url }) => sum + (url ? bytesOf(url) : linkBytes), 0);
   if (bytesOf(text) + bytesOf(subject) + ofFiles + bytesOfPush(push) <= most) return [];
   const others = push === undefined ? "" : ", and of data, badge and sound,";
   const message = `${noun} may have at most ${most} bytes of text, subject and the address of its file${others} together`;
-  return [{ path: push === undefined ? "media" : "push", code: "too_long", message }];
+  const path = push !== undefined ? "push" : files.length > 0 ? "media" : "text";
+  return [{ path, code: "too_long", message }];
 }
 
 /** Which values of a template's variables its channel does not carry. Paths are `variables.` and the name. */

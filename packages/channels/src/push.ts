@@ -24,7 +24,7 @@ export const push: ChannelModule = {
   media: 1,
   pushes: true,
   // What is left of the 4 KB beside the names of fields and the message's id.
-  bytesWithMedia: 3_900,
+  bytesTogether: 3_900,
   file: (file) =>
     file.type === undefined || /^image\/(?:png|jpeg|gif|webp)\b/i.test(file.type)
       ? read(file)

@@ -153,6 +153,10 @@ describe("words and a picture", () => {
 
   it("of other channels are bounded each by itself", () => {
     expect(faults("\u20ac".repeat(900), { url }, "whatsapp")).toEqual([]);
-    expect(togetherFaults("push", { text: "\u20ac".repeat(1_400) }, [])).toEqual([]);
+    const words = (text: string) => codes(togetherFaults("push", { text, subject: "Sale" }, []));
+    expect(words("\u{1f600}".repeat(900))).toEqual([]);
+    expect(words("\u{1f600}".repeat(975))).toEqual(["text too_long"]);
+    expect(words("\u0001".repeat(650))).toEqual(["text too_long"]);
+    expect(togetherFaults("telegram", { text: "\u20ac".repeat(4_000) }, [])).toEqual([]);
   });
 });
