@@ -357,14 +357,18 @@ test("an outage that fails every request is reported once a second, a bug each t
   const send = async () => (await ingress.post(key, "/api/v1/messages", sms)).status;
   try {
     const started = performance.now();
+    // However long they take.
+    const most = () => 1 + Math.floor((performance.now() - started) / 1_000);
     expect(await Promise.all(Array.from({ length: 30 }, send))).toEqual(Array(30).fill(503));
-    expect(lines).toHaveLength(1);
-    await until(async () => (await send()) === 503 && lines.length > 1);
-    expect(performance.now() - started).toBeGreaterThan(1_000);
-    expect(lines).toHaveLength(2);
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.length).toBeLessThanOrEqual(most());
+    const before = lines.length;
+    await until(async () => (await send()) === 503 && lines.length > before);
+    expect(lines.length).toBeLessThanOrEqual(most());
     failure = new Error("a bug");
+    const told = lines.length;
     expect(await Promise.all([send(), send(), send()])).toEqual([500, 500, 500]);
-    expect(lines).toHaveLength(5);
+    expect(lines).toHaveLength(told + 3);
   } finally {
     await ingress.stop();
   }
