@@ -25,6 +25,10 @@ const weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const isWeekday = (item: string): boolean => weekdays.includes(item);
 const isTried = (item: string): boolean => triedChannels.includes(item);
 
+/** Of what a measurement takes so much. */
+const measured = (allowed: string, preset: string, consequence: string) =>
+  text().meta({ allowed, preset, consequence, forTests: true });
+
 /**
  * Every variable that this repository reads, in the order of the page that is made from it (`docs/operating/settings.md`): what it may hold, its preset where that is not the kind's
  * own, and what follows from it.
@@ -379,46 +383,46 @@ export const settingsTable = {
     consequence: "Tests that would be skipped for want of one fail instead.",
     forTests: true,
   }),
-  HELIOGRAPH_BENCH_SCALE: text().meta({
-    allowed: "a number of messages",
-    preset: "100000",
-    consequence: "How many messages `npm run bench -- scale` has in the log.",
-    forTests: true,
-  }),
-  HELIOGRAPH_BENCH_PEOPLE: text().meta({
-    allowed: "a number of contacts",
-    preset: "100000",
-    consequence: "How many contacts, of two messages each, `npm run bench -- people` has.",
-    forTests: true,
-  }),
-  HELIOGRAPH_BENCH_IMPORT: text().meta({
-    allowed: "a number of rows",
-    preset: "20000",
-    consequence: "How many new contacts the file of `npm run bench -- people-import` has.",
-    forTests: true,
-  }),
-  HELIOGRAPH_BENCH_BROADCAST: text().meta({
-    allowed: "a number of contacts",
-    preset: "20000",
-    consequence: "How many contacts the broadcast of `npm run bench -- broadcast` goes to.",
-    forTests: true,
-  }),
-  HELIOGRAPH_BENCH_USAGE: text().meta({
-    allowed: "a number of messages",
-    preset: "1000000",
-    consequence: "How many messages `npm run bench -- usage` counts.",
-    forTests: true,
-  }),
-  HELIOGRAPH_BENCH_CLEARING: text().meta({
-    allowed: "a number of messages",
-    preset: "1000000",
-    consequence: "How many messages `npm run bench -- clearing` deletes.",
-    forTests: true,
-  }),
-  HELIOGRAPH_BENCH_WAITING: text().meta({
-    allowed: "a number of deliveries",
-    preset: "1000000",
-    consequence: "How many deliveries wait in the table in `npm run bench -- waiting`.",
+  HELIOGRAPH_BENCH_SCALE: measured(
+    "a number of messages",
+    "100000",
+    "How many messages `npm run bench -- scale` has in the log.",
+  ),
+  HELIOGRAPH_BENCH_PEOPLE: measured(
+    "a number of contacts",
+    "100000",
+    "How many contacts, of two messages each, `npm run bench -- people` has.",
+  ),
+  HELIOGRAPH_BENCH_IMPORT: measured(
+    "a number of rows",
+    "20000",
+    "How many new contacts the file of `npm run bench -- people-import` has.",
+  ),
+  HELIOGRAPH_BENCH_BROADCAST: measured(
+    "a number of contacts",
+    "20000",
+    "How many contacts the broadcast of `npm run bench -- broadcast` goes to.",
+  ),
+  HELIOGRAPH_BENCH_USAGE: measured(
+    "a number of messages",
+    "1000000",
+    "How many messages `npm run bench -- usage` counts.",
+  ),
+  HELIOGRAPH_BENCH_CLEARING: measured(
+    "a number of messages",
+    "1000000",
+    "How many messages `npm run bench -- clearing` deletes.",
+  ),
+  HELIOGRAPH_BENCH_WAITING: measured(
+    "a number of deliveries",
+    "1000000",
+    "How many deliveries wait in the table in `npm run bench -- waiting`.",
+  ),
+  HELIOGRAPH_BENCH_JASMIN: text().meta({
+    allowed: "a folder",
+    preset: "none: that part is left out",
+    consequence:
+      "The Python environment in which Jasmin is installed, for its row in `npm run bench -- smpp`.",
     forTests: true,
   }),
   HELIOGRAPH_BENCH_OUTPOST: text().meta({
