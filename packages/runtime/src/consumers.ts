@@ -1,6 +1,8 @@
+import { followUp } from "./follow-up.ts";
 import { Groups } from "./groups.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { Leases } from "./lease.ts";
+import { backlogOf } from "./pressure.ts";
 import { Sharing } from "./sharing.ts";
 import { unitsOf, type Unit } from "./source.ts";
 import { newStatus, type ConsumerStatus } from "./status.ts";
@@ -43,9 +45,12 @@ export async function startConsumers(
   const house = new Housekeeping(context, consumers, loops, stopping.signal);
   const running = loops.map((loop) => loop.run());
   if (consumers.length > 0) running.push(house.run());
+  const statuses = loops.map(({ status }) => status);
+  const forget = followUp.add(() => backlogOf(context.log, statuses, Date.now()));
   return {
-    statuses: loops.map(({ status }) => status),
+    statuses,
     async stop() {
+      forget();
       stopping.abort();
       await Promise.all([sharing?.close(), ...running]);
       await groups.leave();

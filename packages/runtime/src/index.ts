@@ -18,6 +18,7 @@ export { databaseBytes, databaseTime, schemaVersions, serverVersion } from "./ta
 export { type ClockState, type PartnerClock, realClock, virtualClock } from "./virtual-clock.ts";
 export { StartError, untilItAnswers } from "./boot.ts";
 export { Others } from "./others.ts";
+export { followUp } from "./follow-up.ts";
 export { UnderWay, sendsUnderWay } from "./under-way.ts";
 export { atMost, isMachinery, messageOf, oneAtATime, pause, restMs } from "./faults.ts";
 export { startConsumers, type RunningConsumers } from "./consumers.ts";

@@ -14,7 +14,7 @@ const hardEarly = 4_000;
 const standingStillMs = 5_000;
 
 /** How many events the slowest consumer that runs in this process is behind; a shard is behind its own last event. */
-function backlogOf(
+export function backlogOf(
   log: Pick<EventLog, "span">,
   statuses: readonly ConsumerStatus[],
   now: number,

@@ -25,7 +25,7 @@ const weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const isWeekday = (item: string): boolean => weekdays.includes(item);
 const isTried = (item: string): boolean => triedChannels.includes(item);
 
-/** Of what a measurement takes so much. */
+/** Of a measurement. */
 const measured = (allowed: string, preset: string, consequence: string) =>
   text().meta({ allowed, preset, consequence, forTests: true });
 
@@ -418,25 +418,21 @@ export const settingsTable = {
     "1000000",
     "How many deliveries wait in the table in `npm run bench -- waiting`.",
   ),
-  HELIOGRAPH_BENCH_JASMIN: text().meta({
-    allowed: "a folder",
-    preset: "none: that part is left out",
-    consequence:
-      "The Python environment in which Jasmin is installed, for its row in `npm run bench -- smpp`.",
-    forTests: true,
-  }),
-  HELIOGRAPH_BENCH_OUTPOST: text().meta({
-    allowed: "a folder",
-    preset: "none: that part is left out",
-    consequence: "Where the programs of Outpost are for `npm run bench -- outpost`.",
-    forTests: true,
-  }),
-  HELIOGRAPH_BENCH_DATABASE_URL: text().meta({
-    allowed: "a URL whose role may create databases",
-    preset: "embedded PostgreSQL",
-    consequence: "The server that `npm run bench -- log` measures.",
-    forTests: true,
-  }),
+  HELIOGRAPH_BENCH_JASMIN: measured(
+    "a folder",
+    "none: that part is left out",
+    "The Python environment in which Jasmin is installed, for its row in `npm run bench -- smpp`.",
+  ),
+  HELIOGRAPH_BENCH_OUTPOST: measured(
+    "a folder",
+    "none: that part is left out",
+    "Where the programs of Outpost are for `npm run bench -- outpost`.",
+  ),
+  HELIOGRAPH_BENCH_DATABASE_URL: measured(
+    "a URL whose role may create databases",
+    "embedded PostgreSQL",
+    "The server that `npm run bench -- log` measures.",
+  ),
 };
 
 /** What the page says of a variable. */

@@ -7,8 +7,8 @@ import {
   type SubscribeOptions,
 } from "@heliograph/log";
 import { loosely, until } from "@heliograph/testkit";
-import { expect, onTestFinished, test } from "vitest";
-import { Fenced, hurry } from "../src/index.ts";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { Fenced, followUp, hurry } from "../src/index.ts";
 import { passOver } from "../src/passing.ts";
 import { gathered } from "../src/source.ts";
 import { restartMs } from "../src/unit-loop.ts";
@@ -162,6 +162,9 @@ test("reactors that only pass over events share a commit", async () => {
 test("a projector's pause ends when somebody waits for its read model, and when it stops", async () => {
   const { context, log, close } = await openEnvironment();
   onTestFinished(close);
+  const forget = vi.fn<() => void>();
+  const follows = vi.spyOn(followUp, "add").mockReturnValue(forget);
+  onTestFinished(() => follows.mockRestore());
   const consumers = await startConsumers(context, [{ ...countingProjector(), lingerMs: 600_000 }]);
   const status = consumers.statuses[0]!;
   await count(log, [1]);
@@ -180,6 +183,11 @@ test("a projector's pause ends when somebody waits for its read model, and when 
   });
   await consumers.stop();
   expect(status.lastError).toBeUndefined();
+  // Work that can wait hears how far they are behind, until they stop.
+  expect(forget).toHaveBeenCalledOnce();
+  const [[behind]] = follows.mock.calls as [[() => number]];
+  Object.assign(status, { state: "running", restsUntil: 0, position: 1n, head: 301n });
+  expect(behind()).toBe(300);
 });
 
 test("a projector that is behind does not pause, however small what it is given", async () => {

@@ -1,4 +1,4 @@
-import { sendsUnderWay } from "@heliograph/runtime";
+import { followUp, sendsUnderWay } from "@heliograph/runtime";
 import { expect, test, vi } from "vitest";
 import { ReportTurns } from "../src/api/report-turns.ts";
 
@@ -63,6 +63,34 @@ test("the next round begins behind the sends that are under way", async () => {
     await Promise.all(all);
     expect(began[1]! - began[0]!).toBe(30);
   } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("while somebody calls, the next round begins once the consumers have done what the last led to", async () => {
+  vi.useFakeTimers();
+  let behind = 500;
+  const forget = followUp.add(() => behind);
+  try {
+    const turns = new ReportTurns({ alone: 1, beside: 1, pressing: 1_000, bytes });
+    const began: number[] = [];
+    const two = () =>
+      [1, 2].map(() => turns.run("a", async () => void began.push(performance.now())));
+    // Alone they wait for nothing.
+    await Promise.all(two());
+    expect(began[1]! - began[0]!).toBe(0);
+    await vi.advanceTimersByTimeAsync(0);
+    turns.others.seen();
+    const all = two();
+    await vi.advanceTimersByTimeAsync(50);
+    expect(began).toHaveLength(3);
+    behind = 0;
+    await vi.advanceTimersByTimeAsync(150);
+    await Promise.all(all);
+    // 52 ms until it was seen, and a rest of 0.7 times that.
+    expect(began[3]! - began[2]!).toBeCloseTo(52 * 1.7, 0);
+  } finally {
+    forget();
     vi.useRealTimers();
   }
 });

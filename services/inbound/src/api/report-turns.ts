@@ -1,6 +1,6 @@
 import { BodyBudget, type BodyHold, type BodyLimits } from "@heliograph/api";
 import { FairQueue } from "@heliograph/log";
-import { Others, pause, sendsUnderWay } from "@heliograph/runtime";
+import { followUp, Others, pause, sendsUnderWay } from "@heliograph/runtime";
 
 export type TurnLimits = {
   /** Reports of one round while nobody calls with a key. */
@@ -33,7 +33,7 @@ const gapOfRound = 2;
 
 /**
  * Lets what providers report be stored in rounds, gateways in turns. Those of a round share each commit and each batch on their way, which costs a third of what they cost one by one; a
- * storm of more than a round waits at its providers. While people call, each round is followed by a rest, and by the end of the sends that are under way, so that whoever sends meets one round at most; the more wait, the
+ * storm of more than a round waits at its providers. While people call, each round is followed by what the consumers make of it, by a rest, and by the end of the sends that are under way, so that whoever sends meets one round at most; the more wait, the
  * larger the rounds and the shorter the rests. What waits is bounded by its bytes alone: a report that is refused may never come again.
  */
 export class ReportTurns {
@@ -78,6 +78,7 @@ export class ReportTurns {
       while (round.length < most && this.#waiting.size > 0)
         round.push(this.#waiting.shift()!(crowded));
       await Promise.all(round);
+      if (this.#haste < 1) await followUp.done();
       const tookMs = Math.min(this.#now() - began, longestRestMs) * (1 - this.#haste);
       if (tookMs === 0) continue;
       await pause(tookMs * restOfRound);
