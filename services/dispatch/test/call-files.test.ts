@@ -11,6 +11,7 @@ import { type At, openDesk, type Turn } from "../src/desk.ts";
 import { createRoom } from "../src/file-room.ts";
 import { Inbox } from "../src/inbox.ts";
 import type { Admitted } from "../src/job.ts";
+import { createRest } from "../src/rest.ts";
 import { step } from "../src/step.ts";
 
 afterEach(() => void vi.useRealTimers());
@@ -63,6 +64,7 @@ function scene(read: ReadFile) {
     open: 0,
     active: 0,
     breaker,
+    rest: createRest(1),
     stats: { record: () => undefined },
     nextAt: () => undefined,
   });

@@ -33,7 +33,7 @@ const gapOfRound = 2;
 
 /**
  * Lets what providers report be stored in rounds, gateways in turns. Those of a round share each commit and each batch on their way, which costs a third of what they cost one by one; a
- * storm of more than a round waits at its providers. While people call, each round is followed by what the consumers make of it, by a rest, and by the end of the sends that are under way, so that whoever sends meets one round at most; the more wait, the
+ * storm of more than a round waits at its providers. While people call, each round is followed by a rest, by what the consumers make of it, and by the end of the sends that are under way, so that whoever sends meets one round at most; the more wait, the
  * larger the rounds and the shorter the rests. What waits is bounded by its bytes alone: a report that is refused may never come again.
  */
 export class ReportTurns {
@@ -78,10 +78,11 @@ export class ReportTurns {
       while (round.length < most && this.#waiting.size > 0)
         round.push(this.#waiting.shift()!(crowded));
       await Promise.all(round);
-      if (this.#haste < 1) await followUp.done();
       const tookMs = Math.min(this.#now() - began, longestRestMs) * (1 - this.#haste);
       if (tookMs === 0) continue;
       await pause(tookMs * restOfRound);
+      // By now the consumers have been handed what came of it.
+      await followUp.done();
       await sendsUnderWay.gap(tookMs * gapOfRound);
     }
     this.#goesRound = false;
