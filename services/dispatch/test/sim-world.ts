@@ -11,6 +11,8 @@ import { Tables } from "./sim-tables.ts";
 
 const EPOCH = 1_767_225_600_000;
 /** Half of the first wait of the ordinary schedule: no back-off is shorter. */
+/** What a provider that takes nothing names, ms. */
+const retryAfters = [undefined, 500, 5_000, 600_000] as const;
 const SHORTEST_BACKOFF_MS = 1_000;
 
 /** Draws from [0, 1), the same for the same seed (mulberry32). */
@@ -83,6 +85,8 @@ export class World {
     this.#inFlight.set(connection, inFlight);
     if (inFlight > connection.config.max_concurrent)
       about(`is one call too many for ${connection.name}`);
+    if (connection.rest.until(now, request.to) !== undefined)
+      about(`goes to ${connection.name}, which takes no more for now`);
     if (!sent && Date.parse(request.expires_at) <= now) about("is sent after its validity");
     const { quiet_hours: quiet } = request;
     // A clock that is set in between may show them all of a sudden.
@@ -101,7 +105,7 @@ export class World {
 
   async call({ task, given }: Called): Promise<SendResult> {
     const { attemptId } = given.sending;
-    if (this.goesWrong(0.1)) return { type: "unavailable", error: failure(false) };
+    if (this.goesWrong(0.1)) return this.#takesNothing();
     const before = this.calls.get(attemptId) ?? 0;
     const doubts = (await history(this.log, task.messageId)).filter(
       ({ type, data }) =>
@@ -120,6 +124,18 @@ export class World {
     }
     if (draw < 0.3) return { type: "uncertain", cause: "timeout" };
     return accepted(attemptId);
+  }
+  /** It cannot be reached, or takes no more for now, of whomever. */
+  #takesNothing(): SendResult {
+    const error = failure(false);
+    const throttles = this.oneOf([undefined, "gateway", "recipient", "unknown"] as const);
+    const retryAfterMs = this.oneOf(retryAfters);
+    return {
+      type: "unavailable",
+      error,
+      ...(throttles !== undefined && { throttles }),
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    };
   }
   lookUp(attemptId: string): SendResult | "unknown" | undefined {
     if (this.goesWrong(0.2)) return undefined;
