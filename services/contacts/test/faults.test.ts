@@ -1,5 +1,6 @@
-import { newId, streamOf } from "@heliograph/contracts";
+import { newId, streamOf, uuid7 } from "@heliograph/contracts";
 import { consumerOn, spawnService, testDatabase, until } from "@heliograph/testkit";
+import { erasedText } from "@heliograph/vault";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { named, readClaim } from "../src/claims.ts";
 import { addExternalId, findByExternalId, upsertByExternalId } from "../src/commands.ts";
@@ -74,6 +75,41 @@ test("killed at any point of it, the matching of a message makes one contact and
     expect(await typesOf(matched!.contact_id)).toEqual(["ContactCreated"]);
   }
 }, 180_000);
+
+test("what a message came as goes with a contact whose erasure was over before that was told, by who was late or by whoever comes next", async () => {
+  const { log } = faults.context;
+  const erased = async (from: string): Promise<void> => {
+    const found = await until(() => findByExternalId(faults.context, { source: "sms", id: from }));
+    const { contact_id } = found!.contact;
+    const data = { contact_id, erasure_id: newId("ers"), requested_at: new Date().toISOString() };
+    const event = { id: uuid7(), type: "ContactErasureRequested", data, metadata: { partner } };
+    const stream = streamOf("contact", contact_id);
+    const [outcome] = await log.append([{ stream, expected: "any", events: [event] }]);
+    expect(outcome).toMatchObject({ kind: "appended" });
+  };
+  const gone = async (inboundId: string): Promise<boolean> => {
+    const [received] = await log.readStream(streamOf("inbound", inboundId));
+    const { raw } = received!.data as { readonly raw: string };
+    return (await faults.context.vault.open(undefined, raw))(raw) === erasedText;
+  };
+  const [late, dead] = ["+15550301001", "+15550301002"];
+  const first = await postInbound(faults.context, partner, { from: late });
+  const slow = { HELIOGRAPH_FAILPOINT: "matching.before_append:delay=1500" };
+  const child = spawnService(paths.matching, slow, [database.url]);
+  try {
+    await erased(late);
+    expect(await matchedOf(faults.context, first.inboundId)).toBeUndefined();
+    await until(() => gone(first.inboundId));
+    expect(await matchedOf(faults.context, first.inboundId)).toBeDefined();
+  } finally {
+    child.kill("SIGKILL");
+    await child.exited;
+  }
+  const second = await postInbound(faults.context, partner, { from: dead });
+  await killed("matching", "matching.after_append");
+  await erased(dead);
+  await finishing("matching", () => gone(second.inboundId));
+}, 60_000);
 
 test("a claim whose contact was never made is completed by whoever comes next, with the same id", async () => {
   await killed("command", "contacts.claimed", partner, "create", "K-1", "K-2");

@@ -62,6 +62,8 @@ export class World {
   /** Attempts that a provider has, with whose they are. */
   readonly taken = new Map<string, { readonly messageId: string; readonly gateway: string }>();
   readonly #inFlight = new Map<Connection, number>();
+  /** Since when a gateway, or a recipient at it, is known to take no more for now. */
+  readonly #restsSince = new Map<string, number>();
   /** By message and attempt: who took over may have made the next one, which came back too. */
   readonly #bouncedAt = new Map<string, number>();
 
@@ -85,8 +87,14 @@ export class World {
     this.#inFlight.set(connection, inFlight);
     if (inFlight > connection.config.max_concurrent)
       about(`is one call too many for ${connection.name}`);
-    if (connection.rest.until(now, request.to) !== undefined)
-      about(`goes to ${connection.name}, which takes no more for now`);
+    const until = connection.rest.until(now, request.to);
+    if (until !== undefined) {
+      // In the moment in which that is heard of, calls that were decided on in the same moment begin.
+      const rest = `${connection.name} ${until}`;
+      const since = this.#restsSince.get(rest) ?? now;
+      this.#restsSince.set(rest, since);
+      if (since < now) about(`goes to ${connection.name}, which takes no more for now`);
+    }
     if (!sent && Date.parse(request.expires_at) <= now) about("is sent after its validity");
     const { quiet_hours: quiet } = request;
     // A clock that is set in between may show them all of a sudden.

@@ -1,6 +1,8 @@
 import { failpoint, streamOf } from "@heliograph/contracts";
-import type { Batch } from "@heliograph/log";
+import type { Batch, RecordedEvent } from "@heliograph/log";
 import { type ReactorTools, type ServiceContext, quarantine, reactor } from "@heliograph/runtime";
+import { rememberedMs } from "@heliograph/vault";
+import { forgetErased } from "./forget.ts";
 import { type Opened, type Received, match, readOpened } from "./match.ts";
 
 const name = "contact-matching";
@@ -71,6 +73,7 @@ async function matchTogether(
 ): Promise<readonly string[]> {
   const [first, ...rest] = messages;
   if (rest.length === 0) return matchEach(context, messages);
+  const began = performance.now();
   const found = [await findOne(context, first!)];
   found.push(...(await Promise.all(rest.map((opened) => findOne(context, opened)))));
   const end = found.findIndex((one) => one?.matching.kind === "parked");
@@ -82,7 +85,8 @@ async function matchTogether(
   const outcomes = appends.length === 0 ? [] : await context.log.append(appends);
   await failpoint("matching.after_append");
   // Looked at again one by one: what is matched by now is found so, and passed.
-  const sound = outcomes.every(({ kind }) => kind === "appended" || kind === "duplicate");
+  const sound =
+    !isLate(began) && outcomes.every(({ kind }) => kind === "appended" || kind === "duplicate");
   return matchEach(context, sound ? messages.slice(plain.length) : messages);
 }
 
@@ -98,11 +102,19 @@ async function matchEach(
   return reasons;
 }
 
+/** An erasure looks again when that has passed since it began. Whoever looked at a contact before, and tells of it after that, is not seen by it. */
+const isLate = (began: number): boolean => performance.now() - began >= rememberedMs;
+
 /** What is to be said of a message, and where; undefined when it was matched before, or nothing is to be said there. */
 async function findOne(context: ServiceContext, opened: Opened) {
   const stream = streamOf("inbound", opened.event.data.inbound_id);
   const before = await context.log.readStream(stream);
-  if (before.some(({ type }) => type === "InboundMatched")) return undefined;
+  const matched = before.find(({ type }) => type === "InboundMatched");
+  if (matched !== undefined) {
+    // Whoever told of it may have been late, and died before he looked again.
+    await forgetErased(context, opened.event, matched as RecordedEvent<"InboundMatched">);
+    return undefined;
+  }
   const parkedBefore = before.some(({ type }) => type === "InboundParked");
   const matching = await match(context, opened);
   if (matching === undefined) return undefined;
@@ -113,6 +125,7 @@ async function findOne(context: ServiceContext, opened: Opened) {
 async function matchOne(context: ServiceContext, opened: Opened): Promise<string | undefined> {
   const { log, pool } = context;
   for (;;) {
+    const began = performance.now();
     const found = await findOne(context, opened);
     if (found === undefined) return undefined;
     const { stream, expected, matching } = found;
@@ -121,7 +134,8 @@ async function matchOne(context: ServiceContext, opened: Opened): Promise<string
       const [outcome] = await log.append([{ stream, expected, events: [matching.event] }]);
       await failpoint("matching.after_append");
       if (outcome!.kind === "invalid") throw new Error(`${stream}: ${outcome!.message}`);
-      if (outcome!.kind === "conflict") continue;
+      // Late, it is looked at once more, as what is matched.
+      if (outcome!.kind === "conflict" || (matching.kind === "matched" && isLate(began))) continue;
     }
     if (matching.kind === "matched" || matching.forgotten) return undefined;
     await quarantine(pool, name, opened.event, matching.reason);
