@@ -17,9 +17,9 @@ export class FollowUp {
     return () => void this.#consumers.delete(behind);
   }
 
-  /** Resolves once no more than a few events are left to do, and after 200 ms in any case. */
-  async done(): Promise<void> {
-    const until = performance.now() + longestMs;
+  /** Resolves once no more than a few events are left to do, and after `mostMs`, 200 at most, in any case: where others alone keep the consumers busy, work that can wait goes on, slowly. */
+  async done(mostMs: number): Promise<void> {
+    const until = performance.now() + Math.min(mostMs, longestMs);
     while (this.#isMuch() && performance.now() < until)
       await new Promise((resolve) => setTimeout(resolve, lookMs));
   }

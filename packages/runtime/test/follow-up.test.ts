@@ -5,10 +5,10 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 /** When it was done, ms from now; undefined while it is not. */
-function doneAfter(followUp: FollowUp) {
+function doneAfter(followUp: FollowUp, mostMs = 1_000) {
   const began = performance.now();
   const seen: { after?: number } = {};
-  void followUp.done().then(() => (seen.after = performance.now() - began));
+  void followUp.done(mostMs).then(() => (seen.after = performance.now() - began));
   return seen;
 }
 
@@ -34,7 +34,7 @@ test("a few events are nothing to wait for, more are until they are done, by whi
   expect(gone.after).toBe(0);
 });
 
-test("who stands still is waited for no longer than 200 ms", async () => {
+test("who stands still is waited for no longer than is asked for, and than 200 ms", async () => {
   const followUp = new FollowUp();
   followUp.add(() => 1_000_000);
   const done = doneAfter(followUp);
@@ -42,4 +42,9 @@ test("who stands still is waited for no longer than 200 ms", async () => {
   expect(done.after).toBeUndefined();
   await vi.advanceTimersByTimeAsync(3);
   expect(done.after).toBe(200);
+  const sooner = doneAfter(followUp, 50);
+  await vi.advanceTimersByTimeAsync(49);
+  expect(sooner.after).toBeUndefined();
+  await vi.advanceTimersByTimeAsync(3);
+  expect(sooner.after).toBe(50);
 });

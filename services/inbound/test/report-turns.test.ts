@@ -87,7 +87,8 @@ test("while somebody calls, the next round begins once the consumers have done w
     await vi.advanceTimersByTimeAsync(0);
     turns.others.seen();
     const all = two();
-    await vi.advanceTimersByTimeAsync(50);
+    // A rest of 7 ms, and 200 at most.
+    await vi.advanceTimersByTimeAsync(180);
     expect(began).toHaveLength(3);
     behind = 0;
     await vi.advanceTimersByTimeAsync(2);

@@ -1,6 +1,6 @@
 import { PublicError, streamOf, validateEvent } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
-import { Others, sendsUnderWay } from "@heliograph/runtime";
+import { followUp, Others, sendsUnderWay } from "@heliograph/runtime";
 import { expect, test, vi } from "vitest";
 import { isDone } from "../src/broadcasts/fan-out.ts";
 import { Lives } from "../src/broadcasts/lives.ts";
@@ -80,6 +80,21 @@ test("After each turn the process rests as long as it took, unless it is to end"
     expect(ended).toHaveBeenCalledTimes(1);
     over();
     await drawn;
+    // While others send, the consumers are let do what came of it, for four times what it took at most.
+    let behind = 500;
+    const forget = followUp.add(() => behind);
+    const shared = withRest(work, new AbortController().signal, () => true).then(ended);
+    await vi.advanceTimersByTimeAsync(190);
+    expect(ended).toHaveBeenCalledTimes(2);
+    behind = 0;
+    await vi.advanceTimersByTimeAsync(2);
+    await shared;
+    behind = 500;
+    await Promise.all([
+      withRest(work, new AbortController().signal),
+      vi.advanceTimersByTimeAsync(40),
+    ]);
+    forget();
   } finally {
     vi.useRealTimers();
   }

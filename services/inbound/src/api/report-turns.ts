@@ -30,6 +30,8 @@ const longestRestMs = 100;
 /** What a rest takes of the time that its round took, and the most that it is drawn out by while a send is under way. With a rest as long as the round and nothing behind it sends waited longer, at the same rate. */
 const restOfRound = 0.7;
 const gapOfRound = 2;
+/** The consumers are waited for no longer: four times the round was too little for the sends beside it, and where others keep them busy the rounds grow with what waits. */
+const longestFollowUpMs = 200;
 
 /**
  * Lets what providers report be stored in rounds, gateways in turns. Those of a round share each commit and each batch on their way, which costs a third of what they cost one by one; a
@@ -82,7 +84,7 @@ export class ReportTurns {
       if (tookMs === 0) continue;
       await pause(tookMs * restOfRound);
       // By now the consumers have been handed what came of it.
-      await followUp.done();
+      await followUp.done(longestFollowUpMs);
       await sendsUnderWay.gap(tookMs * gapOfRound);
     }
     this.#goesRound = false;

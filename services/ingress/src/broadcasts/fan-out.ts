@@ -55,6 +55,7 @@ export class FanOut {
   #wake: (() => void) | undefined;
   #woken = false;
   #sends: Promise<Sends> | undefined;
+  #others: Sends["others"] | undefined;
   #running: Promise<void> = Promise.resolve();
   #forget: () => void = () => undefined;
 
@@ -136,7 +137,11 @@ export class FanOut {
   /** One step of a broadcast; gives after how long there may be another one. */
   async #turn(job: Job): Promise<number> {
     const began = performance.now();
-    const { afterMs, orWoken } = await withRest((rest) => this.#step(job, rest), this.#ended);
+    const { afterMs, orWoken } = await withRest(
+      (rest) => this.#step(job, rest),
+      this.#ended,
+      () => this.#others?.areThere === true,
+    );
     const now = performance.now();
     const until = Math.max(began + afterMs, now);
     this.#notBefore.set(job.id, until);
@@ -179,8 +184,10 @@ export class FanOut {
     this.#wake = undefined;
   }
 
-  #opened(): Promise<Sends> {
-    return (this.#sends ??= openSends(this.#tools));
+  async #opened(): Promise<Sends> {
+    const sends = await (this.#sends ??= openSends(this.#tools));
+    this.#others = sends.others;
+    return sends;
   }
 
   async #startNow(job: Job): Promise<Next> {

@@ -1,4 +1,4 @@
-import { pause, sendsUnderWay } from "@heliograph/runtime";
+import { followUp, pause, sendsUnderWay } from "@heliograph/runtime";
 import type { Job } from "../tables/fan-out.ts";
 
 export type Round = {
@@ -47,6 +47,8 @@ export const afterPageMs = (accepted: number, perSecond: number | undefined): nu
 
 /** The most that a rest is drawn out by while a send is under way, in times of what was rested for. */
 const gapOfRest = 2;
+/** The same while the consumers have much to do of what was sent. */
+const followUpOfRest = 4;
 
 /**
  * Does something and rests as long as it took, so that others have the process in between, however many have something to be done, and until what people send by themselves is under way no more. What takes
@@ -55,12 +57,14 @@ const gapOfRest = 2;
 export async function withRest<T>(
   work: (rest: () => Promise<void>) => Promise<T>,
   signal: AbortSignal,
+  othersSend: () => boolean = () => false,
 ): Promise<T> {
   let since = performance.now();
   const rest = async (): Promise<void> => {
     const tookMs = performance.now() - since;
     if (tookMs >= 1) {
       await pause(tookMs, signal);
+      if (!signal.aborted && othersSend()) await followUp.done(tookMs * followUpOfRest);
       if (!signal.aborted) await sendsUnderWay.gap(tookMs * gapOfRest);
     }
     since = performance.now();
