@@ -124,7 +124,7 @@ export class Courier {
       connect: options.connect ?? ((target) => new Connections(dial, target)),
       deadlineMs,
       maxActive: shardPart(maxActive, tools.shard, 128),
-      now: () => this.#now(),
+      now: () => this.now(),
       open: tools.context.vault.openJson,
       onDone: (lane, job, result, attempt) => this.#finished(lane, job, result, attempt),
       onWait: (lane) => {
@@ -141,7 +141,7 @@ export class Courier {
   /** Takes the deliveries of a batch. */
   deliver(jobs: readonly Job[], slot: Slot): void {
     this.memory.forgetLeft();
-    const now = this.#now();
+    const now = this.now();
     for (const job of jobs) {
       job.slot = slot;
       slot.unresolved.add(job);
@@ -266,7 +266,7 @@ export class Courier {
   }
 
   #finished(lane: Lane, job: Job, result: Result, flown: Attempt): void {
-    const now = this.#now();
+    const now = this.now();
     if (result.type === "error" && result.code === "shutdown") {
       if (job.slot !== undefined) this.#window.record(job, "pending", now);
       return this.memory.leave(lane, job);
@@ -354,7 +354,7 @@ export class Courier {
   }
 
   /** Epoch ms. A clock that was set back is noticed before anything is held against a time of before. */
-  #now(): number {
+  now(): number {
     const now = Date.now();
     const [tick, before] = [performance.now(), this.#lookedAt];
     const byMs = Math.floor(this.#setBackMs());
@@ -376,7 +376,7 @@ export class Courier {
   }
 
   #tick(): void {
-    const now = this.#now();
+    const now = this.now();
     this.#sender.expire();
     this.#spill(now);
     this.memory.batches.close(performance.now());

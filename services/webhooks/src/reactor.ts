@@ -145,6 +145,7 @@ class Instance implements ReactorInstance<ConsumedType> {
       subjectsOf: (replays) => store.subjectsOf(replays, "replay"),
       waitingFor: (endpointIds) => store.subjectsOf(endpointIds, "endpoint_id"),
       setBack: setBacks.happened,
+      now: () => this.#courier.now(),
     });
     this.#courier = new Courier(tools, store, lanes, this.#window, tally, health, options);
     this.#stopPruning = startPruning(tools, store);

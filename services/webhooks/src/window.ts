@@ -32,6 +32,8 @@ export type WindowHears = {
   readonly waitingFor: (endpointIds: readonly string[]) => Promise<readonly SubjectOfEndpoint[]>;
   /** Resolves when what the table has for these endpoints knows that the clock was set back. */
   readonly setBack: (endpointIds: readonly string[], back: SetBack) => Promise<void>;
+  /** Epoch ms. Whoever hears first that the clock was set back is told so before. */
+  readonly now: () => number;
 };
 
 type SetBackOf = SetBack & { readonly endpointIds: readonly string[] };
@@ -263,6 +265,8 @@ export class Window {
 
   /** `all`: counts too, whenever the last ones were written. */
   async #write(all: boolean): Promise<void> {
+    // Before any row is taken: one that is due by the clock of before and is written by that of now would look as if it waited for as long as the clock was set back by.
+    const now = this.#hears.now();
     let position = this.#checkpoint.position;
     const changes = noChanges();
     const { endpoints, counters, closed, moved, loosened, notices, canceled } = changes;
@@ -282,7 +286,6 @@ export class Window {
     this.#rows = new Map();
     this.#beingWritten.add(rows);
     this.#beingChanged = { ...changes, moved: new Map(moved), loosened: new Map(loosened) };
-    const now = Date.now();
     const backs = this.#backs.splice(0);
     try {
       // By themselves, before any row of the clock as it is.

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { evolveEndpoint } from "@heliograph/domain";
 import type { Checkpoint } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { DueLook } from "../src/due.ts";
 import { batchOf } from "../src/batches.ts";
 import { together, type Job } from "../src/job.ts";
@@ -53,6 +53,7 @@ const storing = (
       subjectsOf: () => Promise.resolve([]),
       waitingFor: () => Promise.resolve([]),
       setBack: () => Promise.resolve(),
+      now: Date.now,
       ...hears,
     },
   );
@@ -82,6 +83,7 @@ test("after a write that failed no later one moves the checkpoint past what it w
       subjectsOf: () => Promise.resolve([]),
       waitingFor: () => Promise.resolve([]),
       setBack: () => Promise.resolve(),
+      now: Date.now,
     },
   );
   const deliver = (id: string, position: bigint): void => {
@@ -326,4 +328,28 @@ test("an endpoint that was closed keeps its lane until what waited for it is kno
   await written;
   expect(evictAt(20)).toEqual([]);
   window.close();
+});
+
+test("what is due by the clock of before is written by that of now only when the window has heard that it was set back", async () => {
+  const [hourMs, before] = [3_600_000, 10_000_000];
+  const clock = vi.spyOn(Date, "now").mockReturnValue(before);
+  onTestFinished(() => clock.mockRestore());
+  const written: unknown[] = [];
+  let known = before;
+  /** As the courier does, which has not looked at the clock since it was set. */
+  function now(): number {
+    const [at, byMs] = [Date.now(), known - Date.now()];
+    known = at;
+    if (byMs > 0) window.setBack({ endpointIds: [], now: at, byMs, lookedAt: at });
+    return at;
+  }
+  const window: Window = storing({ now }, async (_, parts) => {
+    for (const { name, values } of parts ?? [])
+      if (name === "deliveries") written.push({ dueAt: values![9], setAt: values!.at(-1) });
+  });
+  window.record(jobOf("whd_1"), "pending", before + 5_000);
+  clock.mockReturnValue(before - hourMs);
+  await window.flush();
+  window.close();
+  expect(written).toEqual([{ dueAt: `{${before - hourMs + 5_000}}`, setAt: before - hourMs }]);
 });
